@@ -1,0 +1,246 @@
+"""A circuit as a graph: cells joined through nets, every net a clique over its pins."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from gsrgnn.kernels.adjacency import Adjacency, Incidence
+
+NORMS = ("sum", "mean", "sym")
+
+
+class CircuitGraph:
+    """The graph over which features are aggregated: ``A``, its normalisation and its transpose.
+
+    From pins, ``A = B B^T - diag(rowsum(B * B)) + I`` with ``B [cells, nets]`` counting pins: two cells are joined
+    once for each pair of their pins on a common net (so with multiplicity), a cell is not joined to itself through
+    a net, and ``I`` is there when ``self_loops`` is. The clique matrix is built when it is first needed.
+
+    ``norm`` is ``"sum"`` (``A``), ``"mean"`` (``D^-1 A``) or ``"sym"`` (``D^-1/2 A D^-1/2``), ``D`` being the row
+    sums of ``A``; a row whose sum is zero stays zero.
+
+    Make one with `from_pins`, `from_edge_index` or `from_data`.
+    """
+
+    def __init__(self, num_edges, degree, norm, pins=None, matrix=None):
+        if norm not in NORMS:
+            raise ValueError(f"norm {norm!r} is unknown; it is one of {', '.join(NORMS)}")
+        self.num_nodes = len(degree)
+        self.num_edges = num_edges
+        self.norm = norm
+        self.device = torch.device("cpu")
+        self._degree = degree
+        self._pins = pins
+        self._symmetric = matrix is None
+        self._operators = {}
+        self.via = "edges"
+        if matrix is not None:
+            self._matrix = matrix
+        elif 2 * pins.nnz < num_edges:
+            self.via = "nets"
+
+    @classmethod
+    def from_pins(cls, cell, net, num_cells, norm="mean", self_loops=True):
+        """The clique graph of a netlist.
+
+        Args:
+            cell, net: integer ``[P]``, the cell and the net of each pin. A cell with two pins on a net stands there
+                twice. Nets are any non-negative numbers.
+            num_cells: number of cells, which may exceed the highest one that has a pin.
+
+        Raises ValueError if the two are not 1-D, integer and of one length, or name a cell outside
+        ``0 .. num_cells - 1``.
+        """
+        cell, net = _integers("cell", cell), _integers("net", net)
+        num_cells = _count("num_cells", num_cells)
+        if len(cell) != len(net):
+            raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
+        _within("cell", cell, num_cells)
+        if len(net) and net.min() < 0:
+            raise ValueError(f"net holds {net.min()}: nets are numbered from 0")
+        nets, net = np.unique(net, return_inverse=True)
+        pins = sparse.csr_array((np.ones(len(cell)), (cell, net)), shape=(num_cells, len(nets)))
+        pins.sum_duplicates()
+        pins = sparse.csr_array(pins[:, np.diff(pins.tocsc().indptr) > 1])
+        size = pins.sum(axis=0)
+        same_cell = pins.multiply(pins).sum(axis=1)
+        degree = pins @ size - same_cell + bool(self_loops)
+        return cls(int(degree.sum()), degree, norm, pins=pins)
+
+    @classmethod
+    def from_edge_index(cls, edge_index, num_nodes, edge_weight=None, norm="mean", self_loops=False):
+        """A graph from PyG's ``edge_index``: row 0 the sources, row 1 the targets, repeated edges kept.
+
+        Args:
+            edge_index: integer ``[2, E]``.
+            edge_weight: ``[E]``, finite, and not negative unless ``norm`` is ``"sum"``; ones if not given.
+            self_loops: add one to every node, beside those that ``edge_index`` already has.
+
+        Raises ValueError for other shapes, an index outside ``0 .. num_nodes - 1`` or such a weight.
+        """
+        num_nodes = _count("num_nodes", num_nodes)
+        edges = torch.as_tensor(edge_index).cpu().numpy()
+        if edges.ndim != 2 or edges.shape[0] != 2:
+            raise ValueError(f"edge_index has shape {tuple(edges.shape)}: it takes [2, num_edges], sources first")
+        source, target = _integers("edge_index[0]", edges[0]), _integers("edge_index[1]", edges[1])
+        _within("edge_index[0]", source, num_nodes)
+        _within("edge_index[1]", target, num_nodes)
+        weight = np.ones(len(source)) if edge_weight is None else torch.as_tensor(edge_weight).cpu().double().numpy()
+        if weight.shape != source.shape:
+            raise ValueError(f"edge_weight has shape {weight.shape} and edge_index names {len(source)} edges")
+        if not np.isfinite(weight).all():
+            raise ValueError("edge_weight holds a NaN or an infinity: remove those edges")
+        if norm != "sum" and len(weight) and weight.min() < 0:
+            raise ValueError(f"edge_weight holds {weight.min()}, which norm {norm!r} cannot divide by: use norm='sum'")
+        matrix = sparse.csr_array((weight, (target, source)), shape=(num_nodes, num_nodes))
+        if self_loops:
+            matrix = sparse.csr_array(matrix + sparse.eye_array(num_nodes, format="csr"))
+        num_edges = len(source) + num_nodes * bool(self_loops)
+        return cls(num_edges, matrix.sum(axis=1), norm, matrix=matrix)
+
+    @classmethod
+    def from_data(cls, data, norm="mean", self_loops=None):
+        """The graph of a PyG ``Data``: from its pins (``cell``, ``net``) if it has them, else its ``edge_index``."""
+        options = {"norm": norm} if self_loops is None else {"norm": norm, "self_loops": self_loops}
+        if "cell" in data and "net" in data:
+            return cls.from_pins(data.cell, data.net, data.num_nodes, **options)
+        if data.edge_index is not None:
+            return cls.from_edge_index(data.edge_index, data.num_nodes, data.edge_weight, **options)
+        raise ValueError("data has neither pins (cell and net) nor an edge_index: give it one of them")
+
+    @property
+    def degree(self):
+        """Row sums of ``A``, float64 ``[N]``: the edges that enter a node, with multiplicity and self-loops."""
+        return torch.from_numpy(self._degree)
+
+    @property
+    def num_pairs(self):
+        """Directed pairs of different nodes that are joined, each counted once."""
+        return int(self._matrix.nnz - np.count_nonzero(self._matrix.diagonal()))
+
+    def neighbors(self, node):
+        """The nodes other than ``node`` from which row ``node`` of ``A`` takes, ascending, int64."""
+        _within("node", np.array([node]), self.num_nodes)
+        row = self._matrix.indices[self._matrix.indptr[node]:self._matrix.indptr[node + 1]]
+        return torch.from_numpy(row[row != node].astype(np.int64))
+
+    @cached_property
+    def _matrix(self):
+        """``A`` in CSR. Row sums fix its diagonal: the self-loops, which the cliques' own diagonal must give way to."""
+        pins = self._pins.astype(np.float32)
+        cliques = sparse.csr_array(pins @ pins.T)
+        excess = cliques.sum(axis=1, dtype=np.float64) - self._degree
+        matrix = cliques - sparse.diags_array(excess.astype(np.float32))
+        matrix.eliminate_zeros()
+        matrix.sort_indices()
+        return matrix
+
+    @cached_property
+    def _scales(self):
+        with np.errstate(divide="ignore"):
+            inverse = np.where(self._degree > 0, 1 / self._degree, 0)
+        ones = np.ones(self.num_nodes)
+        return {"sum": (ones, ones), "mean": (inverse, ones), "sym": (np.sqrt(inverse),) * 2}[self.norm]
+
+    def through(self, via):
+        """This graph with its aggregation made ``via`` its ``"edges"`` or its ``"nets"``: one operator, two routes.
+
+        Through the nets each net sums its cells once and each cell sums its nets, ``B (B^T x)``: two entries a pin
+        in place of one entry a pair of pins. The default is the route with fewer entries. Raises ValueError for
+        ``"nets"`` on a graph that was not made from pins.
+        """
+        if via not in ("edges", "nets"):
+            raise ValueError(f"via {via!r} is unknown; it is edges or nets")
+        if via == "nets" and self._pins is None:
+            raise ValueError("this graph was made from an edge_index and knows no nets: use via='edges'")
+        return self if via == self.via else self._changed(via=via)
+
+    @property
+    def num_nets(self):
+        """Nets that join two cells or more, as `via` nets reads them; 0 for a graph made from an edge_index."""
+        return 0 if self._pins is None else self._pins.shape[1]
+
+    def operator(self, dtype=torch.float32, transposed=False):
+        """What the kernels read: `adjacency`, or `incidence` for a graph `through` its nets."""
+        return (self.incidence if self.via == "nets" else self.adjacency)(dtype, transposed)
+
+    def adjacency(self, dtype=torch.float32, transposed=False):
+        """`Adjacency` of the normalised ``A``, or of its transpose, as tensors on the graph's device.
+
+        Made once for each dtype; a symmetric graph shares the structure of the two.
+        """
+        return self._operator(Adjacency, dtype, transposed)
+
+    def incidence(self, dtype=torch.float32, transposed=False):
+        """`Incidence` of the normalised ``A``, or of its transpose, as tensors on the graph's device."""
+        return self._operator(Incidence, dtype, transposed)
+
+    def _operator(self, kind, dtype, transposed):
+        key = kind, dtype, transposed
+        if key not in self._operators:
+            scales = reversed(self._scales) if transposed else self._scales
+            if transposed and self._symmetric:
+                structure = self._operator(kind, dtype, transposed=False)[:-2]
+            elif kind is Incidence:
+                structure = self._incidence(dtype)
+            else:
+                matrix = self._matrix
+                if transposed:
+                    matrix = sparse.csr_array(matrix.T)
+                    matrix.sort_indices()
+                structure = self._csr(matrix, dtype)
+            self._operators[key] = kind(*structure, *(self._tensor(scale, dtype) for scale in scales))
+        return self._operators[key]
+
+    def _incidence(self, dtype):
+        nets = sparse.csr_array(self._pins.T)
+        nets.sort_indices()
+        excess = self._degree - self._pins @ self._pins.sum(axis=0)
+        return *self._csr(self._pins, dtype), *self._csr(nets, dtype), self._tensor(excess, dtype)
+
+    def _csr(self, matrix, dtype):
+        return (self._tensor(matrix.indptr, torch.int64), self._tensor(matrix.indices, torch.int32),
+                self._tensor(matrix.data, dtype))
+
+    def _tensor(self, array, dtype):
+        return torch.from_numpy(array).to(self.device, dtype)
+
+    def to(self, device):
+        """This graph with its tensors on ``device``."""
+        device = torch.device(device)
+        if device == self.device:
+            return self
+        return self._changed(device=device, _operators={})
+
+    def _changed(self, **changes):
+        changed = CircuitGraph.__new__(CircuitGraph)
+        changed.__dict__ = {**self.__dict__, **changes}
+        return changed
+
+    def __repr__(self):
+        return f"CircuitGraph(num_nodes={self.num_nodes}, num_edges={self.num_edges}, norm={self.norm!r})"
+
+
+def _count(name, value):
+    if int(value) != value or value < 1:
+        raise ValueError(f"{name} is {value}: a graph has a whole number of nodes, at least 1")
+    return int(value)
+
+
+def _integers(name, values):
+    array = torch.as_tensor(values).cpu().numpy()
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}: it takes a 1-D array")
+    if array.size == 0:
+        return array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name} has dtype {array.dtype}: it takes integers")
+    return array.astype(np.int64)
+
+
+def _within(name, array, num_nodes):
+    if len(array) and (array.min() < 0 or array.max() >= num_nodes):
+        wrong = array.min() if array.min() < 0 else array.max()
+        raise ValueError(f"{name} holds {wrong}, outside 0 .. {num_nodes - 1} for {num_nodes} nodes")

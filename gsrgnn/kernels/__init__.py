@@ -1,0 +1,76 @@
+"""One table from a device to the module that holds its kernels; all modules offer the same functions."""
+
+import importlib
+
+import numpy as np
+
+from gsrgnn.kernels.adjacency import Adjacency, Incidence
+
+__all__ = ["Adjacency", "Incidence", "index_dtype", "on", "self_check"]
+
+_MODULES = {"cpu": "gsrgnn.kernels.cpu"}
+
+
+def on(device_type):
+    """The kernels of a device type (``"cpu"``). Raises ValueError for a device that has none."""
+    if device_type not in _MODULES:
+        raise ValueError(f"no kernels for device {device_type!r}: gsrgnn has them for {sorted(_MODULES)}; "
+                         "move the graph and the model there with .to(device)")
+    return importlib.import_module(_MODULES[device_type])
+
+
+def index_dtype(num_columns):
+    """The smallest NumPy integer type that holds a column index below ``num_columns``."""
+    return np.dtype("uint8" if num_columns <= 256 else "int16" if num_columns <= 32768 else "int32")
+
+
+def self_check(device_type="cpu", seed=0):
+    """Compile the kernels of a device and compare each with `reference` on a small random graph.
+
+    Returns a list of ``(kernel, agrees, detail)``, the detail being the largest absolute difference.
+    """
+    from gsrgnn.kernels import reference
+
+    kernels = on(device_type)
+    rng = np.random.default_rng(seed)
+    num_nodes, width, k = 40, 24, 5
+    counts = rng.integers(0, 7, num_nodes)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    adjacency = Adjacency(indptr, rng.integers(0, num_nodes, indptr[-1]).astype(np.int32),
+                          *(rng.random(n).astype(np.float32) for n in (indptr[-1], num_nodes, num_nodes)))
+    x, grad = rng.standard_normal((2, num_nodes, width)).astype(np.float32)
+    gain, bias = rng.standard_normal((2, width)).astype(np.float32)
+    values = np.empty((num_nodes, k), np.float32)
+    indices = np.empty((num_nodes, k), index_dtype(width))
+    out = np.empty_like(x)
+    report = []
+
+    def compare(name, *pairs):
+        difference = max(float(np.abs(got - want).max()) for got, want in pairs)
+        report.append((name, difference < 1e-4, f"largest difference {difference:.1e}"))
+
+    kernels.group_sparse(x, values, indices)
+    want_values, want_indices = reference.group_sparse(x, k)
+    compare("group_sparse", (values, want_values), (indices.astype(int), want_indices))
+    kernels.aggregate(adjacency, values, indices, out)
+    compare("aggregate", (out, reference.aggregate(adjacency, values, indices, width)))
+    dvalues = np.empty_like(values)
+    kernels.aggregate_backward(adjacency, grad, indices, dvalues)
+    compare("aggregate_backward", (dvalues, reference.aggregate_backward(adjacency, grad, indices)))
+    kernels.aggregate_dense(adjacency, x, out)
+    compare("aggregate_dense", (out, reference.aggregate_dense(adjacency, x)))
+    kernels.gather(x, indices, dvalues)
+    compare("gather", (dvalues, reference.gather(x, indices)))
+    out[:] = 0
+    kernels.scatter_add(values, indices, out)
+    compare("scatter_add", (out, reference.scatter(values, indices, width)))
+    out[:] = 0
+    kernels.add_layer_norm(x, gain, bias, 1e-5, out)
+    compare("add_layer_norm", (out, reference.layer_norm(x, gain, bias, 1e-5)))
+    dgain, dbias = np.empty((2, kernels.BLOCKS, width), np.float32)
+    dz = x.copy()
+    kernels.undo_layer_norm(dz, gain, bias, 1e-5, out, grad, dgain, dbias)
+    want = reference.layer_norm_backward(x, gain, 1e-5, grad)
+    compare("undo_layer_norm", (out, np.zeros_like(out)), (dz, want[0]), (dgain.sum(0), want[1]),
+            (dbias.sum(0), want[2]))
+    return report

@@ -1,0 +1,86 @@
+"""The paper's operators in plain NumPy, to be read and to be compared with. Slow on purpose: one loop a row.
+
+Every array of node rows is ``[N, D]``; a CBSR matrix is its values ``V [N, k]`` and its ascending column
+indices ``I [N, k]``.
+"""
+
+import numpy as np
+
+from gsrgnn.kernels.adjacency import Adjacency
+
+__all__ = ["Adjacency", "aggregate", "aggregate_backward", "aggregate_dense", "gather", "group_sparse",
+           "layer_norm", "layer_norm_backward", "scatter"]
+
+
+def group_sparse(x, k):
+    """``GS(x, k) -> (V, I)``: the k largest entries of each row (section 4.1, Algorithm 1 lines 5 and 8).
+
+    Entries are ordered by value, not by magnitude; of equal ones the lowest column is kept.
+    """
+    indices = np.sort(np.argsort(-x, axis=1, kind="stable")[:, :k], axis=1)
+    return np.take_along_axis(x, indices, axis=1), indices
+
+
+def scatter(values, indices, num_columns):
+    """The dense ``[N, num_columns]`` matrix of a CBSR matrix (Algorithm 1 line 10)."""
+    dense = np.zeros((len(values), num_columns), dtype=values.dtype)
+    np.put_along_axis(dense, indices.astype(np.int64), values, axis=1)
+    return dense
+
+
+def gather(x, indices):
+    """``x[i, I[i, t]]``: the transpose of `scatter`, hence its backward."""
+    return np.take_along_axis(x, indices.astype(np.int64), axis=1)
+
+
+def aggregate(adjacency, values, indices, num_columns):
+    """``A @ scatter(V, I)``, made from the kept entries alone (equation 10)."""
+    out = np.zeros((len(values), num_columns), dtype=values.dtype)
+    for i in range(len(out)):
+        for e in range(adjacency.indptr[i], adjacency.indptr[i + 1]):
+            j = adjacency.indices[e]
+            out[i, indices[j]] += adjacency.weight[e] * adjacency.in_scale[j] * values[j]
+        out[i] *= adjacency.out_scale[i]
+    return out
+
+
+def aggregate_backward(transposed, grad, indices):
+    """``dV[i, t] = (A^T grad)[i, I[i, t]]``: of ``A^T grad`` only the kept positions (equation 11).
+
+    ``transposed`` is the `Adjacency` of ``A^T``.
+    """
+    dvalues = np.zeros(indices.shape, dtype=grad.dtype)
+    for i in range(len(indices)):
+        for e in range(transposed.indptr[i], transposed.indptr[i + 1]):
+            j = transposed.indices[e]
+            dvalues[i] += transposed.weight[e] * transposed.in_scale[j] * grad[j, indices[i]]
+        dvalues[i] *= transposed.out_scale[i]
+    return dvalues
+
+
+def aggregate_dense(adjacency, x):
+    """``A @ x`` for a dense ``x [N, D]`` (SpMM)."""
+    out = np.zeros_like(x)
+    for i in range(len(out)):
+        for e in range(adjacency.indptr[i], adjacency.indptr[i + 1]):
+            j = adjacency.indices[e]
+            out[i] += adjacency.weight[e] * adjacency.in_scale[j] * x[j]
+        out[i] *= adjacency.out_scale[i]
+    return out
+
+
+def layer_norm(z, gain, bias, eps):
+    """Each row of ``z [N, D]`` to mean 0 and variance 1, times ``gain [D]`` plus ``bias [D]``."""
+    centred = z - z.mean(axis=1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps) * gain + bias
+
+
+def layer_norm_backward(z, gain, eps, grad):
+    """Gradients of `layer_norm` with respect to ``z [N, D]``, ``gain [D]`` and ``bias [D]``."""
+    centred = z - z.mean(axis=1, keepdims=True)
+    rstd = 1 / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)
+    normal = centred * rstd
+    scaled = grad * gain
+    dz = rstd * (scaled - scaled.mean(axis=1, keepdims=True)
+                 - normal * (scaled * normal).mean(axis=1, keepdims=True))
+    return dz, (grad * normal).sum(axis=0), grad.sum(axis=0)
