@@ -1,0 +1,8 @@
+"""gsrgnn: deep reversible, sparse graph networks for circuit graphs, reproduced (GSR-GNN, arXiv 2603.27156)."""
+
+from gsrgnn.cbsr import CBSR, aggregate, group_sparse
+from gsrgnn.graph import CircuitGraph
+from gsrgnn.models import GSRGNN
+
+__all__ = ["CBSR", "CircuitGraph", "GSRGNN", "aggregate", "group_sparse"]
+__version__ = "0.1.0"

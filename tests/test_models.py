@@ -1,0 +1,46 @@
+import pytest
+import torch
+from torch_geometric.nn import SAGEConv
+
+from gsrgnn import GSRGNN, CircuitGraph
+from gsrgnn.models import RevGNN, _GraphSAGEConv
+
+EDGES = torch.randint(0, 30, (2, 120))
+GRAPH = CircuitGraph.from_edge_index(EDGES, 30)
+MODELS = [lambda: GSRGNN(7, 16, 2, num_layers=3, k=4), lambda: GSRGNN(7, 16, 2, num_layers=3, k=4, residual="dense"),
+          lambda: RevGNN(7, 16, 2, num_layers=3)]
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_shape_gradients_and_bad_input(make):
+    model = make()
+    out = model(torch.randn(30, 7), GRAPH)
+    assert out.shape == (30, 2)
+    out.square().sum().backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() and p.grad.any() for p in model.parameters())
+    with pytest.raises(ValueError, match="x has 29 rows and the graph 30 nodes"):
+        model(torch.randn(29, 7), GRAPH)
+    with pytest.raises(ValueError, match=r"x has shape \[30, 6\] and the model takes \[N, 7\]"):
+        model(torch.randn(30, 6), GRAPH)
+    for bad in (float("nan"), float("inf")):
+        x = torch.zeros(30, 7)
+        x[4, 5] = bad
+        with pytest.raises(ValueError, match=rf"x\[4, 5\] is {bad}: features must be finite"):
+            model(x, GRAPH)
+
+
+def test_bad_models():
+    with pytest.raises(ValueError, match="width is 15"):
+        GSRGNN(7, 15, num_layers=1, k=2)
+    with pytest.raises(ValueError, match="k is 9 and there are 8 columns"):
+        GSRGNN(7, 16, num_layers=1, k=9)
+    with pytest.raises(ValueError, match="hidden_channels is 15"):
+        RevGNN(7, 15, num_layers=1)
+
+
+def test_sage_over_a_circuit_graph_is_sage_over_its_edges():
+    ours = _GraphSAGEConv(5, 5)
+    theirs = SAGEConv(5, 5)
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(30, 5)
+    torch.testing.assert_close(ours(x, GRAPH), theirs(x, EDGES))
