@@ -1,0 +1,88 @@
+"""Features of a cell: what the netlist and the library say of it, nothing of where it lies.
+
+The columns are the same for every circuit, so that a model trained on one can be tried on another.
+"""
+
+import re
+
+import numpy as np
+
+# Function of a cell by the name its library gives it; the first pattern that fits counts.
+_FUNCTIONS = {
+    "clock gate": r"CKL.*",
+    "flip-flop": r"S?E?DF.*",
+    "latch": r"L[HN].*",
+    "buffer": r"BUFF?|CKB",
+    "inverter": r"INV|CKN|CKND",
+    "delay": r"DEL\d*",
+    "and": r"(CK)?I?AN\d",
+    "or": r"(CK)?I?OR\d",
+    "nand": r"(CK)?I?ND\d",
+    "nor": r"(CK)?I?NR\d",
+    "xor": r"(CK)?X(O|N)R\d",
+    "and-or": r"(AO|OA)\d+",
+    "and-or-invert": r"M?I?(AOI|OAI)\d+",
+    "multiplexer": r"(CK)?MUX\d+N?",
+    "adder": r"(FA|HA)\d*",
+    "constant": r"TIE.*",
+    "other": r".*",
+}
+MACRO_HEIGHT = 4.0  # gcells; a row of standard cells is about half a gcell high
+
+FEATURE_NAMES = [
+    *(f"is {function}" for function in _FUNCTIONS),
+    "is macro",
+    "log2 drive strength",
+    "width",
+    "height",
+    "pins",
+    "nets",
+    "mean net size",
+    "largest net",
+    "clique degree",
+]
+
+
+def cell_features(netlist):
+    """float32 [N, F], columns `FEATURE_NAMES`: "is ..." 0 or 1; the others of mean 0 and deviation 1.
+
+    Width and height (in gcells) are means over the cells of the same type, because one cell's box also
+    tells where it lies. Net sizes are in pins; the clique degree counts the other pins on a cell's nets.
+    All but the drive strength go through log(1 + x) first.
+    """
+    types = {name: i for i, name in enumerate(dict.fromkeys(netlist.cell_type))}
+    of_type = np.array([types[name] for name in netlist.cell_type])
+    function = np.array([_function(name) for name in types])[of_type]
+    drive = np.array([_log2_drive(name) for name in types])[of_type]
+    extent = (netlist.box[:, 2:] - netlist.box[:, :2]).astype(float)
+    count = np.bincount(of_type)
+    size = np.stack([np.bincount(of_type, side) / count for side in extent.T], axis=1)[of_type]
+
+    num_cells = netlist.num_cells
+    net_size = np.bincount(netlist.net)[netlist.net]
+    pins = np.bincount(netlist.cell, minlength=num_cells)
+    largest = np.zeros(num_cells, dtype=np.int64)
+    np.maximum.at(largest, netlist.cell, net_size)
+    num_nets = netlist.net.max() + 1
+    distinct = np.unique(netlist.cell * num_nets + netlist.net) // num_nets
+    total = np.bincount(netlist.cell, net_size, minlength=num_cells)
+    nets = np.bincount(distinct, minlength=num_cells)
+    counts = [pins, nets, total / np.maximum(pins, 1), largest, total - pins]
+
+    continuous = np.column_stack([drive, *np.log1p([*size.T, *counts])])
+    deviation = continuous.std(axis=0)
+    continuous = (continuous - continuous.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    one_hot = np.eye(len(_FUNCTIONS))[function]
+    macro = size[:, 1:] > MACRO_HEIGHT
+    return np.hstack([one_hot, macro, continuous]).astype(np.float32)
+
+
+def _function(cell_type):
+    name = cell_type.split("_")[0]
+    return next(i for i, pattern in enumerate(_FUNCTIONS.values()) if re.fullmatch(pattern, name, re.DOTALL))
+
+
+def _log2_drive(cell_type):
+    """Drive strength of "ND2_x4_0" is 4; x0 is the library's half strength; names without one count as 1."""
+    found = re.search(r"_x([0-9]{1,3})(_|$)", cell_type)
+    return np.log2(max(int(found[1]), 0.5)) if found else 0.0

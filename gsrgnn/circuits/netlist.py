@@ -1,0 +1,31 @@
+"""A placed netlist: what every circuit is before it becomes features and labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """Cells, the nets that join them, and where the cells lie.
+
+    cell, net: int64 [P], one entry a pin: the cell it belongs to and the net it is on, both from 0 without
+    gaps. cell_type: list of N library names. box: int64 [N, 4], the gcells a cell covers (left, bottom,
+    right, top, inclusive). grid: (W, H), gcells of the die.
+    """
+
+    name: str
+    cell: np.ndarray
+    net: np.ndarray
+    cell_type: list
+    box: np.ndarray
+    grid: tuple
+
+    @property
+    def num_cells(self):
+        return len(self.cell_type)
+
+    @property
+    def centre(self):
+        """float64 [N, 2], each cell's centre in gcell units (gcell 0 spans 0 to 1)."""
+        return (self.box[:, :2] + self.box[:, 2:] + 1) / 2

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from small_design import NAME
+
+from gsrgnn import circuits
+from gsrgnn.circuits.features import FEATURE_NAMES, _function, _log2_drive
+
+
+@pytest.mark.parametrize(
+    ("cell_type", "function", "drive"),
+    [
+        ("ND2_0011_x4_0", "nand", 2),
+        ("CKND2_x3_0", "nand", np.log2(3)),
+        ("INR3_x0_0", "nor", -1),
+        ("INV_x12_0", "inverter", np.log2(12)),
+        ("CKLNQ_x1_0", "clock gate", 0),
+        ("LNQ_x1_0", "latch", 0),
+        ("DFSN_x1_0", "flip-flop", 0),
+        ("CKXOR2_x1_0", "xor", 0),
+        ("OA211_x0_0", "and-or", -1),
+        ("MOAI22_0100_x2_0", "and-or-invert", 1),
+        ("MUX2N_x1_0", "multiplexer", 0),
+        ("TIEL_0000", "constant", 0),
+        ("adv_dbg_if_2", "other", 0),
+        ("", "other", 0),
+    ],
+)
+def test_function_and_drive_by_name(cell_type, function, drive):
+    assert FEATURE_NAMES[_function(cell_type)] == f"is {function}"
+    assert _log2_drive(cell_type) == drive
+
+
+def test_counts_and_sizes(design, tmp_path):
+    data = circuits.load(NAME, tmp_path)
+    expected = {
+        "width": [1, 0, 0, 6],
+        "height": [0, 0, 0, 7],
+        "pins": [2, 1, 2, 3],
+        "nets": [2, 1, 2, 2],
+        "mean net size": [4, 5, 4, 13 / 3],
+        "largest net": [5, 5, 5, 5],
+        "clique degree": [6, 4, 6, 10],
+    }
+    for name, values in expected.items():
+        logs = np.log1p(values)
+        standard = (logs - logs.mean()) / (logs.std() or 1)
+        column = data.x[:, data.feature_names.index(name)]
+        np.testing.assert_allclose(column, standard, atol=1e-6, err_msg=name)
