@@ -19,7 +19,7 @@ class CircuitGraph:
     a net, and ``I`` is there when ``self_loops`` is. The clique matrix is built when it is first needed.
 
     ``norm`` is ``"sum"`` (``A``), ``"mean"`` (``D^-1 A``) or ``"sym"`` (``D^-1/2 A D^-1/2``), ``D`` being the row
-    sums of ``A``; a row whose sum is zero stays zero.
+    sums of ``A``; a row whose sum is zero (below 1.2e-38, float32's smallest) stays zero.
 
     Make one with `from_pins`, `from_edge_index` or `from_data`.
     """
@@ -139,8 +139,8 @@ class CircuitGraph:
 
     @cached_property
     def _scales(self):
-        with np.errstate(divide="ignore"):
-            inverse = np.where(self._degree > 0, 1 / self._degree, 0)
+        there = self._degree > np.finfo(np.float32).tiny
+        inverse = np.divide(1, self._degree, out=np.zeros(self.num_nodes), where=there)
         ones = np.ones(self.num_nodes)
         return {"sum": (ones, ones), "mean": (inverse, ones), "sym": (np.sqrt(inverse),) * 2}[self.norm]
 

@@ -1,0 +1,52 @@
+"""The executed notebooks, as the book shows them.
+
+`make book` executes them; executing them here once more would double that time and check nothing new. So
+these tests read what it made, and skip where it was made from other code than the one under test.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from gsrgnn.book import chapter_names
+from gsrgnn.notebooks import WHY, fingerprint, read_executed, read_source, tags
+
+ROOT = Path(__file__).parents[1]
+NAMES = list(chapter_names(ROOT))
+
+
+def test_every_notebook_is_a_chapter():
+    assert sorted(NAMES) == sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_has_parameters_and_a_title(name):
+    cells = read_source(ROOT / "notebooks" / f"{name}.py").cells
+    assert cells[0].source.startswith("# ")
+    assert sum("parameters" in tags(cell) for cell in cells) == 1
+
+
+@pytest.fixture(params=NAMES)
+def chapter(request):
+    executed = read_executed(ROOT / "chapters" / f"{request.param}.ipynb")
+    if executed is None:
+        pytest.skip("not executed: make book")
+    return request.param, executed
+
+
+def test_a_chapter_was_made_from_this_code(chapter):
+    name, executed = chapter
+    now = fingerprint(read_source(ROOT / "notebooks" / f"{name}.py"), {}, ROOT)
+    made_from = executed.metadata.gsrgnn.key
+    changed = [WHY[part] for part in now if part != "parameters" and now[part] != made_from[part]]
+    if changed:
+        pytest.skip(f"{', '.join(changed)} since it was executed: make book")
+
+
+def test_a_chapter_ran_to_its_end_in_silence(chapter):
+    _, executed = chapter
+    code = [cell for cell in executed.cells if cell.cell_type == "code"]
+    outputs = [output for cell in code for output in cell.outputs]
+    assert all(cell.execution_count for cell in code if cell.source.strip())
+    assert [output for output in outputs if output.output_type == "error"] == []
+    assert [output.text for output in outputs if output.get("name") == "stderr"] == []

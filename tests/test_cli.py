@@ -1,0 +1,101 @@
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gsrgnn import cli, notebooks
+from gsrgnn.cli import app, parse_parameter
+
+
+@pytest.fixture
+def gsrgnn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("k=8", 8),
+        ("k=1e-3", 1e-3),
+        ("k=true", True),
+        ("k=False", False),
+        ("k=null", None),
+        ("k=[1, 2]", [1, 2]),
+        ("k=sparse", "sparse"),
+        ("k=circuitnet/7157-a=b", "circuitnet/7157-a=b"),
+        ("k='8'", "8"),
+        ("k=", ""),
+    ],
+)
+def test_parameters_are_python_values_or_words(text, value):
+    assert parse_parameter(text) == ("k", value)
+    assert type(parse_parameter(text)[1]) is type(value)
+
+
+@pytest.mark.parametrize("text", ["k", "=8", "k k=8"])
+def test_a_parameter_without_a_name_and_a_value_is_an_error(gsrgnn, text):
+    result = gsrgnn("run", "page", "-p", text)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: -p {text}: expected NAME=VALUE, as in -p k=8\n"
+
+
+def test_run_passes_on_what_was_asked_for(gsrgnn, monkeypatch):
+    calls = []
+    monkeypatch.setattr(notebooks, "run", lambda *args, **options: calls.append((*args, options)))
+    assert gsrgnn("run", "page", "-p", "k=8", "-p", "name=x", "--timeout", "5", "--force").exit_code == 0
+    assert gsrgnn("run", "elsewhere/page.py", "-o", "made.ipynb").exit_code == 0
+    here = Path.cwd()
+    (first, second) = calls
+    assert first[:3] == (here / "notebooks" / "page.py", here / "runs" / "page.ipynb", {"k": 8, "name": "x"})
+    assert first[3] | {"say": None} == {"root": here, "timeout": 5, "force": True, "say": None}
+    assert second[:3] == (Path("elsewhere/page.py"), here / "made.ipynb", {})
+
+
+def test_errors_are_one_line_unless_debugging(gsrgnn):
+    result = gsrgnn("run", "page")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: no notebook ")
+    assert result.stderr.count("\n") == 1
+    assert isinstance(gsrgnn("--debug", "run", "page").exception, FileNotFoundError)
+
+
+def test_a_book_of_an_unknown_profile_or_in_another_folder_is_an_error(gsrgnn, tmp_path):
+    assert gsrgnn("book").stderr.startswith("error: no _toc.yml in ")
+    (tmp_path / "_toc.yml").write_text("root: index\nchapters: [{file: chapters/page}]")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "page.py").write_text("1")
+    unknown = gsrgnn("book", "--profile", "huge")
+    assert unknown.stderr.startswith("error: no profile is called 'huge': use one of smoke")
+
+
+def test_doctor_reports_versions_data_and_kernels(gsrgnn, monkeypatch):
+    monkeypatch.setenv("CIRCUITNET_ROOT", os.devnull)
+    monkeypatch.setattr("gsrgnn.circuits.available", lambda: ["circuitnet/sample"])
+    monkeypatch.setattr("gsrgnn.kernels.self_check", lambda: [("aggregate", True, "1e-16")], raising=False)
+    result = gsrgnn("doctor")
+    assert result.exit_code == 0
+    for expected in (
+        "torch ",
+        "numba ",
+        "CPU ",
+        "GPU ",
+        os.devnull,
+        "circuitnet/sample",
+        "aggregate: ok (1e-16)",
+    ):
+        assert expected in result.stdout
+
+
+def test_doctor_fails_where_a_kernel_does(gsrgnn, monkeypatch):
+    checks = [("group_sparse", True, "equal"), ("aggregate", False, "off by 3")]
+    monkeypatch.setattr("gsrgnn.kernels.self_check", lambda: checks, raising=False)
+    result = gsrgnn("doctor")
+    assert result.exit_code == 1
+    assert "aggregate: FAILED (off by 3)" in result.stdout
+    assert result.stderr == "error: kernels that do not agree with the reference: aggregate\n"
+
+
+def test_profiles_in_the_help_are_those_there_are(gsrgnn):
+    assert all(profile in gsrgnn("book", "--help").stdout for profile in cli.experiments.PROFILES)

@@ -1,0 +1,228 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from gsrgnn import notebooks, results
+from gsrgnn.notebooks import NotebookFailed, run
+
+SOURCE = """\
+# %% [markdown]
+# # A page
+
+# %% tags=["parameters"]
+k = 2
+name: str = "a|b"
+
+# %%
+print("k is", k)
+
+# %% [markdown]
+# The end.
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with one notebook; calling it runs the notebook and returns what was said."""
+    monkeypatch.delenv("CIRCUITNET_ROOT", raising=False)
+    monkeypatch.setattr(notebooks, "code_hash", lambda: "the package's")  # the real one is test_results.py's
+    return Project(tmp_path)
+
+
+class Project:
+    def __init__(self, root):
+        self.root, self.source, self.output = root, root / "page.py", root / "out" / "page.ipynb"
+        self.source.write_text(SOURCE)
+
+    def __call__(self, **options):
+        said = []
+        run(self.source, self.output, root=self.root, say=said.append, **{"timeout": 60, **options})
+        return said
+
+    def edit(self, old, new):
+        text = self.source.read_text()
+        assert old in text
+        self.source.write_text(text.replace(old, new))
+
+    def executed(self):
+        return nbformat.read(self.output, as_version=4)
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Replaces the kernel by a stand-in that answers every code cell with the number of the run."""
+    runs = []
+
+    def execute(notebook, *_):
+        runs.append(notebook)
+        executed = nbformat.from_dict(dict(notebook))
+        executed.cells = [nbformat.from_dict(dict(cell)) for cell in notebook.cells]
+        for cell in executed.cells:
+            if cell.cell_type == "code":
+                cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=f"run {len(runs)}")]
+                cell.execution_count = 1
+        executed.metadata.language_info = {"name": "python"}
+        return executed
+
+    monkeypatch.setattr(notebooks, "execute", execute)
+    return runs
+
+
+def test_a_run_in_this_python_leaves_a_clean_page(project, monkeypatch):
+    shadow = project.root / "home" / "kernels" / "python3"
+    shadow.mkdir(parents=True)
+    (shadow / "kernel.json").write_text('{"argv": ["false"], "display_name": "wrong", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(project.root / "home"))
+    startup = project.root / "home" / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "0.py").write_text("raise SystemExit")
+    monkeypatch.setenv("IPYTHONDIR", str(project.root / "home" / "ipython"))
+    project.edit(
+        'print("k is", k)',
+        """\
+print("k is", k)
+import sys, os, warnings
+print(sys.executable)
+warnings.warn("a warning")
+import tqdm.auto
+from tqdm import tqdm
+for _ in tqdm(range(3)): pass
+print(os.getcwd() + "/here")""",
+    )
+
+    assert project(parameters={"k": 5})[0] == "running (not run before)"
+
+    page = project.executed()
+    streams = [output for cell in page.cells for output in cell.get("outputs", [])]
+    text = "".join(output.text for output in streams)
+    assert "k is 5" in text
+    assert sys.executable in text
+    assert "a warning" in text
+    assert "it/s" not in text
+    assert "IProgress" not in text
+    assert str(project.root) not in nbformat.writes(page)
+    injected = [cell for cell in page.cells if "injected-parameters" in notebooks.tags(cell)]
+    assert [cell.metadata.tags for cell in injected] == [["injected-parameters", "remove-cell"]]
+    box = page.cells[-1].source
+    assert "| parameter `k` | `5` |" in box
+    assert "| parameter `name` | `'a/b'` |" in box
+    rows = [line.split(" | ")[0].strip("| ") for line in box.splitlines() if line.startswith("| ")]
+    assert rows[:6] == ["What", "parameter `k`", "parameter `name`", "duration", "date", "code hash"]
+    assert {"gsrgnn", "Python", "torch", "numba", "numpy", "CPU", "cores", "OS", "GPU"} <= set(rows)
+    assert "papermill" not in nbformat.writes(page)
+    assert project(parameters={"k": 5}) == ["unchanged, skipped"]
+    assert sorted(os.listdir(project.output.parent)) == [".page.ipynb.lock", "page.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "timeout", "happened"),
+    [
+        ("raise KeyError('lost')", 60, "KeyError: 'lost'"),
+        ("import time; time.sleep(60)", 1, "took longer than 1 s: give it more with --timeout"),
+        ("import os; os._exit(9)", 60, "the kernel died: out of memory, most often"),
+    ],
+)
+def test_a_cell_that_fails_is_named_and_the_last_good_page_stays(project, cell, timeout, happened):
+    project.output.parent.mkdir()
+    project.output.write_text("the last good one")
+    project.edit('print("k is", k)', f"first = 1\n{cell}\nthird = 3\nfourth = 4")
+
+    with pytest.raises(NotebookFailed) as failure:
+        project(parameters={"k": 3}, timeout=timeout)
+
+    message = str(failure.value)
+    shown = f"    first = 1\n    {cell}\n    third = 3\n    ...\n"
+    assert message.startswith(f"page.py, code cell 2 of 2:\n{shown}")
+    assert happened in message
+    assert project.output.read_text() == "the last good one"
+    assert "first = 1" in (project.root / "_build" / "failed" / "page.ipynb").read_text()
+    assert not list(project.output.parent.glob(".*partial*"))
+
+
+def test_ctrl_c_leaves_nothing_half_written_and_no_kernel(project):
+    sleeps = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
+    project.edit('print("k is", k)', sleeps)
+    code = f"from gsrgnn.cli import app; app(['run', {str(project.source)!r}, '-o', {str(project.output)!r}])"
+    environment = {**os.environ, "PYTHONPATH": str(results.PACKAGE.parent)}
+    running = subprocess.Popen([sys.executable, "-c", code], cwd=project.root, env=environment)
+    pid = project.root / "pid"
+    wait_until(lambda: pid.exists() and pid.read_text())
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=30) != 0
+    assert os.listdir(project.output.parent) == [".page.ipynb.lock"]
+    wait_until(lambda: not os.path.exists(f"/proc/{pid.read_text()}"))
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_new_prose_goes_around_the_results_that_are_there(project, counted):
+    project()
+    project.edit("The end.", "The *other* end.")
+    assert project() == ["prose changed: put around the results that are there, nothing run"]
+    assert project() == ["unchanged, skipped"]
+    assert len(counted) == 1
+    page = project.executed()
+    assert [cell.source for cell in page.cells][3] == "The *other* end."
+    assert [cell.outputs[0].text for cell in page.cells if cell.cell_type == "code"] == ["run 1", "run 1"]
+
+
+def test_every_reason_to_run_again_is_said(project, counted, monkeypatch):
+    project()
+    project.edit("print(", "print(1, ")
+    assert project()[0] == "running (the notebook's code changed)"
+    project.edit("# %%\n", '# %% tags=["hide-input"]\n')
+    assert project()[0] == "running (the notebook's code changed)"
+    assert project(parameters={"k": 7})[0] == "running (parameters changed)"
+    (project.root / "requirements.lock").write_text("a==1")
+    assert project(parameters={"k": 7})[0] == "running (requirements.lock changed)"
+    monkeypatch.setattr(notebooks, "code_hash", lambda: "other")
+    assert project()[0] == "running (parameters changed; the package's source changed)"
+    data = project.root / "data"
+    data.mkdir()
+    (data / "a.npy").write_bytes(b"1")
+    monkeypatch.setenv("CIRCUITNET_ROOT", str(data))
+    assert project()[0] == "running (the data under CIRCUITNET_ROOT changed)"
+    data.rename(project.root / "moved")
+    monkeypatch.setenv("CIRCUITNET_ROOT", str(project.root / "moved"))
+    assert project() == ["unchanged, skipped"]
+    assert project(force=True)[0] == "running (--force)"
+    project.output.write_text("{ cut short")
+    assert project()[0] == "running (not run before)"
+    assert len(counted) == 9
+
+
+def test_an_unknown_parameter_is_an_error_that_names_those_there_are(project, counted):
+    with pytest.raises(ValueError, match="page.py has no parameter kk: it has k, name"):
+        project(parameters={"kk": 1})
+    project.edit(' tags=["parameters"]', "")
+    with pytest.raises(ValueError, match="it has none"):
+        project(parameters={"k": 1})
+    assert not counted
+
+
+def test_a_missing_notebook_names_those_there_are(project):
+    with pytest.raises(FileNotFoundError, match=r"no notebook .*other.py: .* has page"):
+        run(project.root / "other.py", project.output, root=project.root)
+
+
+def test_a_second_process_waits_and_says_so(project):
+    lock = project.root / "lock"
+    holds = f"with FileLock({str(lock)!r}): print(flush=True); time.sleep(1)"
+    code = f"from filelock import FileLock; import time\n{holds}"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        said = []
+        with notebooks.alone(lock, said.append):
+            assert said == ["waiting for another process that is making the same"]
+    with notebooks.alone(lock, said.append):
+        assert len(said) == 1
