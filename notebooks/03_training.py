@@ -24,7 +24,7 @@
 # - read the four measures that the paper uses, and say what a comparison on one circuit does not show.
 
 # %% tags=["parameters"]
-circuit = "default"  # a name that gsrgnn.circuits.load knows; "default" is CircuitNet's 7157 where its files are found
+circuit = "default"  # or any name that gsrgnn.circuits.load knows
 num_layers = 30
 hidden_channels = 64
 k = 8
@@ -33,6 +33,8 @@ learning_rate = 5e-3
 seed = 0
 
 # %%
+import textwrap
+
 import pandas as pd
 import torch
 from IPython.display import Markdown
@@ -40,6 +42,7 @@ from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, aggregate, circuits, figures, group_sparse
 from gsrgnn.models import RevGNN
+from gsrgnn.reversible import ReversibleStack
 from gsrgnn.training import train
 
 # %% [markdown]
@@ -55,13 +58,17 @@ from gsrgnn.training import train
 name = circuits.default() if circuit == "default" else circuit
 data = circuits.load(name)
 graph = CircuitGraph.from_data(data, norm="mean")
-synthetic = "  (SYNTHETIC: no CircuitNet files were found or asked for)" * name.startswith("synthetic/")
-print(f"circuit   {name}{synthetic}")
+print(f"circuit   {name}")
+if name.startswith("synthetic/"):
+    print("          SYNTHETIC: no CircuitNet files were found or asked for")
 print(f"graph     {graph.num_nodes:,} cells, {graph.num_edges:,} directed edges")
 print(f"label     {data.label_source}")
-print(f"features  {', '.join(data.feature_names)}")
-print(f"split     {int(data.train_mask.sum()):,} train, {int(data.val_mask.sum()):,} validation, "
-      f"{int(data.test_mask.sum()):,} test cells")
+train_cells, val_cells, test_cells = (
+    int(mask.sum()) for mask in (data.train_mask, data.val_mask, data.test_mask))
+print(f"split     {train_cells:,} train, {val_cells:,} validation, {test_cells:,} test cells")
+print(f"features  {data.num_features}:")
+print(textwrap.fill(", ".join(data.feature_names), 76, initial_indent=10 * " ",
+                    subsequent_indent=10 * " "))
 
 # %% [markdown]
 # ## The model
@@ -81,7 +88,8 @@ print(f"split     {int(data.train_mask.sum()):,} train, {int(data.val_mask.sum()
 
 # %%
 seed_everything(seed)
-model = GSRGNN(data.num_features, hidden_channels, num_layers=num_layers, k=k, residual="sparse")
+model = GSRGNN(data.num_features, hidden_channels,
+               num_layers=num_layers, k=k, residual="sparse")
 print(model)
 print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 
@@ -93,29 +101,32 @@ print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 
 # %%
 def kept_bytes(residual, depth):
-    """Bytes that a stack of this depth keeps for its backward pass, beside its output and its parameters."""
-    stack = GSRGNN(data.num_features, hidden_channels, num_layers=depth, k=k, residual=residual).layers
+    """What a stack keeps for its backward pass beside output and parameters."""
+    stack = ReversibleStack(hidden_channels, depth, k, residual)
     stream, saved = torch.randn(graph.num_nodes, hidden_channels), []
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+    with torch.autograd.graph.saved_tensors_hooks(saved.append, lambda t: t):
         stack(stream, graph)
     parameters = {p.data_ptr() for p in stack.parameters()}
-    return sum(t.nbytes for t in saved if t.data_ptr() not in parameters) - stream.nbytes
+    kept = sum(t.nbytes for t in saved if t.data_ptr() not in parameters)
+    return kept - stream.nbytes
 
 
 rows = []
 for depth in sorted({1, (num_layers + 1) // 2, num_layers}):
-    stream_bytes = graph.num_nodes * hidden_channels * 4
-    predicted = depth * graph.num_nodes * k * (4 + 1)  # a float32 value and a uint8 index
+    # a float32 value and a uint8 index for each entry kept
+    predicted = depth * graph.num_nodes * k * (4 + 1)
     measured = kept_bytes("sparse", depth)
     assert measured == predicted
     assert kept_bytes("dense", depth) == 0
-    rows.append({"layers": depth, "sparse: measured": measured / 1e6, "sparse: L·N·k·(4 + 1)": predicted / 1e6,
-                 "dense: measured": 0.0, "streams of all layers": depth * stream_bytes / 1e6})
-figures.table(pd.DataFrame(rows).set_index("layers"), "{:,.1f}", "Megabytes kept for the backward pass")
+    rows.append({"layers": depth, "sparse": measured / 1e6,
+                 "L·N·k·(4 + 1)": predicted / 1e6, "dense": 0.0,
+                 "every stream": depth * graph.num_nodes * hidden_channels * 4 / 1e6})
+figures.table(pd.DataFrame(rows).set_index("layers"), "{:,.1f}",
+              "Megabytes kept for the backward pass")
 
 # %% [markdown]
-# The last column is what keeping the stream of every layer would take, the least that a network keeps which does not
-# recompute; most also keep what is inside a block.
+# The column after `sparse` is the formula. The last one is what keeping the stream of every layer would take: the
+# least that a network keeps which does not recompute. Most also keep what is inside a block.
 #
 # Recomputing must not change the gradient. Here it is compared, in double precision and on a piece of the task small
 # enough to leave to automatic differentiation, with the gradient of the same forward pass written out plainly.
@@ -126,8 +137,9 @@ def plain_forward(stack, x, graph):
     x1, x2 = x.chunk(2, dim=1)
 
     def block(kept, layer, b):
-        z = aggregate(graph, kept) @ stack.weight[layer, b].T + stack.bias[layer, b]
-        return torch.nn.functional.layer_norm(z, z.shape[1:], stack.gain[layer, b], stack.shift[layer, b])
+        weight, bias, gain, shift = (p[layer, b] for p in stack.parameters())
+        z = aggregate(graph, kept) @ weight.T + bias
+        return torch.nn.functional.layer_norm(z, z.shape[1:], gain, shift)
 
     for layer in range(stack.num_layers):
         kept = group_sparse(x2, stack.k)
@@ -138,13 +150,14 @@ def plain_forward(stack, x, graph):
 
 small = circuits.load("synthetic/300")
 small_graph = CircuitGraph.from_data(small)
-stack = GSRGNN(small.num_features, hidden_channels, num_layers=num_layers, k=k).double().layers
+stack = ReversibleStack(hidden_channels, num_layers, k).double()
 x = torch.randn(small.num_nodes, hidden_channels, dtype=torch.float64, requires_grad=True)
-ours = torch.autograd.grad(stack(x, small_graph).square().sum(), [x, *stack.parameters()])
-theirs = torch.autograd.grad(plain_forward(stack, x, small_graph).square().sum(), [x, *stack.parameters()])
+ours, theirs = (
+    torch.autograd.grad(y.square().sum(), [x, *stack.parameters()])
+    for y in (stack(x, small_graph), plain_forward(stack, x, small_graph)))
 error = max(float((a - b).norm() / b.norm()) for a, b in zip(ours, theirs, strict=True))
 assert error < 1e-9
-print(f"largest relative difference of a gradient over {num_layers} layers: {error:.1e}")
+print(f"largest relative difference of a gradient: {error:.1e} ({num_layers} layers)")
 
 # %% [markdown]
 # ## Training both
@@ -181,8 +194,8 @@ figures.show(
 # %% [markdown]
 # Four measures compare predictions with labels on the test cells. **Pearson** is the linear correlation,
 # **Spearman** that of the ranks, **Kendall** (τ-b) the share of pairs in the right order less that in the wrong
-# one, allowing for ties; all three lie in −1 to 1. **R²** is 1 less the squared error over the label's variance: 1 for a perfect prediction,
-# 0 for the mean, negative below that.
+# one, allowing for ties; all three lie in −1 to 1. **R²** is 1 less the squared error over the label's variance: 1 for
+# a perfect prediction, 0 for the mean, negative below that.
 
 # %% tags=["hide-input"]
 scores = pd.DataFrame({model: {**run.test, "median seconds a step": run.history.seconds.median()}
@@ -210,10 +223,10 @@ figures.show(
 # %% tags=["hide-input"]
 gsr, rev = runs["GSR-GNN"], runs["RevGNN"]
 ratio = rev.history.seconds.median() / gsr.history.seconds.median()
-better = "higher" if gsr.test["pearson"] > rev.test["pearson"] else "lower"
+lead = gsr.test["pearson"] - rev.test["pearson"]
 Markdown(
-    f"After {epochs} epochs GSR-GNN's Pearson on the test cells is {abs(gsr.test['pearson'] - rev.test['pearson']):.3f} "
-    f"{better} than RevGNN's ({gsr.test['pearson']:.3f} against {rev.test['pearson']:.3f}), and a step of RevGNN takes "
+    f"After {epochs} epochs GSR-GNN's Pearson on the test cells is {abs(lead):.3f} {'higher' if lead > 0 else 'lower'} "
+    f"than RevGNN's ({gsr.test['pearson']:.3f} against {rev.test['pearson']:.3f}), and a step of RevGNN takes "
     f"{ratio:.1f} times as long. GSR-GNN's best epoch was {gsr.best_epoch} of {epochs}, RevGNN's {rev.best_epoch}.")
 
 # %% [markdown]
@@ -234,8 +247,8 @@ Markdown(
 # which $k$ would it keep as much as storing one group of the stream for every layer?
 
 # %% tags=["hide-cell"]
-N, D = graph.num_nodes, 384
-print(f"{100 * N * 32 * (4 + 1) / 1e9:.2f} GB")  # 192 columns a group: an index fits one byte
+N, D = graph.num_nodes, 384  # 192 columns a group: an index fits one byte
+print(f"{100 * N * 32 * (4 + 1) / 1e9:.2f} GB")
 # k (4 + 1) = 4 · D / 2
 print(f"k = {4 * (D // 2) / 5:.0f} of {D // 2} columns")
 
@@ -244,11 +257,11 @@ print(f"k = {4 * (D // 2) / 5:.0f} of {D // 2} columns")
 # aggregation hands each cell its own values back, for a few epochs, and compare.
 
 # %% tags=["hide-cell"]
-alone = CircuitGraph.from_edge_index(torch.empty(2, 0, dtype=torch.long), graph.num_nodes, self_loops=True)
+alone = CircuitGraph.from_edge_index(
+    torch.empty(2, 0, dtype=torch.long), graph.num_nodes, self_loops=True)
 few = max(1, min(10, epochs // 3))
-compared = {}
 for label, joined in (("the circuit", graph), ("self-loops only", alone)):
     seed_everything(seed)
     shallow = GSRGNN(data.num_features, hidden_channels, num_layers=2, k=k)
-    compared[label] = train(shallow, data, joined, epochs=few, learning_rate=learning_rate).test["pearson"]
-print(", ".join(f"{label}: Pearson {score:.3f}" for label, score in compared.items()), f"(2 layers, {few} epochs)")
+    run = train(shallow, data, joined, epochs=few, learning_rate=learning_rate)
+    print(f"{label:16} Pearson {run.test['pearson']:.3f} (2 layers, {few} epochs)")
