@@ -1,8 +1,9 @@
 """gsrgnn: deep reversible, sparse graph networks for circuit graphs, reproduced (GSR-GNN, arXiv 2603.27156)."""
 
+from gsrgnn import circuits
 from gsrgnn.cbsr import CBSR, aggregate, group_sparse
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.models import GSRGNN
 
-__all__ = ["CBSR", "CircuitGraph", "GSRGNN", "aggregate", "group_sparse"]
+__all__ = ["CBSR", "CircuitGraph", "GSRGNN", "aggregate", "circuits", "group_sparse"]
 __version__ = "0.1.0"

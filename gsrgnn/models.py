@@ -44,12 +44,14 @@ class GSRGNN(_NodeModel):
         num_layers: at least 1.
         k: entries that group sparsity keeps of each row of a group, ``1 <= k <= hidden_channels / 2``.
         residual: ``"sparse"`` (Algorithm 1) or ``"dense"`` (fully invertible).
+        keep_masks: keep which entries were chosen, so that rounding cannot change the choice going back.
 
     Raises ValueError for any other width, depth, k or residual.
     """
 
-    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, k, residual="sparse"):
-        layers = ReversibleStack(hidden_channels, num_layers, k, residual)
+    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, k, residual="sparse",
+                 keep_masks=False):
+        layers = ReversibleStack(hidden_channels, num_layers, k, residual, keep_masks)
         super().__init__(in_channels, hidden_channels, out_channels)
         self.layers = layers
 

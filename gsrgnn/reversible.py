@@ -30,11 +30,17 @@ class ReversibleStack(nn.Module):
     ``(V2, I2)`` is kept for each layer, ``num_layers * N * k`` values and indices. With the dense residual
     everything is recomputed and only the output is kept, whatever the depth.
 
+    What is recomputed differs from what was computed by rounding. Where the k-th and the next entry of a row are that
+    close, GS may choose otherwise going back, and the gradient is then not that of the forward pass. ``keep_masks``
+    keeps the choice, ``width / 2`` bits a row for each GS that is recomputed: one a layer for the sparse residual, two
+    for the dense one.
+
     Args:
         width: columns of the stream, even.
         num_layers: at least 1.
         k: entries that GS keeps of each row of a group, ``1 <= k <= width / 2``.
         residual: ``"sparse"`` or ``"dense"``.
+        keep_masks: keep which entries GS chose.
 
     Parameters, the first axis being the layer and the second the block (f1, f2): ``weight [L, 2, d, d]``,
     ``bias [L, 2, d]`` of the Linear and ``gain [L, 2, d]``, ``shift [L, 2, d]`` of the LayerNorm, ``d = width / 2``.
@@ -42,7 +48,7 @@ class ReversibleStack(nn.Module):
     Raises ValueError for any other width, depth, k or residual.
     """
 
-    def __init__(self, width, num_layers, k, residual="sparse"):
+    def __init__(self, width, num_layers, k, residual="sparse", keep_masks=False):
         super().__init__()
         if int(width) != width or width < 2 or width % 2:
             raise ValueError(f"width is {width}: the stream splits into 2 groups, so it takes an even whole number")
@@ -51,7 +57,8 @@ class ReversibleStack(nn.Module):
         if residual not in RESIDUALS:
             raise ValueError(f"residual {residual!r} is unknown; it is one of {', '.join(RESIDUALS)}")
         check_k(k, width // 2)
-        self.width, self.num_layers, self.k, self.residual = width, num_layers, k, residual
+        self.width, self.num_layers, self.k = width, num_layers, k
+        self.residual, self.keep_masks = residual, keep_masks
         shape = num_layers, 2, width // 2
         self.weight = nn.Parameter(torch.empty(*shape, width // 2))
         self.bias = nn.Parameter(torch.empty(shape))
@@ -126,7 +133,8 @@ class ReversibleStack(nn.Module):
         return {**self.__dict__, "_scratch": None}
 
     def extra_repr(self):
-        return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}"
+        return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
+            ", keep_masks=True" * self.keep_masks)
 
 
 class _Half:
@@ -176,56 +184,80 @@ class _Stack(torch.autograd.Function):
         scratch = stack.scratch(x, graph)
         half = _Half(stack, graph, scratch)
         sparse = stack.residual == "sparse"
+        kept = _Kept(stack, x, scratch.indices.dtype) if keep else None
         x1, x2 = scratch.x1, scratch.x2
         _split(x, x1, x2)
-        kept = ()
-        if keep and sparse:
-            shape = stack.num_layers, len(x), stack.k
-            kept = x.new_empty(shape), x.new_empty(shape, dtype=scratch.indices.dtype)
         for layer in range(stack.num_layers):
-            values, indices = (t[layer] for t in kept) if kept else (scratch.values, scratch.indices)
+            values, indices = scratch.values, scratch.indices
+            if kept and sparse:
+                values, indices = kept.values[layer], kept.indices[layer]
             select(x2, values, indices)                                  # line 5
+            if kept and stack.keep_masks and not sparse:
+                half.kernels.pack_mask(array(indices), array(kept.masks[layer, 1]))
             half.run(layer, 0, values, indices)                          # line 6
             half.add_to(x1, layer, 0)                                    # line 7
             if sparse:
                 x2.zero_()
                 half.kernels.scatter_add(array(values), array(indices), array(x2))
             select(x1, scratch.values, scratch.indices)                  # line 8
+            if kept and stack.keep_masks:
+                half.kernels.pack_mask(array(scratch.indices), array(kept.masks[layer, 0]))
             half.run(layer, 1, scratch.values, scratch.indices)          # line 9
             half.add_to(x2, layer, 1)                                    # line 10
         out = torch.cat([x1, x2], dim=1)                                 # line 11
-        ctx.save_for_backward(out, *kept, *parameters)
+        if kept:
+            ctx.save_for_backward(out, *parameters, kept.values, kept.indices, kept.masks)
         ctx.stack, ctx.graph = stack, graph
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        out, *kept, _, _, _, _ = ctx.saved_tensors
+        out, _, _, _, _, *kept = ctx.saved_tensors
+        kept_values, kept_indices, masks = kept
         stack, scratch = ctx.stack, ctx.stack.scratch(out, ctx.graph)
         half = _Half(stack, ctx.graph, scratch)
-        sparse = stack.residual == "sparse"
         x1, x2, g1, g2 = scratch.x1, scratch.x2, scratch.g1, scratch.g2
         _split(out, x1, x2)
         _split(grad, g1, g2)
         gradients = [torch.empty_like(p) for p in (stack.weight, stack.bias, stack.gain, stack.shift)]
         values, indices, dvalues = scratch.values, scratch.indices, scratch.dvalues
+
+        def select_again(x, layer, group):
+            if stack.keep_masks:
+                half.kernels.unpack_mask(array(masks[layer, group]), array(indices))
+                half.kernels.gather(array(x), array(indices), array(values))
+            else:
+                select(x, values, indices)
+
         for layer in reversed(range(stack.num_layers)):
-            select(x1, values, indices)
+            select_again(x1, layer, 0)
             half.undo(x2, g2, layer, 1, values, indices, gradients)
             half.kernels.scatter_add(array(dvalues), array(indices), array(g1))
-            if sparse:
-                values2, indices2 = (t[layer] for t in kept)
-            else:
-                values2, indices2 = values, indices
-                select(x2, values2, indices2)
-            half.undo(x1, g1, layer, 0, values2, indices2, gradients)
-            if sparse:  # of g2 the residual path passes the kept positions alone; x2 is lost and not needed
+            if stack.residual == "dense":
+                select_again(x2, layer, 1)
+                half.undo(x1, g1, layer, 0, values, indices, gradients)
+                half.kernels.scatter_add(array(dvalues), array(indices), array(g2))
+            else:  # x2 is lost and not needed; of g2 the residual path passes the kept positions alone
+                values2, indices2 = kept_values[layer], kept_indices[layer]
+                half.undo(x1, g1, layer, 0, values2, indices2, gradients)
                 half.kernels.gather(array(g2), array(indices2), array(values))
                 dvalues += values
                 g2.zero_()
-            half.kernels.scatter_add(array(dvalues), array(indices2), array(g2))
+                half.kernels.scatter_add(array(dvalues), array(indices2), array(g2))
         return None, None, None, torch.cat([g1, g2], dim=1), *gradients
+
+
+class _Kept:
+    """What a forward pass leaves for its backward pass, beside its output; empty where it leaves nothing."""
+
+    def __init__(self, stack, x, index_dtype):
+        sparse = stack.residual == "sparse"
+        shape = stack.num_layers * sparse, len(x), stack.k
+        self.values = x.new_empty(shape)
+        self.indices = x.new_empty(shape, dtype=index_dtype)
+        masked = stack.num_layers * stack.keep_masks
+        self.masks = x.new_empty(masked, 1 if sparse else 2, len(x), -(-stack.width // 16), dtype=torch.uint8)
 
 
 def _split(x, first, second):

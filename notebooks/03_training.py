@@ -160,6 +160,10 @@ assert error < 1e-9
 print(f"largest relative difference of a gradient: {error:.1e} ({num_layers} layers)")
 
 # %% [markdown]
+# In single precision there is one catch. What is recomputed differs by rounding from what was computed, and where the
+# $k$-th and the next entry of a row are that close, $\mathrm{GS}$ may choose the other one going back. `keep_masks=True`
+# keeps the choice, a bit an entry; it is not needed to train, and is off here.
+#
 # ## Training both
 #
 # RevGNN is PyG's `GroupAddRev` around blocks of LayerNorm, ReLU and `SAGEConv`: the reversible network that the

@@ -25,8 +25,8 @@ def x():
     return torch.randn(NODES, WIDTH, dtype=torch.float64, requires_grad=True)
 
 
-def stack_of(num_layers, residual):
-    stack = ReversibleStack(WIDTH, num_layers, K, residual).double()
+def stack_of(num_layers, residual, keep_masks=False):
+    stack = ReversibleStack(WIDTH, num_layers, K, residual, keep_masks).double()
     for parameter in (stack.gain, stack.shift):
         torch.nn.init.normal_(parameter)
     return stack
@@ -51,10 +51,11 @@ def gradients(run, stack, x, graph, weight):
     return torch.autograd.grad((run(x, graph) * weight).sum(), [x, *stack.parameters()])
 
 
+@pytest.mark.parametrize("keep_masks", [False, True])
 @pytest.mark.parametrize("residual", RESIDUALS)
 @pytest.mark.parametrize("num_layers", [1, 3, 20])
-def test_forward_and_gradient_are_those_of_autograd(graph, x, num_layers, residual):
-    stack, weight = stack_of(num_layers, residual), torch.randn_like(x)
+def test_forward_and_gradient_are_those_of_autograd(graph, x, num_layers, residual, keep_masks):
+    stack, weight = stack_of(num_layers, residual, keep_masks), torch.randn_like(x)
     torch.testing.assert_close(stack(x, graph), plain(stack, x, graph), rtol=1e-12, atol=1e-12)
     want = gradients(lambda *a: plain(stack, *a), stack, x, graph, weight)
     for scratch in stack.scratch(x, graph).__dict__.values():
@@ -96,16 +97,31 @@ def test_forwards_may_overlap_and_gradients_accumulate(graph, x, residual):
     torch.testing.assert_close(once, x.grad)
 
 
-@pytest.mark.parametrize(("residual", "kept"), [("sparse", True), ("dense", False)])
 @pytest.mark.parametrize("num_layers", [10, 100])
-def test_bytes_saved_for_backward(graph, num_layers, residual, kept):
-    stack, saved = ReversibleStack(WIDTH, num_layers, K, residual), []
+@pytest.mark.parametrize(("residual", "keep_masks", "bytes_a_row"), [
+    ("sparse", False, K * (4 + 1)), ("dense", False, 0), ("sparse", True, K * (4 + 1) + 1), ("dense", True, 2),
+])
+def test_bytes_saved_for_backward(graph, num_layers, residual, keep_masks, bytes_a_row):
+    stack, saved = ReversibleStack(WIDTH, num_layers, K, residual, keep_masks), []
     x = torch.randn(NODES, WIDTH)
     with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
         stack(x, graph)
     parameters = {p.data_ptr() for p in stack.parameters()}
     activations = sum(t.nbytes for t in saved if t.data_ptr() not in parameters)
-    assert activations == x.nbytes + kept * num_layers * NODES * K * (4 + 1)
+    assert activations == x.nbytes + num_layers * NODES * bytes_a_row
+
+
+def test_masks_hold_the_choice_where_rounding_would_change_it(netlist):
+    """Rows full of ties: recomputed, they tie no longer, and the k largest of them are others."""
+    x = torch.randn(NODES, WIDTH).round(decimals=0).requires_grad_()
+    weight, errors = torch.randn_like(x), {}
+    for keep_masks in (True, False):
+        stack = ReversibleStack(WIDTH, 5, K, "dense", keep_masks)
+        got = gradients(stack, stack, x, netlist, weight)
+        want = gradients(lambda *a, stack=stack: plain(stack, *a), stack, x, netlist, weight)
+        errors[keep_masks] = max(float((a - b).norm() / b.norm()) for a, b in zip(got, want, strict=True))
+    assert errors[True] < 1e-4
+    assert errors[False] > 1e-3
 
 
 def test_nothing_is_saved_without_grad(graph):

@@ -64,6 +64,12 @@ def self_check(device_type="cpu", seed=0):
     out[:] = 0
     kernels.scatter_add(values, indices, out)
     compare("scatter_add", (out, reference.scatter(values, indices, width)))
+    mask = np.empty((num_nodes, -(-width // 8)), np.uint8)
+    unpacked = np.empty_like(indices)
+    kernels.pack_mask(indices, mask)
+    kernels.unpack_mask(mask, unpacked)
+    compare("pack_mask", (mask.astype(int), reference.pack_mask(indices, width)))
+    compare("unpack_mask", (unpacked.astype(int), want_indices))
     out[:] = 0
     kernels.add_layer_norm(x, gain, bias, 1e-5, out)
     compare("add_layer_norm", (out, reference.layer_norm(x, gain, bias, 1e-5)))

@@ -136,6 +136,28 @@ def scatter_add(values, indices, out):
             out[i, indices[i, t]] += values[i, t]
 
 
+@_threaded
+def pack_mask(indices, mask):
+    """`reference.pack_mask` into ``mask``, uint8 ``[N, ceil(D / 8)]``."""
+    for i in numba.prange(len(indices)):
+        mask[i] = 0
+        for t in range(indices.shape[1]):
+            column = np.int64(indices[i, t])
+            mask[i, column >> 3] |= np.uint8(1 << (column & 7))
+
+
+@_threaded
+def unpack_mask(mask, indices):
+    """`reference.unpack_mask` into ``indices [N, k]``."""
+    for i in numba.prange(len(indices)):
+        t = 0
+        for byte in range(mask.shape[1]):
+            for bit in range(8):
+                if mask[i, byte] >> bit & 1:
+                    indices[i, t] = 8 * byte + bit
+                    t += 1
+
+
 def aggregate(graph, values, indices, out, nets=None):
     """`reference.aggregate` into ``out [N, D]``, over an `Adjacency` or, through ``nets [M, D]``, an `Incidence`."""
     if isinstance(graph, Incidence):

@@ -9,7 +9,7 @@ import numpy as np
 from gsrgnn.kernels.adjacency import Adjacency
 
 __all__ = ["Adjacency", "aggregate", "aggregate_backward", "aggregate_dense", "gather", "group_sparse",
-           "layer_norm", "layer_norm_backward", "scatter"]
+           "layer_norm", "layer_norm_backward", "pack_mask", "scatter", "unpack_mask"]
 
 
 def group_sparse(x, k):
@@ -31,6 +31,17 @@ def scatter(values, indices, num_columns):
 def gather(x, indices):
     """``x[i, I[i, t]]``: the transpose of `scatter`, hence its backward."""
     return np.take_along_axis(x, indices.astype(np.int64), axis=1)
+
+
+def pack_mask(indices, num_columns):
+    """Which columns each row keeps, a bit a column: uint8 ``[N, ceil(num_columns / 8)]``."""
+    kept = scatter(np.ones(indices.shape, dtype=bool), indices, num_columns)
+    return np.packbits(kept, axis=1, bitorder="little")
+
+
+def unpack_mask(mask, k):
+    """The ascending column indices ``[N, k]`` of the bits that are set, k in every row."""
+    return np.nonzero(np.unpackbits(mask, axis=1, bitorder="little"))[1].reshape(len(mask), k)
 
 
 def aggregate(adjacency, values, indices, num_columns):

@@ -90,6 +90,18 @@ def test_gather_and_scatter(problem):
     np.testing.assert_array_equal(out, x + reference.scatter(values, indices, x.shape[1]))
 
 
+@given(problems())
+def test_masks(problem):
+    x, _, _, indices = problem
+    mask = poisoned((len(x), -(-x.shape[1] // 8)), np.uint8)
+    cpu.pack_mask(indices, mask)
+    np.testing.assert_array_equal(mask, reference.pack_mask(indices, x.shape[1]))
+    out = poisoned(indices.shape, indices.dtype)
+    cpu.unpack_mask(mask, out)
+    np.testing.assert_array_equal(out, indices)
+    np.testing.assert_array_equal(reference.unpack_mask(mask, indices.shape[1]), indices)
+
+
 @given(DTYPES, st.integers(1, 130), st.sampled_from([1, 2, 31, 192]), st.integers(0, 2**32 - 1))
 def test_layer_norm(dtype, rows, width, seed):
     z, x, grad = np.random.default_rng(seed).standard_normal((3, rows, width)).astype(dtype)
