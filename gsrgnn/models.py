@@ -22,12 +22,17 @@ class _NodeModel(nn.Module):
     def forward(self, x, graph):
         """Predictions ``[N, out_channels]`` for features ``x [N, in_channels]`` on a `CircuitGraph` of N nodes.
 
-        Raises ValueError if the two differ in size, or x has another width or holds a NaN or an infinity.
+        Raises ValueError if the two differ in size, if x has another width or dtype than the model or holds a NaN or an
+        infinity, or if they are not on one device.
         """
         if x.ndim != 2 or x.shape[1] != self.in_channels:
             raise ValueError(f"x has shape {list(x.shape)} and the model takes [N, {self.in_channels}]")
         if len(x) != graph.num_nodes:
             raise ValueError(f"x has {len(x)} rows and the graph {graph.num_nodes} nodes: give one row a node")
+        weight = self.encoder.weight
+        if (x.dtype, x.device, graph.device) != (weight.dtype, weight.device, weight.device):
+            raise ValueError(f"x is {x.dtype} on {x.device}, the graph on {graph.device} and the model {weight.dtype} "
+                             f"on {weight.device}: make them agree with .to(...)")
         if not torch.isfinite(x).all():
             row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
             raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: features must be finite")

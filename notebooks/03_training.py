@@ -68,7 +68,7 @@ train_cells, val_cells, test_cells = (
 print(f"split     {train_cells:,} train, {val_cells:,} validation, {test_cells:,} test cells")
 print(f"features  {data.num_features}:")
 print(textwrap.fill(", ".join(data.feature_names), 76, initial_indent=10 * " ",
-                    subsequent_indent=10 * " "))
+                    subsequent_indent=10 * " ", break_on_hyphens=False))
 
 # %% [markdown]
 # ## The model
@@ -160,9 +160,9 @@ assert error < 1e-9
 print(f"largest relative difference of a gradient: {error:.1e} ({num_layers} layers)")
 
 # %% [markdown]
-# In single precision there is one catch. What is recomputed differs by rounding from what was computed, and where the
-# $k$-th and the next entry of a row are that close, $\mathrm{GS}$ may choose the other one going back. `keep_masks=True`
-# keeps the choice, a bit an entry; it is not needed to train, and is off here.
+# In single precision there is one catch. What is recomputed differs by rounding from what was computed, and where
+# the $k$-th and the next entry of a row are that close, $\mathrm{GS}$ may choose the other one going back.
+# `keep_masks=True` keeps the choice, a bit an entry; it is not needed to train, and is off here.
 #
 # ## Training both
 #

@@ -59,6 +59,19 @@ def self_check(device_type="cpu", seed=0):
     compare("aggregate_backward", (dvalues, reference.aggregate_backward(adjacency, grad, indices)))
     kernels.aggregate_dense(adjacency, x, out)
     compare("aggregate_dense", (out, reference.aggregate_dense(adjacency, x)))
+
+    pins = rng.poisson(0.2, (num_nodes, 15)).astype(np.float32)
+    diagonal, out_scale, in_scale = rng.random((3, num_nodes)).astype(np.float32)
+    matrix = out_scale[:, None] * (pins @ pins.T + np.diag(diagonal)) * in_scale
+    incidence = Incidence(*_csr(pins), *_csr(pins.T), diagonal, out_scale, in_scale)
+    nets = np.empty((pins.shape[1], width), np.float32)
+    kernels.aggregate(incidence, values, indices, out, nets)
+    compare("aggregate through nets", (out, matrix @ reference.scatter(values, indices, width)))
+    kernels.aggregate_backward(incidence, grad, indices, dvalues, nets)
+    compare("aggregate_backward through nets", (dvalues, reference.gather(matrix @ grad, indices)))
+    kernels.aggregate_dense(incidence, x, out, nets)
+    compare("aggregate_dense through nets", (out, matrix @ x))
+
     kernels.gather(x, indices, dvalues)
     compare("gather", (dvalues, reference.gather(x, indices)))
     out[:] = 0
@@ -80,3 +93,9 @@ def self_check(device_type="cpu", seed=0):
     compare("undo_layer_norm", (out, np.zeros_like(out)), (dz, want[0]), (dgain.sum(0), want[1]),
             (dbias.sum(0), want[2]))
     return report
+
+
+def _csr(matrix):
+    rows, columns = np.nonzero(matrix)
+    indptr = np.searchsorted(rows, np.arange(len(matrix) + 1))
+    return indptr, columns.astype(np.int32), matrix[rows, columns]
