@@ -110,8 +110,11 @@ def array(tensor):
 
 def operator(graph, dtype, transposed=False):
     """What a kernel takes for a graph."""
-    tensors = graph.operator(dtype, transposed)
-    return type(tensors)(*(tensor.numpy() for tensor in tensors))
+    return _as_arrays(graph.operator(dtype, transposed))
+
+
+def _as_arrays(part):
+    return part.numpy() if isinstance(part, torch.Tensor) else type(part)(*map(_as_arrays, part))
 
 
 def net_table(graph, like, width):

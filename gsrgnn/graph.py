@@ -180,27 +180,36 @@ class CircuitGraph:
     def _operator(self, kind, dtype, transposed):
         key = kind, dtype, transposed
         if key not in self._operators:
-            scales = reversed(self._scales) if transposed else self._scales
-            if transposed and self._symmetric:
-                structure = self._operator(kind, dtype, transposed=False)[:-2]
-            elif kind is Incidence:
-                structure = self._incidence(dtype)
-            else:
-                matrix = self._matrix
-                if transposed:
-                    matrix = sparse.csr_array(matrix.T)
-                    matrix.sort_indices()
-                structure = self._csr(matrix, dtype)
-            self._operators[key] = kind(*structure, *(self._tensor(scale, dtype) for scale in scales))
+            make = self._make_incidence if kind is Incidence else self._make_adjacency
+            self._operators[key] = make(dtype, transposed)
         return self._operators[key]
 
-    def _incidence(self, dtype):
-        nets = sparse.csr_array(self._pins.T)
-        nets.sort_indices()
+    def _make_adjacency(self, dtype, transposed):
+        if transposed and self._symmetric:
+            structure = self.adjacency(dtype)[:3]
+        else:
+            structure = self._csr(self._matrix.T if transposed else self._matrix, dtype)
+        return Adjacency(*structure, *self._scale_tensors(dtype, transposed))
+
+    def _make_incidence(self, dtype, transposed):
+        out_scale, in_scale = self._scale_tensors(dtype, transposed)
         excess = self._degree - self._pins @ self._pins.sum(axis=0)
-        return *self._csr(self._pins, dtype), *self._csr(nets, dtype), self._tensor(excess, dtype)
+        ones = self._tensor(np.ones(self.num_nets), dtype)
+        if transposed:
+            straight = self.incidence(dtype)
+            to_nets, to_cells = straight.to_nets[:3], straight.to_cells[:3]
+        else:
+            to_nets, to_cells = self._csr(self._pins.T, dtype), self._csr(self._pins, dtype)
+        return Incidence(Adjacency(*to_nets, ones, in_scale), Adjacency(*to_cells, out_scale, ones),
+                         self._tensor(excess * self._scales[0] * self._scales[1], dtype))
+
+    def _scale_tensors(self, dtype, transposed):
+        scales = reversed(self._scales) if transposed else self._scales
+        return [self._tensor(scale, dtype) for scale in scales]
 
     def _csr(self, matrix, dtype):
+        matrix = sparse.csr_array(matrix)
+        matrix.sort_indices()
         return (self._tensor(matrix.indptr, torch.int64), self._tensor(matrix.indices, torch.int32),
                 self._tensor(matrix.data, dtype))
 

@@ -16,7 +16,7 @@ PINS = st.integers(1, 8).flatmap(lambda cells: st.tuples(
 def dense(adjacency):
     """The matrix that an Adjacency stands for, entry by entry."""
     indptr, indices, weight, out_scale, in_scale = (tensor.numpy() for tensor in adjacency)
-    matrix = np.zeros((len(out_scale),) * 2)
+    matrix = np.zeros((len(out_scale), len(in_scale)))
     for i in range(len(out_scale)):
         for e in range(indptr[i], indptr[i + 1]):
             matrix[i, indices[e]] += out_scale[i] * weight[e] * in_scale[indices[e]]
@@ -24,16 +24,8 @@ def dense(adjacency):
 
 
 def dense_factors(incidence):
-    """The matrix that an Incidence stands for, and that its two halves are each other's transpose."""
-    arrays = [tensor.numpy() for tensor in incidence]
-    diagonal, out_scale, in_scale = arrays[6:]
-    num_nets = len(arrays[3]) - 1
-    pins, transposed = (np.zeros((n, m)) for n, m in ((len(diagonal), num_nets), (num_nets, len(diagonal))))
-    for matrix, (indptr, indices, count) in ((pins, arrays[:3]), (transposed, arrays[3:6])):
-        for i in range(len(matrix)):
-            matrix[i, indices[indptr[i]:indptr[i + 1]]] = count[indptr[i]:indptr[i + 1]]
-    np.testing.assert_array_equal(pins, transposed.T)
-    return out_scale[:, None] * (pins @ transposed + np.diag(diagonal)) * in_scale
+    """The matrix that an Incidence stands for."""
+    return dense(incidence.to_cells) @ dense(incidence.to_nets) + np.diag(incidence.diagonal)
 
 
 def normalised(matrix, norm):

@@ -62,8 +62,9 @@ def self_check(device_type="cpu", seed=0):
 
     pins = rng.poisson(0.2, (num_nodes, 15)).astype(np.float32)
     diagonal, out_scale, in_scale = rng.random((3, num_nodes)).astype(np.float32)
-    matrix = out_scale[:, None] * (pins @ pins.T + np.diag(diagonal)) * in_scale
-    incidence = Incidence(*_csr(pins), *_csr(pins.T), diagonal, out_scale, in_scale)
+    matrix = out_scale[:, None] * (pins @ pins.T) * in_scale + np.diag(diagonal)
+    ones = np.ones(pins.shape[1], np.float32)
+    incidence = Incidence(Adjacency(*_csr(pins.T), ones, in_scale), Adjacency(*_csr(pins), out_scale, ones), diagonal)
     nets = np.empty((pins.shape[1], width), np.float32)
     kernels.aggregate(incidence, values, indices, out, nets)
     compare("aggregate through nets", (out, matrix @ reference.scatter(values, indices, width)))

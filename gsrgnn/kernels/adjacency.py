@@ -4,16 +4,16 @@ from typing import Any, NamedTuple
 
 
 class Adjacency(NamedTuple):
-    """``A[i, j] = out_scale[i] * weight[e] * in_scale[j]`` for the entries ``e`` of row ``i``.
+    """``A[i, j] = out_scale[i] * weight[e] * in_scale[j]`` for the entries ``e`` of row ``i``, ``A`` being ``[R, C]``.
 
-    The weights count (pin pairs, or what the user gave); the normalisation is diagonal and stays in the two
+    The weights count (pin pairs, pins, or what the user gave); the normalisation is diagonal and stays in the two
     scales, so all three norms of a graph share one structure.
 
     Args:
-        indptr: int64 ``[N + 1]``; row ``i`` owns the entries ``indptr[i] .. indptr[i + 1]``.
-        indices: int32 ``[nnz]``, the column (source node) of each entry.
+        indptr: int64 ``[R + 1]``; row ``i`` owns the entries ``indptr[i] .. indptr[i + 1]``.
+        indices: int32 ``[nnz]``, the column (source) of each entry.
         weight: float ``[nnz]``.
-        out_scale, in_scale: float ``[N]``.
+        out_scale, in_scale: float ``[R]`` and ``[C]``.
     """
 
     indptr: Any
@@ -24,24 +24,18 @@ class Adjacency(NamedTuple):
 
 
 class Incidence(NamedTuple):
-    """The same matrix in factors, ``A = out_scale (B B^T + diagonal) in_scale`` with ``B [cells, nets]`` counting pins.
+    """A clique graph in factors: ``A = to_cells @ to_nets + diag(diagonal)``.
 
-    ``B`` has an entry for each pin (each cell and net it lies on) where ``A`` has one for each pair of a net's cells.
+    ``to_nets`` is ``B^T`` and ``to_cells`` is ``B``, which counts the pins of each cell on each net, with the scales of
+    ``A`` on the cells' side. They have an entry for each cell and net that it lies on, where ``A`` has one for each
+    pair of a net's cells.
 
     Args:
-        cell_ptr: int64 ``[N + 1]``; cell ``i`` owns the entries ``cell_ptr[i] .. cell_ptr[i + 1]`` of the next two.
-        cell_nets, cell_pins: int32 and float, the nets of a cell and its number of pins on each.
-        net_ptr: int64 ``[M + 1]``, likewise for the nets.
-        net_cells, net_pins: int32 and float, the cells of a net and their numbers of pins on it.
-        diagonal, out_scale, in_scale: float ``[N]``.
+        to_nets: `Adjacency` ``[M, N]``.
+        to_cells: `Adjacency` ``[N, M]``.
+        diagonal: float ``[N]``, scales included.
     """
 
-    cell_ptr: Any
-    cell_nets: Any
-    cell_pins: Any
-    net_ptr: Any
-    net_cells: Any
-    net_pins: Any
+    to_nets: Any
+    to_cells: Any
     diagonal: Any
-    out_scale: Any
-    in_scale: Any

@@ -161,34 +161,35 @@ def unpack_mask(mask, indices):
 def aggregate(graph, values, indices, out, nets=None):
     """`reference.aggregate` into ``out [N, D]``, over an `Adjacency` or, through ``nets [M, D]``, an `Incidence`."""
     if isinstance(graph, Incidence):
-        _sum_cbsr_into_nets(graph, values, indices, nets)
-        _sum_nets_into_cells(graph, nets, out)
-        _add_cbsr_diagonal(graph, values, indices, out)
+        _sum_kept(graph.to_nets, values, indices, nets)
+        _sum_rows(graph.to_cells, nets, out)
+        _add_kept_diagonal(graph.diagonal, values, indices, out)
     else:
-        _aggregate_edges(graph, values, indices, out)
+        _sum_kept(graph, values, indices, out)
 
 
 def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
     """`reference.aggregate_backward` into ``dvalues [N, k]``, ``transposed`` and ``nets`` as for `aggregate`."""
     if isinstance(transposed, Incidence):
-        _sum_rows_into_nets(transposed, grad, nets)
-        _sample_nets_into_cells(transposed, grad, nets, indices, dvalues)
+        _sum_rows(transposed.to_nets, grad, nets)
+        _sample(transposed.to_cells, nets, indices, dvalues)
+        _sample_diagonal(transposed.diagonal, grad, indices, dvalues)
     else:
-        _sample_edges(transposed, grad, indices, dvalues)
+        _sample(transposed, grad, indices, dvalues)
 
 
 def aggregate_dense(graph, x, out, nets=None):
     """`reference.aggregate_dense` into ``out [N, D]``, ``graph`` and ``nets`` as for `aggregate`."""
     if isinstance(graph, Incidence):
-        _sum_rows_into_nets(graph, x, nets)
-        _sum_nets_into_cells(graph, nets, out)
-        _add_dense_diagonal(graph, x, out)
+        _sum_rows(graph.to_nets, x, nets)
+        _sum_rows(graph.to_cells, nets, out)
+        _add_diagonal(graph.diagonal, x, out)
     else:
-        _aggregate_dense_edges(graph, x, out)
+        _sum_rows(graph, x, out)
 
 
 @_threaded
-def _aggregate_edges(adjacency, values, indices, out):
+def _sum_kept(adjacency, values, indices, out):
     """`reference.aggregate` into ``out [N, D]``."""
     indptr, sources, weight, out_scale, in_scale = adjacency
     bounds = _balanced_bounds(indptr)
@@ -207,7 +208,7 @@ def _aggregate_edges(adjacency, values, indices, out):
 
 
 @_threaded
-def _sample_edges(transposed, grad, indices, dvalues):
+def _sample(transposed, grad, indices, dvalues):
     """`reference.aggregate_backward` into ``dvalues [N, k]``."""
     indptr, sources, weight, out_scale, in_scale = transposed
     bounds = _balanced_bounds(indptr)
@@ -227,7 +228,7 @@ def _sample_edges(transposed, grad, indices, dvalues):
 
 
 @_threaded
-def _aggregate_dense_edges(adjacency, x, out):
+def _sum_rows(adjacency, x, out):
     """`reference.aggregate_dense` into ``out [N, D]``."""
     indptr, sources, weight, out_scale, in_scale = adjacency
     bounds = _balanced_bounds(indptr)
@@ -246,83 +247,24 @@ def _aggregate_dense_edges(adjacency, x, out):
 
 
 @_threaded
-def _sum_cbsr_into_nets(incidence, values, indices, nets):
-    bounds = _balanced_bounds(incidence.net_ptr)
-    k = indices.shape[1]
-    for b in numba.prange(BLOCKS):
-        for n in range(bounds[b], bounds[b + 1]):
-            row = nets[n]
-            row[:] = 0
-            for p in range(incidence.net_ptr[n], incidence.net_ptr[n + 1]):
-                i = incidence.net_cells[p]
-                w = incidence.net_pins[p] * incidence.in_scale[i]
-                for t in range(k):
-                    row[indices[i, t]] += w * values[i, t]
-
-
-@_threaded
-def _sum_rows_into_nets(incidence, x, nets):
-    bounds = _balanced_bounds(incidence.net_ptr)
-    width = x.shape[1]
-    for b in numba.prange(BLOCKS):
-        for n in range(bounds[b], bounds[b + 1]):
-            row = nets[n]
-            row[:] = 0
-            for p in range(incidence.net_ptr[n], incidence.net_ptr[n + 1]):
-                i = incidence.net_cells[p]
-                w = incidence.net_pins[p] * incidence.in_scale[i]
-                for c in range(width):
-                    row[c] += w * x[i, c]
-
-
-@_threaded
-def _sum_nets_into_cells(incidence, nets, out):
-    bounds = _balanced_bounds(incidence.cell_ptr)
-    width = out.shape[1]
-    for b in numba.prange(BLOCKS):
-        for i in range(bounds[b], bounds[b + 1]):
-            row = out[i]
-            row[:] = 0
-            for p in range(incidence.cell_ptr[i], incidence.cell_ptr[i + 1]):
-                n = incidence.cell_nets[p]
-                w = incidence.cell_pins[p] * incidence.out_scale[i]
-                for c in range(width):
-                    row[c] += w * nets[n, c]
-
-
-@_threaded
-def _add_cbsr_diagonal(incidence, values, indices, out):
+def _add_kept_diagonal(diagonal, values, indices, out):
     for i in numba.prange(len(indices)):
-        w = incidence.out_scale[i] * incidence.diagonal[i] * incidence.in_scale[i]
         for t in range(indices.shape[1]):
-            out[i, indices[i, t]] += w * values[i, t]
+            out[i, indices[i, t]] += diagonal[i] * values[i, t]
 
 
 @_threaded
-def _add_dense_diagonal(incidence, x, out):
+def _sample_diagonal(diagonal, grad, indices, dvalues):
+    for i in numba.prange(len(indices)):
+        for t in range(indices.shape[1]):
+            dvalues[i, t] += diagonal[i] * grad[i, indices[i, t]]
+
+
+@_threaded
+def _add_diagonal(diagonal, x, out):
     for i in numba.prange(len(x)):
-        w = incidence.out_scale[i] * incidence.diagonal[i] * incidence.in_scale[i]
         for c in range(x.shape[1]):
-            out[i, c] += w * x[i, c]
-
-
-@_threaded
-def _sample_nets_into_cells(incidence, grad, nets, indices, dvalues):
-    bounds = _balanced_bounds(incidence.cell_ptr)
-    k = indices.shape[1]
-    for b in numba.prange(BLOCKS):
-        for i in range(bounds[b], bounds[b + 1]):
-            row = dvalues[i]
-            kept = indices[i]
-            w = incidence.diagonal[i] * incidence.in_scale[i]
-            for t in range(k):
-                row[t] = w * grad[i, kept[t]]
-            for p in range(incidence.cell_ptr[i], incidence.cell_ptr[i + 1]):
-                n = incidence.cell_nets[p]
-                for t in range(k):
-                    row[t] += incidence.cell_pins[p] * nets[n, kept[t]]
-            for t in range(k):
-                row[t] *= incidence.out_scale[i]
+            out[i, c] += diagonal[i] * x[i, c]
 
 
 @_jit
