@@ -117,6 +117,23 @@ def test_kept_entries_are_marked_beyond_colour():
     assert repr(show(matrix([[0.5, 1.5]], kept=[[1]]))).splitlines()[1] == "| 0.50  [1.50]|"
 
 
+def test_marks_add_up_in_the_spoken_text():
+    printed = Printed.parse("P", "section 0", "1.5d 2.5")
+    (attributes, text), _ = tds(html(matrix(printed, kept=[[0]], against=[[2.0, 2.5]])))
+    assert attributes["aria-label"] == "1.50, derived, kept, the other 2.00"
+    assert text == "1.50≠ 2.00"
+
+
+def test_only_what_shows_another_number_differs():
+    shown = matrix([[1.001, 2.0], [0.0, np.nan]], against=matrix([[1.004, 2.1], [-0.0, np.nan]], "B"))
+    framed = [(attrs, text) for attrs, text in tds(html(shown)) if "gsr-differs" in attrs.get("class", "")]
+    assert framed == [({"class": "gsr-differs", "aria-label": "2.00, B 2.10"}, "2.00≠ 2.10")]
+
+
+def test_a_matrix_brings_the_style_that_it_needs_without_the_book():
+    assert "<style>" in html(matrix([[1.0]]))
+
+
 def test_points_stay_in_line():
     cells = [text for _, text in tds(html(matrix([[-1.234], [0.0], [10.0]])))]
     assert cells == ["\u22121.23", "0\u2008\u2007\u2007", "10.00"]
@@ -141,6 +158,9 @@ def test_a_row_reads_as_plain_text_too():
     ({"values": [[1.0, 2.0]], "columns": ["a"]}, "1 column headers for 2 columns"),
     ({"values": [[1.0, 2.0, 3.0]], "groups": 2}, "3 columns do not split into 2"),
     ({"values": [[1.0, 2.0]], "kept": np.ones((2, 2), bool)}, r"\(2, 2\), the matrix \(1, 2\)"),
+    ({"values": [[1.0, 2.0]], "against": [[1.0]]}, r"against has shape \(1, 1\), the matrix \(1, 2\)"),
+    ({"values": [[1.0]], "verdicts": [["agrees", "agrees"]]}, r"verdicts have shape \(1, 2\)"),
+    ({"values": [[1.0]], "verdicts": [["fine"]]}, "verdict 'fine' is unknown; it is one of agrees"),
 ])
 def test_bad_matrices_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
