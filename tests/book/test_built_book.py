@@ -1,6 +1,5 @@
 """The built book: complete, whole without a network, and legible narrow and wide, light and dark."""
 
-import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -12,7 +11,6 @@ from gsrgnn.book import pages
 ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build" / "html"
 PAGES = pages(ROOT)
-CHROMIUM = shutil.which("chromium")
 
 pytestmark = pytest.mark.skipif(not (HTML / "index.html").exists(), reason="no _build/html: make book")
 
@@ -60,17 +58,6 @@ def test_every_link_and_image_within_the_book_leads_somewhere(soups):
             if not file.is_file() or (wants and file in ids and wants not in ids[file]):
                 astray.append(f"{path.relative_to(HTML)}: {target.geturl()}")
     assert astray == []
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    yield browser
-    browser.close()
-    playwright.stop()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
