@@ -44,7 +44,8 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from gsrgnn import CircuitGraph, aggregate, circuits, figures, group_sparse
+from gsrgnn import CircuitGraph, aggregate, circuits, figures, group_sparse, kernels
+from gsrgnn.cbsr import operator
 from gsrgnn.walkthrough import matrix, show
 
 # %% [markdown]
@@ -78,8 +79,8 @@ assert (y == A @ x).all()
 show(matrix(B.T, "Bᵀ"), "·", matrix(x, "x"), "=", matrix(t, "t"))
 
 # %%
-show(matrix(B, "B"), "·", matrix(t, "t"), "+", matrix((1 - q) * x, "(1 − q) ∘ x"), "=",
-     matrix(y, "y"), "=", matrix(A @ x, "A · x"))
+show(matrix(B, "B"), "·", matrix(t, "t"), "+", matrix((1 - q) * x, "(1 − q) ∘ x"),
+     "=", matrix(y, "y"), "=", matrix(A @ x, "A · x"))
 
 # %% [markdown]
 # Cell 2 has two pins on net 1. The net's sum, 7 + 1 + 1 = 9, comes to it twice, and of the 18 it gets it owes back
@@ -101,9 +102,9 @@ graph = CircuitGraph.from_data(data)
 edges, nets = graph.adjacency(), graph.incidence()
 entries = {"edges": len(edges.indices), "nets": 2 * len(nets.to_nets.indices)}
 print(f"circuit: {name}" + ", SYNTHETIC" * name.startswith("synthetic/"))
-print(f"entries read over the edges:    {entries['edges']:,} (equal pairs merged)")
-print(f"entries read through the nets:  {entries['nets']:,}")
-print(f"ratio: {entries['edges'] / entries['nets']:.1f}, and the graph goes by default via {graph.via}")
+print(f"entries over the edges:    {entries['edges']:,} (equal pairs merged)")
+print(f"entries through the nets:  {entries['nets']:,}")
+print(f"ratio: {entries['edges'] / entries['nets']:.1f}; default: via {graph.via}")
 
 # %% [markdown]
 # That is the whole story for a dense $x$: $D$ multiplications an entry on either route. With CBSR the first step
@@ -138,8 +139,9 @@ def both_ways(x, route):
     """Forward and gradient of one aggregation of GS(x, k), and of x itself."""
     x = x.clone().requires_grad_()
     results = []
-    for y in (aggregate(graph, group_sparse(x, k), via=route), aggregate(graph, x, via=route)):
-        (gradient,) = torch.autograd.grad((y * weight.to(y)).sum(), x, retain_graph=True)
+    for features in (group_sparse(x, k), x):
+        y = aggregate(graph, features, via=route)
+        (gradient,) = torch.autograd.grad((y * weight.to(y)).sum(), x)
         results += [y.detach(), gradient]
     return results
 
@@ -156,14 +158,15 @@ difference = largest_error(both_ways(stream.double(), "nets"), exact)
 assert difference < 1e-12
 print(f"float64, nets against edges: {difference:.1e} of the largest entry")
 for route in ("edges", "nets"):
-    print(f"float32, {route} against float64 edges: {largest_error(both_ways(stream, route), exact):.1e}")
+    rounding = largest_error(both_ways(stream, route), exact)
+    print(f"float32, {route} against float64 edges: {rounding:.1e}")
 
 # %% [markdown]
 # ## Measured
 #
-# Each contender is called once to warm up and then in turn with the others; the table has medians. The kernels are
-# the package's own on either route. `torch.sparse` is PyTorch's product of a CSR matrix with a dense one, the usual
-# way to aggregate over edges without messages; it has no CBSR form.
+# Each contender writes into an array made beforehand. It is called once to warm up and then in turn with the others;
+# the table has medians. The kernels are the package's own on either route. `torch.sparse` is PyTorch's product of a
+# CSR matrix with a dense one, the usual way to aggregate over edges without messages; it has no CBSR form.
 
 # %% tags=["hide-input"]
 def median_milliseconds(contenders):
@@ -181,21 +184,23 @@ def median_milliseconds(contenders):
 warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
 matrix_csr = torch.sparse_csr_tensor(
     edges.indptr, edges.indices.long(), edges.weight, (N, N), check_invariants=False)
+kernel = kernels.on("cpu")
 columns = {}
 for D in widths:
-    x = torch.randn(N, D, requires_grad=True)
-    kept, upstream = group_sparse(x, k), torch.randn(N, D)
-    contenders = {}
+    x, upstream, out = torch.randn(3, N, D).unbind()
+    X, G, Y = x.numpy(), upstream.numpy(), out.numpy()
+    V, I = (part.numpy() for part in (group_sparse(x, k).values, group_sparse(x, k).indices))
+    dV, table = np.empty_like(V), np.empty((graph.num_nets, D), np.float32)
+    contenders = {("dense", "torch.sparse"): partial(torch.mm, matrix_csr, x, out=out)}
     for route in ("edges", "nets"):
-        through = graph.through(route)
-        contenders["CBSR forward", route] = partial(aggregate, through, kept)
-        contenders["CBSR backward", route] = partial(
-            torch.autograd.grad, aggregate(through, kept), kept.values, upstream, retain_graph=True)
-        contenders["dense", route] = partial(aggregate, through, x.detach())
-    contenders["dense", "torch.sparse"] = partial(torch.mm, matrix_csr, x.detach())
+        A, A_T = (operator(graph.through(route), x.dtype, flip) for flip in (False, True))
+        contenders |= {
+            ("CBSR forward", route): partial(kernel.aggregate, A, V, I, Y, table),
+            ("CBSR backward", route): partial(kernel.aggregate_backward, A_T, G, I, dV, table),
+            ("dense", route): partial(kernel.aggregate_dense, A, X, Y, table)}
     for (what, route), value in median_milliseconds(contenders).items():
         columns.setdefault((f"D = {D}", route), {})[what] = value
-times = pd.DataFrame(columns)
+times = pd.DataFrame(columns).reindex(["CBSR forward", "CBSR backward", "dense"])
 print(f"{torch.get_num_threads()} threads, medians of {repeats}, milliseconds")
 figures.table(times.map(lambda ms: "" if np.isnan(ms) else f"{ms:.1f}"),
               caption=f"One aggregation on {data.name}")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gsrgnn.layer_steps import READINGS, RESIDUALS, backward, forward
+from gsrgnn.walkthrough import BACKWARD, EXAMPLE, FORWARD
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "book" / "_static" / "step_through.js"
@@ -95,6 +96,16 @@ def stage(tab):
 
 def shown(tab, name):
     return dict(tables(stage(tab)))[name]
+
+
+def test_the_example_is_the_papers_where_it_can_be_read(bare):
+    example = bare.evaluate("gsrgnnStepThrough.example")
+    for name, printed in (("A", EXAMPLE["adjacency"]), ("X", FORWARD["X"]), ("dY", BACKWARD["G"])):
+        ours = np.zeros(printed.array.shape, dtype=bool)
+        for entry in example["ours"].get(name, []):
+            ours[tuple(map(int, entry.split(",")))] = True
+        np.testing.assert_array_equal(np.array(example[name])[~ours], printed.array[~ours])
+        assert (printed.provenance[ours] != "R").all()
 
 
 @pytest.mark.parametrize(("k", "residual", "reading"), [(1, "sparse", "neighbour"), (2, "dense", "own")])
