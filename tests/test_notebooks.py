@@ -147,9 +147,11 @@ def test_a_cell_that_fails_is_named_and_the_last_good_page_stays(project, cell, 
 def test_ctrl_c_leaves_nothing_half_written_and_no_kernel(project):
     sleeps = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
     project.edit('print("k is", k)', sleeps)
-    code = f"from gsrgnn.cli import app; app(['run', {str(project.source)!r}, '-o', {str(project.output)!r}])"
+    # A shell's background job, which this test may run in, hands on that SIGINT is to be ignored.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = f"from gsrgnn.cli import app; app(['run', {str(project.source)!r}, '-o', {str(project.output)!r}])"
     environment = {**os.environ, "PYTHONPATH": str(results.PACKAGE.parent)}
-    running = subprocess.Popen([sys.executable, "-c", code], cwd=project.root, env=environment)
+    running = subprocess.Popen([sys.executable, "-c", f"{listen}; {run}"], cwd=project.root, env=environment)
     pid = project.root / "pid"
     wait_until(lambda: pid.exists() and pid.read_text())
     running.send_signal(signal.SIGINT)
