@@ -40,8 +40,8 @@ from gsrgnn.walkthrough import EXAMPLE, FORWARD, matrix, show
 
 A = EXAMPLE["adjacency"].array
 X = FORWARD["X"].array.copy()
-X[2,
-  :2] = 0.86, 0.50  # unreadable in our copy; the next chapter says why these
+# Two entries that our copy lost; the next chapter says why these.
+X[2, :2] = 0.86, 0.50
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two groups
