@@ -81,8 +81,7 @@ def aggregate(graph, x, via=None):
     """
     values = x.values if isinstance(x, CBSR) else x
     _matrix("x", values)
-    if len(values) != graph.num_nodes:
-        raise ValueError(f"x has {len(values)} rows and the graph {graph.num_nodes} nodes: give one row a node")
+    check_rows(values, graph)
     if values.device != graph.device:
         raise ValueError(f"x is on {values.device} and the graph on {graph.device}: move one with .to(device)")
     if via is not None:
@@ -96,6 +95,12 @@ def check_k(k, width):
     """Raises ValueError unless ``1 <= k <= width``."""
     if int(k) != k or not 1 <= k <= width:
         raise ValueError(f"k is {k} and there are {width} columns: k is a whole number in 1 .. {width}")
+
+
+def check_rows(x, graph):
+    """Raises ValueError unless ``x`` has a row for each node."""
+    if len(x) != graph.num_nodes:
+        raise ValueError(f"x has {len(x)} rows and the graph {graph.num_nodes} nodes: give one row a node")
 
 
 def index_dtype(num_columns):

@@ -5,7 +5,7 @@ from torch import nn
 from torch_geometric.nn import SAGEConv
 from torch_geometric.nn.models import GroupAddRev
 
-from gsrgnn.cbsr import aggregate
+from gsrgnn.cbsr import aggregate, check_rows
 from gsrgnn.reversible import ReversibleStack
 
 
@@ -27,8 +27,7 @@ class _NodeModel(nn.Module):
         """
         if x.ndim != 2 or x.shape[1] != self.in_channels:
             raise ValueError(f"x has shape {list(x.shape)} and the model takes [N, {self.in_channels}]")
-        if len(x) != graph.num_nodes:
-            raise ValueError(f"x has {len(x)} rows and the graph {graph.num_nodes} nodes: give one row a node")
+        check_rows(x, graph)
         weight = self.encoder.weight
         if (x.dtype, x.device, graph.device) != (weight.dtype, weight.device, weight.device):
             raise ValueError(f"x is {x.dtype} on {x.device}, the graph on {graph.device} and the model {weight.dtype} "

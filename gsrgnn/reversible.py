@@ -17,7 +17,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from gsrgnn import kernels
-from gsrgnn.cbsr import array, check_k, index_dtype, net_table, operator, select
+from gsrgnn.cbsr import array, check_k, check_rows, index_dtype, net_table, operator, select
 
 RESIDUALS = ("sparse", "dense")
 EPS = 1e-5
@@ -121,8 +121,7 @@ class ReversibleStack(nn.Module):
     def _check(self, x, graph):
         if x.ndim != 2 or x.shape[1] != self.width:
             raise ValueError(f"x has shape {list(x.shape)} and the stack takes [N, {self.width}]")
-        if len(x) != graph.num_nodes:
-            raise ValueError(f"x has {len(x)} rows and the graph {graph.num_nodes} nodes: give one row a node")
+        check_rows(x, graph)
         if x.dtype != self.weight.dtype:
             raise ValueError(f"x has dtype {x.dtype} and the parameters {self.weight.dtype}: convert one of them")
         if not x.device == self.weight.device == graph.device:

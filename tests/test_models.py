@@ -33,6 +33,12 @@ def test_shape_gradients_and_bad_input(make):
             model(x, GRAPH)
 
 
+def test_inverse_gives_the_encoders_output_back():
+    model = GSRGNN(7, 16, num_layers=3, k=4, residual="dense").double()
+    stream = model.encoder(torch.randn(30, 7, dtype=torch.float64))
+    torch.testing.assert_close(model.inverse(model.layers(stream, GRAPH), GRAPH), stream, rtol=0, atol=1e-10)
+
+
 def test_bad_models():
     with pytest.raises(ValueError, match="width is 15"):
         GSRGNN(7, 15, num_layers=1, k=2)

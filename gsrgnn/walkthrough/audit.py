@@ -59,7 +59,7 @@ def recomputed() -> dict[str, Line]:
     line("4.3", FORWARD, "V2", V, 0, "GS of the right group of X")
     line("4.3", FORWARD, "I2", I, 0, "its columns")
     line("4.3", FORWARD, "M1", both(lambda r: block(A, f["V2"], f["I2"], 2, r)), n, "block of Val, Idx of step 2")
-    V, I = _known_rows(reference.group_sparse, X1 + f["M1"])  # noqa: E741
+    V, I = _known_rows(X1 + f["M1"])  # noqa: E741
     line("4.3", FORWARD, "V1", V, 1, "GS of left group + first block")
     line("4.3", FORWARD, "I1", I, 0, "its columns")
     line("4.3", FORWARD, "M2", both(lambda r: block(A, f["V1"], f["I1"], 2, r)), n, "block of Val, Idx of step 5")
@@ -93,7 +93,7 @@ def verdicts(line: Line) -> np.ndarray:
     was derived from the same products cannot be tested against them, and counts as unreadable.
     """
     printed = line.printed
-    half = 0.5 * 10.0 ** -np.where(printed.values == 0, printed.decimals.max(), printed.decimals) + 1e-9
+    half = printed.half_unit + 1e-9
     with np.errstate(invalid="ignore"):
         near = {reading: abs(getattr(line, reading) - printed.values) for reading in READINGS}
         wide = half * (1 + np.asarray(line.terms))
@@ -120,8 +120,9 @@ def tally(lines: dict[str, Line]) -> pd.DataFrame:
     return pd.DataFrame(rows).T.reindex(columns=list(VERDICTS)).fillna(0).astype(int)
 
 
-def _known_rows(group_sparse, x):
+def _known_rows(x):
+    """GS with k = 1 of the rows that could be read; NaN in the others."""
     known = np.isfinite(x).all(axis=1)
     V, I = np.full((len(x), 1), np.nan), np.full((len(x), 1), np.nan)  # noqa: E741
-    V[known], I[known] = group_sparse(x[known], 1)
+    V[known], I[known] = reference.group_sparse(x[known], 1)
     return V, I

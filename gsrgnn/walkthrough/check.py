@@ -38,8 +38,7 @@ def check(computed, printed, terms=0, deviations=(), name="", kept=None):
     if computed.shape != printed.values.shape:
         raise ValueError(f"computed has shape {computed.shape}, {printed.name} of {printed.source} "
                          f"{printed.values.shape}: they must be equal")
-    digits = np.where(printed.values == 0, printed.decimals.max(), printed.decimals)
-    tolerance = np.broadcast_to(0.5 * 10.0 ** -digits * (1 + np.asarray(terms)), printed.values.shape)
+    tolerance = np.broadcast_to(printed.half_unit * (1 + np.asarray(terms)), printed.values.shape)
     agrees = (np.abs(computed - printed.values) <= tolerance + 1e-9) | (printed.provenance == "?")
     reasons = {(d.row, d.column): d.reason for d in deviations}
     for at in {*map(tuple, np.argwhere(~agrees).tolist()), *reasons}:

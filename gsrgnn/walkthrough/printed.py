@@ -42,3 +42,9 @@ class Printed:
         """``values``, as int64 where every entry is a whole number."""
         whole = np.isfinite(self.values).all() and not self.decimals.any()
         return self.values.astype(np.int64) if whole else self.values
+
+    @property
+    def half_unit(self):
+        """Half a unit of each entry's last printed digit; a lone 0 has the digits of its matrix."""
+        digits = np.where(self.values == 0, self.decimals.max(), self.decimals)
+        return 0.5 * 10.0 ** -digits
