@@ -4,7 +4,7 @@ PROFILES = {
     # the notebooks' own defaults, minutes in all on two cores: what `make book` and CI run
     "smoke": {},
     # as deep, wide and long as two cores manage in about an hour
-    "cpu": {"09_training": {"num_layers": 60, "epochs": 250}},
+    "cpu": {"11_training": {"num_layers": 60, "epochs": 250}},
 }
 
 

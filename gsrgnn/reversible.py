@@ -1,25 +1,32 @@
 """The reversible layer stack (Algorithms 1 and 2): one autograd node for all layers.
 
 Going forward, a layer updates the two groups in place; going back, it undoes its own update and differentiates it.
-With ``f(V, I) = LayerNorm(Linear(aggregate(G, (V, I))))`` a layer is
+With ``f(V, I) = LayerNorm(A scatter(V, I) W^T + bias)`` a layer is
 
     (V2, I2) = GS(x2);   x1 <- x1 + f1(V2, I2)
     (V1, I1) = GS(x1);   x2 <- r  + f2(V1, I1)
 
 where the residual ``r`` is ``scatter(V2, I2)`` ("sparse", Algorithm 1 line 10) or ``x2`` ("dense").
+
+The two groups are fixed-point numbers, integers that count steps of ``1 / scale``. Taking an update off again then
+gives what was there before to the last bit; with floating-point numbers the sum rounds, and where the k-th and the next
+entry of a row are close, GS would choose another one going back than it did going forward.
 """
 
 import math
 from types import SimpleNamespace
 
+import psutil
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
 from gsrgnn import kernels
-from gsrgnn.cbsr import array, check_k, check_rows, index_dtype, net_table, operator, select
+from gsrgnn.cbsr import array, check_k, check_rows, index_dtype, net_table, operator
 
 RESIDUALS = ("sparse", "dense")
+ORDERS = ("aggregate", "transform")
+FIXED = {torch.float32: torch.int32, torch.float64: torch.int64}
 EPS = 1e-5
 
 
@@ -28,27 +35,24 @@ class ReversibleStack(nn.Module):
 
     The sparse residual drops what GS drops of group 2, so group 2 cannot be recomputed from a layer's output:
     ``(V2, I2)`` is kept for each layer, ``num_layers * N * k`` values and indices. With the dense residual
-    everything is recomputed and only the output is kept, whatever the depth.
-
-    What is recomputed differs from what was computed by rounding. Where the k-th and the next entry of a row are that
-    close, GS may choose otherwise going back, and the gradient is then not that of the forward pass. ``keep_masks``
-    keeps the choice, ``width / 2`` bits a row for each GS that is recomputed: one a layer for the sparse residual, two
-    for the dense one.
+    everything is recomputed and only the output is kept, whatever the depth. What is kept lies in one buffer that the
+    next step uses again.
 
     Args:
         width: columns of the stream, even.
         num_layers: at least 1.
         k: entries that GS keeps of each row of a group, ``1 <= k <= width / 2``.
         residual: ``"sparse"`` or ``"dense"``.
-        keep_masks: keep which entries GS chose.
+        first: ``"aggregate"``, ``(A S) W^T`` as the paper has it, or ``"transform"``, ``A (S W^T)``, which makes use of
+            the zeros of ``S`` in the Linear too; if not given, the one that takes fewer operations on the graph.
 
     Parameters, the first axis being the layer and the second the block (f1, f2): ``weight [L, 2, d, d]``,
     ``bias [L, 2, d]`` of the Linear and ``gain [L, 2, d]``, ``shift [L, 2, d]`` of the LayerNorm, ``d = width / 2``.
 
-    Raises ValueError for any other width, depth, k or residual.
+    Raises ValueError for any other width, depth, k, residual or order.
     """
 
-    def __init__(self, width, num_layers, k, residual="sparse", keep_masks=False):
+    def __init__(self, width, num_layers, k, residual="sparse", first=None):
         super().__init__()
         if int(width) != width or width < 2 or width % 2:
             raise ValueError(f"width is {width}: the stream splits into 2 groups, so it takes an even whole number")
@@ -56,15 +60,17 @@ class ReversibleStack(nn.Module):
             raise ValueError(f"num_layers is {num_layers}: it takes a whole number, at least 1")
         if residual not in RESIDUALS:
             raise ValueError(f"residual {residual!r} is unknown; it is one of {', '.join(RESIDUALS)}")
+        if first is not None and first not in ORDERS:
+            raise ValueError(f"first {first!r} is unknown; it is one of {', '.join(ORDERS)}")
         check_k(k, width // 2)
         self.width, self.num_layers, self.k = width, num_layers, k
-        self.residual, self.keep_masks = residual, keep_masks
+        self.residual, self.first = residual, first
         shape = num_layers, 2, width // 2
         self.weight = nn.Parameter(torch.empty(*shape, width // 2))
         self.bias = nn.Parameter(torch.empty(shape))
         self.gain = nn.Parameter(torch.empty(shape))
         self.shift = nn.Parameter(torch.empty(shape))
-        self._scratch = None
+        self._scratch = self._free = None
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -78,7 +84,8 @@ class ReversibleStack(nn.Module):
     def forward(self, x, graph):
         """Algorithm 1: ``x [N, width]`` through all layers, ``[N, width]``.
 
-        Raises ValueError if x does not fit the graph or the parameters, or an activation is not finite.
+        Raises ValueError if x does not fit the graph or the parameters, or an activation is not finite; MemoryError,
+        before anything is computed, if what it has to keep does not fit.
         """
         self._check(x, graph)
         parameters = self.weight, self.bias, self.gain, self.shift
@@ -92,31 +99,88 @@ class ReversibleStack(nn.Module):
             raise ValueError("the sparse residual drops part of group 2 in every layer and has no inverse: "
                              "use residual='dense'")
         self._check(y, graph)
-        scratch = self.scratch(y, graph)
-        half = _Half(self, graph, scratch)
-        x1, x2 = scratch.x1, scratch.x2
-        _split(y, x1, x2)
+        block = _Block(self, graph, y, self.scale(y))
+        x1, x2 = block.split(y)
+        values, indices = block.scratch.values, block.scratch.indices
         for layer in reversed(range(self.num_layers)):
-            select(x1, scratch.values, scratch.indices)
-            half.run(layer, 1, scratch.values, scratch.indices)
-            half.add_to(x2, layer, 1, sign=-1)
-            select(x2, scratch.values, scratch.indices)
-            half.run(layer, 0, scratch.values, scratch.indices)
-            half.add_to(x1, layer, 0, sign=-1)
-        return torch.cat([x1, x2], dim=1)
+            block.select(x1, values, indices)
+            block.run(layer, 1, values, indices)
+            block.add_to(x2, layer, 1, sign=-1)
+            block.select(x2, values, indices)
+            block.run(layer, 0, values, indices)
+            block.add_to(x1, layer, 0, sign=-1)
+        return block.join()
+
+    @torch.no_grad()
+    def choices(self, x, graph):
+        """The columns that GS keeps in each layer for an input ``x``: ``[L, 2, N, k]``, of group 1 and of group 2."""
+        self._check(x, graph)
+        chosen = x.new_empty(self.num_layers, 2, len(x), self.k, dtype=index_dtype(self.width // 2))
+        _forward(self, _Block(self, graph, x, self.scale(x)), x, choices=chosen)
+        return chosen
+
+    @torch.no_grad()
+    def scale(self, x):
+        """Steps a unit of the fixed-point stream for an input ``x``, a power of two for which nothing can overflow.
+
+        A row of ``LayerNorm`` lies within ``sqrt(d - 1) |gain| + |shift|``; the stream within the sum of these over the
+        layers and the largest entry of ``x``. Raises ValueError if that is not finite.
+        """
+        d = self.width // 2
+        reach = (math.sqrt(d - 1) * self.gain.abs().amax(-1) + self.shift.abs().amax(-1)).double().sum(0).max()
+        bound = float(x.abs().max()) + float(reach) if len(x) else 1.0
+        if not math.isfinite(bound):
+            if torch.isfinite(x).all():
+                raise ValueError("a gain or a shift of the stack is not finite: training diverged, lower its "
+                                 "learning rate")
+            row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
+            raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: the stream takes finite numbers only")
+        return 2.0 ** (8 * x.itemsize - 2 - max(0, math.frexp(bound)[1]))
 
     def scratch(self, x, graph):
         """The working arrays for inputs like these: made at the first call and used again by every later one."""
         key = len(x), x.dtype, x.device, graph.via, graph.num_nets
         if self._scratch is None or self._scratch.key != key:
+            self._scratch = None
             d = self.width // 2
-            matrix = {name: x.new_empty(len(x), d) for name in ("x1", "x2", "g1", "g2", "aggregated", "z")}
-            kept = {name: x.new_empty(len(x), self.k) for name in ("values", "dvalues")}
-            blocks = {name: x.new_empty(kernels.on(x.device.type).BLOCKS, d) for name in ("dgain", "dshift")}
-            indices = x.new_empty(len(x), self.k, dtype=index_dtype(d))
-            nets = net_table(graph, x, d)
-            self._scratch = SimpleNamespace(key=key, indices=indices, nets=nets, **matrix, **kept, **blocks)
+            self._check_memory(x, (7 * len(x) + graph.num_nets) * d * x.itemsize, "for its working arrays")
+            self._scratch = SimpleNamespace(
+                key=key,
+                **{name: x.new_empty(len(x), d, dtype=FIXED[x.dtype]) for name in ("x1", "x2")},
+                **{name: x.new_empty(len(x), d) for name in ("g1", "g2", "h", "z")},
+                **{name: x.new_empty(len(x), self.k) for name in ("values", "dvalues")},
+                indices=x.new_empty(len(x), self.k, dtype=index_dtype(d)),
+                nets=net_table(graph, x, d),
+                matrix=x.new_empty(d, d),
+                sums=x.new_empty(3, kernels.on(x.device.type).BLOCKS, d),
+                dmatrix=x.new_empty(kernels.on(x.device.type).BLOCKS, d, d))
         return self._scratch
+
+    def kept(self, x):
+        """What a forward pass leaves for its backward pass: the last stream, and each layer's values and indices.
+
+        A buffer that an earlier step has given back is used again.
+        """
+        free, self._free = self._free, None
+        shape = self.num_layers * (self.residual == "sparse"), len(x), self.k
+        if free and (free[0].shape, free[1].shape, free[1].dtype) == (x.shape, shape, x.dtype):
+            for buffer in free:
+                buffer[:0].zero_()  # a backward pass that still relies on it now fails, as after any change in place
+            return free
+        indices = index_dtype(self.width // 2)
+        self._check_memory(x, x.nbytes + math.prod(shape) * (x.itemsize + indices.itemsize),
+                           "to keep for its backward pass")
+        return x.new_empty(x.shape, dtype=FIXED[x.dtype]), x.new_empty(shape), x.new_empty(shape, dtype=indices)
+
+    def _check_memory(self, x, needed, purpose):
+        free = psutil.virtual_memory().available
+        if x.device.type == "cpu" and needed > free:
+            raise MemoryError(
+                f"the stack needs {needed / 1e9:.1f} GB {purpose} ({len(x)} rows, width {self.width}, "
+                f"{self.num_layers} layers, k {self.k}, residual {self.residual!r}) and {free / 1e9:.1f} GB are free: "
+                "lower the width"
+                + (", k or the depth, or use residual='dense', which keeps nothing a layer"
+                   if self.residual == "sparse" else ", or take a smaller graph"))
 
     def _check(self, x, graph):
         if x.ndim != 2 or x.shape[1] != self.width:
@@ -129,138 +193,148 @@ class ReversibleStack(nn.Module):
                              f"{graph.device}: move them to one device with .to(device)")
 
     def __getstate__(self):
-        return {**self.__dict__, "_scratch": None}
+        return {**self.__dict__, "_scratch": None, "_free": None}
 
     def extra_repr(self):
         return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
-            ", keep_masks=True" * self.keep_masks)
+            f", first={self.first!r}" if self.first else "")
 
 
-class _Half:
-    """One block of one layer, ``f(V, I) = LayerNorm(Linear(aggregate(G, (V, I))))``, on the scratch arrays."""
+class _Block:
+    """One block of one layer, ``f(V, I) = LayerNorm(A scatter(V, I) W^T + bias)``, on the scratch arrays.
 
-    def __init__(self, stack, graph, scratch):
+    It leaves ``z``, the LayerNorm's input less the bias, and in ``h`` what was made first: ``A S`` or ``S W^T``.
+    """
+
+    def __init__(self, stack, graph, x, scale):
         self.kernels = kernels.on(graph.device.type)
-        self.operator = operator(graph, scratch.z.dtype)
-        self.transposed = operator(graph, scratch.z.dtype, transposed=True)
-        self.weight, self.bias = stack.weight.detach(), stack.bias.detach()
-        self.gain, self.shift = stack.gain.detach(), stack.shift.detach()
-        self.scratch = scratch
+        self.operator = operator(graph, x.dtype)
+        self.transposed = operator(graph, x.dtype, transposed=True)
+        self.weight = stack.weight.detach()
+        self.vectors = [p.detach() for p in (stack.bias, stack.gain, stack.shift)]
+        self.scratch = stack.scratch(x, graph)
+        self.scale = scale
+        self.first = stack.first or kernels.cheaper_order(self.operator, len(x), stack.width // 2, stack.k)
+
+    def split(self, x):
+        """Algorithm 1 line 4: the two groups of columns, as fixed-point numbers."""
+        groups = self.scratch.x1, self.scratch.x2
+        for group, columns in zip(groups, x.chunk(2, dim=1), strict=True):
+            group.copy_((columns * self.scale).round_())
+        return groups
+
+    def join(self):
+        """Algorithm 1 line 11: the stream as floating-point numbers."""
+        return torch.cat([self.scratch.x1, self.scratch.x2], dim=1).to(self.weight.dtype).div_(self.scale)
+
+    def select(self, x, values, indices):
+        """Lines 5 and 8: the top k of every row of a group."""
+        self.kernels.group_sparse_fixed(array(x), self.scale, array(values), array(indices))
 
     def run(self, layer, block, values, indices):
-        """Aggregate and transform: fills ``aggregated`` and ``z``."""
-        s = self.scratch
-        self.kernels.aggregate(self.operator, array(values), array(indices), array(s.aggregated), array(s.nets))
-        torch.addmm(self.bias[layer, block], s.aggregated, self.weight[layer, block].T, out=s.z)
+        """Fill ``z`` and ``h``."""
+        s, kernel = self.scratch, self.kernels
+        if self.first == "transform":
+            s.matrix.copy_(self.weight[layer, block].T)
+            kernel.product(array(values), array(indices), array(s.matrix), array(s.h))
+            kernel.aggregate_dense(self.operator, array(s.h), array(s.z), array(s.nets))
+        else:
+            kernel.aggregate(self.operator, array(values), array(indices), array(s.h), array(s.nets))
+            torch.mm(s.h, self.weight[layer, block].T, out=s.z)
 
     def add_to(self, x, layer, block, sign=1):
-        """``x += sign * LayerNorm(z)``."""
-        gain, shift = sign * self.gain[layer, block], sign * self.shift[layer, block]
-        self.kernels.add_layer_norm(array(self.scratch.z), array(gain), array(shift), EPS, array(x))
+        """``x += sign * LayerNorm(z + bias)``."""
+        bias, gain, shift = (vector[layer, block] for vector in self.vectors)
+        row = self.kernels.add_layer_norm(array(self.scratch.z), array(bias), array(sign * gain), array(sign * shift),
+                                          EPS, self.scale, array(x))
+        if row >= 0:
+            raise ValueError(f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, "
+                             "lower its learning rate")
 
     def undo(self, x, grad, layer, block, values, indices, gradients):
         """Recompute the block, take it off ``x`` and differentiate it for the incoming ``grad``.
 
         Adds nothing to ``grad``; the gradient of the kept values is left in ``dvalues``.
         """
-        s = self.scratch
+        s, kernel = self.scratch, self.kernels
         self.run(layer, block, values, indices)
-        self.kernels.undo_layer_norm(array(s.z), array(self.gain[layer, block]), array(self.shift[layer, block]), EPS,
-                                     array(x), array(grad), array(s.dgain), array(s.dshift))
-        dweight, dbias, dgain, dshift = (gradient[layer, block] for gradient in gradients)
-        torch.sum(s.dgain, dim=0, out=dgain)
-        torch.sum(s.dshift, dim=0, out=dshift)
-        torch.sum(s.z, dim=0, out=dbias)
-        torch.mm(s.z.T, s.aggregated, out=dweight)
-        torch.mm(s.z, self.weight[layer, block], out=s.aggregated)
-        self.kernels.aggregate_backward(self.transposed, array(s.aggregated), array(indices), array(s.dvalues),
-                                        array(s.nets))
+        vectors = (array(vector[layer, block]) for vector in self.vectors)
+        kernel.undo_layer_norm(array(s.z), *vectors, EPS, self.scale, array(x), array(grad), *array(s.sums))
+        dweight, *dvectors = (gradient[layer, block] for gradient in gradients)
+        for dvector, by_block in zip(dvectors, s.sums, strict=True):
+            torch.sum(by_block, dim=0, out=dvector)
+        if self.first == "transform":
+            kernel.aggregate_dense(self.transposed, array(s.z), array(s.h), array(s.nets))
+            kernel.product_backward(array(values), array(indices), array(s.matrix), array(s.h), array(s.dvalues),
+                                    array(s.dmatrix))
+            torch.sum(s.dmatrix, dim=0, out=s.matrix)
+            dweight.copy_(s.matrix.T)
+        else:
+            torch.mm(s.z.T, s.h, out=dweight)
+            torch.mm(s.z, self.weight[layer, block], out=s.h)
+            kernel.aggregate_backward(self.transposed, array(s.h), array(indices), array(s.dvalues), array(s.nets))
+
+
+def _forward(stack, block, x, kept_values=None, kept_indices=None, choices=None):
+    """Algorithm 1 on the scratch arrays; fills what it is given of the values and indices that GS keeps."""
+    x1, x2 = block.split(x)                                              # line 4
+    values, indices = values1, indices1 = block.scratch.values, block.scratch.indices
+    for layer in range(stack.num_layers):
+        if kept_values is not None and stack.residual == "sparse":
+            values, indices = kept_values[layer], kept_indices[layer]
+        block.select(x2, values, indices)                                # line 5
+        if choices is not None:
+            choices[layer, 1] = indices
+        block.run(layer, 0, values, indices)                             # line 6
+        block.add_to(x1, layer, 0)                                       # line 7
+        if stack.residual == "sparse":
+            block.kernels.scatter_fixed(array(values), array(indices), block.scale, array(x2))
+        block.select(x1, values1, indices1)                              # line 8
+        if choices is not None:
+            choices[layer, 0] = indices1
+        block.run(layer, 1, values1, indices1)                           # line 9
+        block.add_to(x2, layer, 1)                                       # line 10
 
 
 class _Stack(torch.autograd.Function):
     @staticmethod
     def forward(ctx, stack, graph, keep, x, *parameters):
-        scratch = stack.scratch(x, graph)
-        half = _Half(stack, graph, scratch)
-        sparse = stack.residual == "sparse"
-        kept = _Kept(stack, x, scratch.indices.dtype) if keep else None
-        x1, x2 = scratch.x1, scratch.x2
-        _split(x, x1, x2)
-        for layer in range(stack.num_layers):
-            values, indices = scratch.values, scratch.indices
-            if kept and sparse:
-                values, indices = kept.values[layer], kept.indices[layer]
-            select(x2, values, indices)                                  # line 5
-            if kept and stack.keep_masks and not sparse:
-                half.kernels.pack_mask(array(indices), array(kept.masks[layer, 1]))
-            half.run(layer, 0, values, indices)                          # line 6
-            half.add_to(x1, layer, 0)                                    # line 7
-            if sparse:
-                x2.zero_()
-                half.kernels.scatter_add(array(values), array(indices), array(x2))
-            select(x1, scratch.values, scratch.indices)                  # line 8
-            if kept and stack.keep_masks:
-                half.kernels.pack_mask(array(scratch.indices), array(kept.masks[layer, 0]))
-            half.run(layer, 1, scratch.values, scratch.indices)          # line 9
-            half.add_to(x2, layer, 1)                                    # line 10
-        out = torch.cat([x1, x2], dim=1)                                 # line 11
-        if kept:
-            ctx.save_for_backward(out, *parameters, kept.values, kept.indices, kept.masks)
-        ctx.stack, ctx.graph = stack, graph
-        return out
+        block = _Block(stack, graph, x, stack.scale(x))
+        stream, kept_values, kept_indices = kept = stack.kept(x) if keep else (None, None, None)
+        _forward(stack, block, x, kept_values, kept_indices)
+        if keep:
+            torch.cat([block.scratch.x1, block.scratch.x2], dim=1, out=stream)
+            ctx.save_for_backward(*parameters, *kept)
+        ctx.stack, ctx.graph, ctx.scale = stack, graph, block.scale
+        return block.join()                                              # line 11
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        out, _, _, _, _, *kept = ctx.saved_tensors
-        kept_values, kept_indices, masks = kept
-        stack, scratch = ctx.stack, ctx.stack.scratch(out, ctx.graph)
-        half = _Half(stack, ctx.graph, scratch)
-        x1, x2, g1, g2 = scratch.x1, scratch.x2, scratch.g1, scratch.g2
-        _split(out, x1, x2)
-        _split(grad, g1, g2)
+        *_, stream, kept_values, kept_indices = ctx.saved_tensors
+        stack = ctx.stack
+        block = _Block(stack, ctx.graph, grad, ctx.scale)
+        x1, x2, g1, g2 = (getattr(block.scratch, name) for name in ("x1", "x2", "g1", "g2"))
+        for target, source in ((x1, stream), (g1, grad)):
+            target.copy_(source[:, :stack.width // 2])
+        for target, source in ((x2, stream), (g2, grad)):
+            target.copy_(source[:, stack.width // 2:])
         gradients = [torch.empty_like(p) for p in (stack.weight, stack.bias, stack.gain, stack.shift)]
-        values, indices, dvalues = scratch.values, scratch.indices, scratch.dvalues
-
-        def select_again(x, layer, group):
-            if stack.keep_masks:
-                half.kernels.unpack_mask(array(masks[layer, group]), array(indices))
-                half.kernels.gather(array(x), array(indices), array(values))
-            else:
-                select(x, values, indices)
-
+        values, indices, dvalues = block.scratch.values, block.scratch.indices, block.scratch.dvalues
         for layer in reversed(range(stack.num_layers)):
-            select_again(x1, layer, 0)
-            half.undo(x2, g2, layer, 1, values, indices, gradients)
-            half.kernels.scatter_add(array(dvalues), array(indices), array(g1))
+            block.select(x1, values, indices)
+            block.undo(x2, g2, layer, 1, values, indices, gradients)
+            block.kernels.scatter_add(array(dvalues), array(indices), array(g1))
             if stack.residual == "dense":
-                select_again(x2, layer, 1)
-                half.undo(x1, g1, layer, 0, values, indices, gradients)
-                half.kernels.scatter_add(array(dvalues), array(indices), array(g2))
+                block.select(x2, values, indices)
+                block.undo(x1, g1, layer, 0, values, indices, gradients)
+                block.kernels.scatter_add(array(dvalues), array(indices), array(g2))
             else:  # x2 is lost and not needed; of g2 the residual path passes the kept positions alone
                 values2, indices2 = kept_values[layer], kept_indices[layer]
-                half.undo(x1, g1, layer, 0, values2, indices2, gradients)
-                half.kernels.gather(array(g2), array(indices2), array(values))
+                block.undo(x1, g1, layer, 0, values2, indices2, gradients)
+                block.kernels.gather(array(g2), array(indices2), array(values))
                 dvalues += values
                 g2.zero_()
-                half.kernels.scatter_add(array(dvalues), array(indices2), array(g2))
+                block.kernels.scatter_add(array(dvalues), array(indices2), array(g2))
+        stack._free = stream, kept_values, kept_indices
         return None, None, None, torch.cat([g1, g2], dim=1), *gradients
-
-
-class _Kept:
-    """What a forward pass leaves for its backward pass, beside its output; empty where it leaves nothing."""
-
-    def __init__(self, stack, x, index_dtype):
-        sparse = stack.residual == "sparse"
-        shape = stack.num_layers * sparse, len(x), stack.k
-        self.values = x.new_empty(shape)
-        self.indices = x.new_empty(shape, dtype=index_dtype)
-        masked = stack.num_layers * stack.keep_masks
-        self.masks = x.new_empty(masked, 1 if sparse else 2, len(x), -(-stack.width // 16), dtype=torch.uint8)
-
-
-def _split(x, first, second):
-    """Algorithm 1 line 4: the two groups of columns, copied into place."""
-    d = first.shape[1]
-    first.copy_(x[:, :d])
-    second.copy_(x[:, d:])

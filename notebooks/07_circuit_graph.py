@@ -34,6 +34,7 @@ import numpy as np
 import pandas as pd
 
 from gsrgnn import CircuitGraph, circuits, figures
+from gsrgnn.circuits import table1
 from gsrgnn.walkthrough import matrix, show
 
 # %% [markdown]
@@ -108,8 +109,8 @@ if not real:
 # multiplicity, no cap on the size of a net, one self-loop a cell, both directions counted.
 
 # %%
-table1 = pd.read_csv("book/data/table1.csv", comment="#")
-row = table1[table1["circuitnet_name"] == name.removeprefix("circuitnet/")]
+paper_rows = pd.read_csv(table1.FILE, comment="#")
+row = paper_rows[paper_rows["circuitnet_name"] == name.removeprefix("circuitnet/")]
 paper = row.iloc[0] if len(row) else {"nodes": "–", "edges": "–"}
 if "/7157-zero-riscy-a-1-c2-" in name:
     assert (graph.num_nodes, graph.num_edges) == (38_656, 6_768_184)

@@ -17,4 +17,4 @@ def test_every_profile_sets_parameters_that_its_notebooks_have(profile):
 
 def test_an_unknown_profile_is_an_error_that_names_those_there_are():
     with pytest.raises(ValueError, match="no profile is called 'gpux': use one of smoke, cpu"):
-        parameters("gpux", "09_training")
+        parameters("gpux", "11_training")

@@ -1,9 +1,8 @@
 import pytest
 import torch
-from torch_geometric.nn import SAGEConv
 
 from gsrgnn import GSRGNN, CircuitGraph
-from gsrgnn.models import RevGNN, _GraphSAGEConv
+from gsrgnn.baselines import RevGNN
 
 EDGES = torch.randint(0, 30, (2, 120))
 GRAPH = CircuitGraph.from_edge_index(EDGES, 30)
@@ -44,13 +43,3 @@ def test_bad_models():
         GSRGNN(7, 15, num_layers=1, k=2)
     with pytest.raises(ValueError, match="k is 9 and there are 8 columns"):
         GSRGNN(7, 16, num_layers=1, k=9)
-    with pytest.raises(ValueError, match="hidden_channels is 15"):
-        RevGNN(7, 15, num_layers=1)
-
-
-def test_sage_over_a_circuit_graph_is_sage_over_its_edges():
-    ours = _GraphSAGEConv(5, 5)
-    theirs = SAGEConv(5, 5)
-    theirs.load_state_dict(ours.state_dict())
-    x = torch.randn(30, 5)
-    torch.testing.assert_close(ours(x, GRAPH), theirs(x, EDGES))

@@ -4,7 +4,7 @@ from torch_geometric import seed_everything
 from torch_geometric.data import Data
 
 from gsrgnn import GSRGNN, CircuitGraph, aggregate
-from gsrgnn.models import RevGNN
+from gsrgnn.baselines import RevGNN
 from gsrgnn.training import predict, train
 
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 
-__all__ = ["Adjacency", "Incidence", "index_dtype", "on", "self_check"]
+__all__ = ["Adjacency", "Incidence", "cheaper_order", "index_dtype", "on", "self_check"]
+
+SCATTERED = 10  # on a CPU, for CBSR rows added up over 6 million pairs
 
 _MODULES = {"cpu": "gsrgnn.kernels.cpu"}
 
@@ -22,6 +24,22 @@ def on(device_type):
 def index_dtype(num_columns):
     """The smallest NumPy integer type that holds a column index below ``num_columns``."""
     return np.dtype("uint8" if num_columns <= 256 else "int16" if num_columns <= 32768 else "int32")
+
+
+def cheaper_order(operator, num_rows, width, k):
+    """``"aggregate"`` or ``"transform"``: which of ``(A S) W^T`` and ``A (S W^T)`` takes fewer operations.
+
+    ``S [num_rows, width]`` has k entries a row and ``W`` is square. A multiplication that adds to a scattered
+    position counts `SCATTERED` times one that runs along a row.
+    """
+    if isinstance(operator, Incidence):
+        pins = len(operator.to_nets.indices)
+        aggregate, aggregate_dense = pins * (SCATTERED * k + width), 2 * pins * width
+    else:
+        edges = len(operator.indices)
+        aggregate, aggregate_dense = edges * SCATTERED * k, edges * width
+    aggregate_first = aggregate + num_rows * width * width
+    return "transform" if aggregate_dense + num_rows * k * width < aggregate_first else "aggregate"
 
 
 def self_check(device_type="cpu", seed=0):
@@ -78,21 +96,31 @@ def self_check(device_type="cpu", seed=0):
     out[:] = 0
     kernels.scatter_add(values, indices, out)
     compare("scatter_add", (out, reference.scatter(values, indices, width)))
-    mask = np.empty((num_nodes, -(-width // 8)), np.uint8)
-    unpacked = np.empty_like(indices)
-    kernels.pack_mask(indices, mask)
-    kernels.unpack_mask(mask, unpacked)
-    compare("pack_mask", (mask.astype(int), reference.pack_mask(indices, width)))
-    compare("unpack_mask", (unpacked.astype(int), want_indices))
-    out[:] = 0
-    kernels.add_layer_norm(x, gain, bias, 1e-5, out)
-    compare("add_layer_norm", (out, reference.layer_norm(x, gain, bias, 1e-5)))
-    dgain, dbias = np.empty((2, kernels.BLOCKS, width), np.float32)
+    matrix = rng.standard_normal((width, 7)).astype(np.float32)
+    products = np.empty((num_nodes, 7), np.float32)
+    kernels.product(values, indices, matrix, products)
+    compare("product", (products, reference.product(values, indices, matrix)))
+    dmatrix = np.empty((kernels.BLOCKS, width, 7), np.float32)
+    kernels.product_backward(values, indices, matrix, products, dvalues, dmatrix)
+    want = reference.product_backward(values, indices, matrix, products)
+    compare("product_backward", (dvalues, want[0]), (dmatrix.sum(0), want[1]))
+    scale = 2.0**20
+    before = reference.to_fixed(grad, scale)
+    kernels.group_sparse_fixed(before, scale, values, indices)
+    want_values, want_indices = reference.group_sparse(before / np.float32(scale), k)
+    compare("group_sparse_fixed", (values, want_values), (indices.astype(int), want_indices))
+    fixed = np.empty_like(before)
+    kernels.scatter_fixed(values, indices, scale, fixed)
+    compare("scatter_fixed", (fixed / scale, reference.scatter(values, indices, width)))
+    fixed = before.copy()
+    kernels.add_layer_norm(x, bias, gain, bias, 1e-5, scale, fixed)
+    compare("add_layer_norm", ((fixed - before) / scale, reference.layer_norm(x + bias, gain, bias, 1e-5)))
+    sums = np.empty((3, kernels.BLOCKS, width), np.float32)
     dz = x.copy()
-    kernels.undo_layer_norm(dz, gain, bias, 1e-5, out, grad, dgain, dbias)
-    want = reference.layer_norm_backward(x, gain, 1e-5, grad)
-    compare("undo_layer_norm", (out, np.zeros_like(out)), (dz, want[0]), (dgain.sum(0), want[1]),
-            (dbias.sum(0), want[2]))
+    kernels.undo_layer_norm(dz, bias, gain, bias, 1e-5, scale, fixed, grad, *sums)
+    dz_want, dgain, dshift = reference.layer_norm_backward(x + bias, gain, 1e-5, grad)
+    compare("undo_layer_norm", (dz, dz_want), *zip(sums.sum(axis=1), (dz_want.sum(0), dgain, dshift), strict=True))
+    report.append(("undo_layer_norm is exact", bool((fixed == before).all()), "to the last bit"))
     return report
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from gsrgnn.kernels.adjacency import Adjacency
 
 __all__ = ["Adjacency", "aggregate", "aggregate_backward", "aggregate_dense", "gather", "group_sparse",
-           "layer_norm", "layer_norm_backward", "pack_mask", "scatter", "unpack_mask"]
+           "layer_norm", "layer_norm_backward", "product", "product_backward", "scatter", "to_fixed"]
 
 
 def group_sparse(x, k):
@@ -31,17 +31,6 @@ def scatter(values, indices, num_columns):
 def gather(x, indices):
     """``x[i, I[i, t]]``: the transpose of `scatter`, hence its backward."""
     return np.take_along_axis(x, indices.astype(np.int64), axis=1)
-
-
-def pack_mask(indices, num_columns):
-    """Which columns each row keeps, a bit a column: uint8 ``[N, ceil(num_columns / 8)]``."""
-    kept = scatter(np.ones(indices.shape, dtype=bool), indices, num_columns)
-    return np.packbits(kept, axis=1, bitorder="little")
-
-
-def unpack_mask(mask, k):
-    """The ascending column indices ``[N, k]`` of the bits that are set, k in every row."""
-    return np.nonzero(np.unpackbits(mask, axis=1, bitorder="little"))[1].reshape(len(mask), k)
 
 
 def aggregate(adjacency, values, indices, num_columns):
@@ -78,6 +67,24 @@ def aggregate_dense(adjacency, x):
             out[i] += adjacency.weight[e] * adjacency.in_scale[j] * x[j]
         out[i] *= adjacency.out_scale[i]
     return out
+
+
+def product(values, indices, matrix):
+    """``scatter(V, I) @ matrix``, ``[N, C]`` for a dense ``matrix [D, C]``: k of its rows for each row."""
+    return np.einsum("nk,nkc->nc", values, matrix[indices])
+
+
+def product_backward(values, indices, matrix, grad):
+    """Gradients of `product` for the incoming ``grad [N, C]``: of the values ``[N, k]`` and of ``matrix [D, C]``."""
+    return gather(grad @ matrix.T, indices), scatter(values, indices, len(matrix)).T @ grad
+
+
+def to_fixed(x, scale):
+    """``x`` as integers, multiples of ``1 / scale``: int32 for float32, int64 for float64.
+
+    Integers add without rounding, so that ``(x + f) - f`` is ``x`` to the last bit, which for floats it is not.
+    """
+    return np.rint(x * x.dtype.type(scale)).astype({4: np.int32, 8: np.int64}[x.itemsize])
 
 
 def layer_norm(z, gain, bias, eps):

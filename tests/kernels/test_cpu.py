@@ -90,45 +90,86 @@ def test_gather_and_scatter(problem):
     np.testing.assert_array_equal(out, x + reference.scatter(values, indices, x.shape[1]))
 
 
-@given(problems())
-def test_masks(problem):
-    x, _, _, indices = problem
-    mask = poisoned((len(x), -(-x.shape[1] // 8)), np.uint8)
-    cpu.pack_mask(indices, mask)
-    np.testing.assert_array_equal(mask, reference.pack_mask(indices, x.shape[1]))
-    out = poisoned(indices.shape, indices.dtype)
-    cpu.unpack_mask(mask, out)
-    np.testing.assert_array_equal(out, indices)
-    np.testing.assert_array_equal(reference.unpack_mask(mask, indices.shape[1]), indices)
+@given(problems(), st.sampled_from([1, 5, 64]))
+def test_product(problem, columns):
+    x, _, values, indices = problem
+    matrix = np.random.default_rng(0).standard_normal((x.shape[1], columns)).astype(x.dtype)
+    out = poisoned((len(x), columns), x.dtype)
+    cpu.product(values, indices, matrix, out)
+    tolerance = dict(rtol=0, atol=TOLERANCE[x.dtype.type])
+    np.testing.assert_allclose(out, reference.product(values, indices, matrix), **tolerance)
+    grad = np.random.default_rng(1).standard_normal(out.shape).astype(x.dtype)
+    dvalues, dmatrix = poisoned(values.shape, x.dtype), poisoned((cpu.BLOCKS, *matrix.shape), x.dtype)
+    cpu.product_backward(values, indices, matrix, grad, dvalues, dmatrix)
+    for got, want in zip((dvalues, dmatrix.sum(0)), reference.product_backward(values, indices, matrix, grad),
+                         strict=True):
+        np.testing.assert_allclose(got, want, **tolerance)
+
+
+@given(matrices(), st.data())
+def test_fixed_point(x, data):
+    k = data.draw(st.sampled_from([1, min(8, x.shape[1]), x.shape[1]]))
+    scale = 2.0 ** min(100, 8 * x.itemsize - 2 - int(np.frexp(np.abs(x).max())[1]))
+    fixed = reference.to_fixed(x, scale)
+    values, indices = poisoned((len(x), k), x.dtype), poisoned((len(x), k), kernels.index_dtype(x.shape[1]))
+    cpu.group_sparse_fixed(fixed, scale, values, indices)
+    want, want_indices = reference.group_sparse(fixed, k)
+    np.testing.assert_array_equal(indices, want_indices)
+    np.testing.assert_array_equal(values, want.astype(x.dtype) * x.dtype.type(1 / scale))
+    out = poisoned(fixed.shape, fixed.dtype)
+    cpu.scatter_fixed(values, indices, scale, out)
+    np.testing.assert_array_equal(out, reference.to_fixed(reference.scatter(values, indices, x.shape[1]), scale))
 
 
 @given(DTYPES, st.integers(1, 130), st.sampled_from([1, 2, 31, 192]), st.integers(0, 2**32 - 1))
 def test_layer_norm(dtype, rows, width, seed):
     z, x, grad = np.random.default_rng(seed).standard_normal((3, rows, width)).astype(dtype)
-    gain, bias = np.random.default_rng(seed).standard_normal((2, width)).astype(dtype)
-    out, dz = x.copy(), z.copy()
-    cpu.add_layer_norm(z, gain, bias, 1e-2, out)
+    bias, gain, shift = np.random.default_rng(seed).standard_normal((3, width)).astype(dtype)
+    scale = 2.0 ** (20 if dtype is np.float32 else 50)
+    before, dz = reference.to_fixed(x, scale), z.copy()
+    out = before.copy()
+    assert cpu.add_layer_norm(z, bias, gain, shift, 1e-2, scale, out) == -1
     tolerance = dict(rtol=0, atol=TOLERANCE[dtype] * 10)
-    np.testing.assert_allclose(out, x + reference.layer_norm(z, gain, bias, 1e-2), **tolerance)
-    dgain, dbias = poisoned((2, cpu.BLOCKS, width), dtype)
-    cpu.undo_layer_norm(dz, gain, bias, 1e-2, out, grad, dgain, dbias)
-    np.testing.assert_allclose(out, x, **tolerance)
-    want = reference.layer_norm_backward(z, gain, 1e-2, grad)
-    for got, expected in zip((dz, dgain.sum(0), dbias.sum(0)), want, strict=True):
-        np.testing.assert_allclose(got, expected, **tolerance)
+    np.testing.assert_allclose(out / scale, x + reference.layer_norm(z + bias, gain, shift, 1e-2), **tolerance)
+    dbias, dgain, dshift = poisoned((3, cpu.BLOCKS, width), dtype)
+    cpu.undo_layer_norm(dz, bias, gain, shift, 1e-2, scale, out, grad, dbias, dgain, dshift)
+    np.testing.assert_array_equal(out, before)
+    want_dz, want_dgain, want_dshift = reference.layer_norm_backward(z + bias, gain, 1e-2, grad)
+    for got, want in ((dz, want_dz), (dbias.sum(0), want_dz.sum(0)), (dgain.sum(0), want_dgain),
+                      (dshift.sum(0), want_dshift)):
+        np.testing.assert_allclose(got, want, **tolerance)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_layer_norm_names_the_first_row_that_is_not_finite(bad):
+    z = np.random.default_rng(0).standard_normal((130, 7)).astype(np.float32)
+    z[[41, 97], 3] = bad
+    ones = np.ones(7, np.float32)
+    assert cpu.add_layer_norm(z, ones, ones, ones, 1e-5, 2.0**20, np.zeros(z.shape, np.int32)) == 41
 
 
 def test_results_do_not_depend_on_the_number_of_threads():
     rng = np.random.default_rng(0)
     z, x, grad = rng.standard_normal((3, 1000, 48)).astype(np.float32)
-    gain, bias = rng.standard_normal((2, 48)).astype(np.float32)
+    bias, gain, shift = rng.standard_normal((3, 48)).astype(np.float32)
+    values, indices = (np.ascontiguousarray(part) for part in reference.group_sparse(x, 5))
     results = []
     for threads in (1, numba.config.NUMBA_NUM_THREADS):
         numba.set_num_threads(threads)
-        dgain, dbias = np.empty((2, cpu.BLOCKS, 48), np.float32)
-        cpu.undo_layer_norm(z.copy(), gain, bias, 1e-5, x.copy(), grad, dgain, dbias)
-        results.append(dgain.sum(0))
-    np.testing.assert_array_equal(*results)
+        sums, dmatrix = np.empty((3, cpu.BLOCKS, 48), np.float32), np.empty((cpu.BLOCKS, 48, 48), np.float32)
+        cpu.undo_layer_norm(z.copy(), bias, gain, shift, 1e-5, 2.0**20, reference.to_fixed(x, 2.0**20), grad, *sums)
+        cpu.product_backward(values, indices, z[:48], grad, np.empty_like(values), dmatrix)
+        results.append([sums.sum(1), dmatrix.sum(0)])
+    for one, many in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, many)
+
+
+@pytest.mark.parametrize(("edges", "k", "first"), [(10**6, 4, "transform"), (10**9, 4, "aggregate"),
+                                                   (10**9, 32, "transform")])
+def test_the_cheaper_order(edges, k, first):
+    """Few edges: the Linear decides. Many: CBSR makes them cheap, until k is a large part of the width."""
+    adjacency = kernels.Adjacency(None, range(edges), None, None, None)
+    assert kernels.cheaper_order(adjacency, 30_000, 192, k) == first
 
 
 def test_self_check_agrees_and_no_other_device_is_offered():

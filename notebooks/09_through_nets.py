@@ -214,7 +214,7 @@ Markdown(f"How long an aggregation takes over the edges, against through the net
 # %% [markdown]
 # Two things follow for the paper's comparison. CBSR saves in proportion to $D / k$ over the edges; through the nets
 # most of the work is in the dense second step, and $k$ matters little. And whatever makes the sparse model faster is
-# open to the dense one as well: both models of [the chapter on training](09_training.ipynb) aggregate through the
+# open to the dense one as well: both models of [the chapter on training](11_training.ipynb) aggregate through the
 # nets.
 #
 # ## Where it does not apply

@@ -41,7 +41,7 @@ from IPython.display import Markdown
 from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, aggregate, circuits, figures, group_sparse
-from gsrgnn.models import RevGNN
+from gsrgnn.baselines import RevGNN
 from gsrgnn.reversible import ReversibleStack
 from gsrgnn.training import train
 
@@ -160,9 +160,9 @@ assert error < 1e-9
 print(f"largest relative difference of a gradient: {error:.1e} ({num_layers} layers)")
 
 # %% [markdown]
-# In single precision there is one catch. What is recomputed differs by rounding from what was computed, and where
-# the $k$-th and the next entry of a row are that close, $\mathrm{GS}$ may choose the other one going back.
-# `keep_masks=True` keeps the choice, a bit an entry; it is not needed to train, and is off here.
+# Rounding does not spoil this in single precision either: the stream is kept in fixed-point numbers, so that taking
+# an update off gives back to the last bit what was there ([the chapter on the reversible
+# layers](10_reversible.ipynb)).
 #
 # ## Training both
 #

@@ -1,0 +1,334 @@
+"""The networks that GSR-GNN is measured against, as their authors would run them: ``model(x, graph)`` like `GSRGNN`.
+
+All take the sums over a node's neighbours by one of four routes, ``aggregation``, with one result:
+
+``"edge_index"``
+    PyTorch Geometric's own layers on the edges one by one: a message ``[E, D]`` is gathered, then scattered.
+``"segment_csr"``
+    the messages gathered in order of their targets, then summed by ``torch_scatter.segment_csr``.
+``"csr"``
+    a product with the sparse matrix (``torch.sparse``), no messages.
+``"kernels"``
+    `aggregate`, through the graph's edges or its nets as the graph says (`CircuitGraph.through`), no messages.
+
+What a route reads is made from the graph at the first step and kept for as long as the graph lives.
+"""
+
+import warnings
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
+from torch_geometric.nn import GCNConv, SAGEConv
+from torch_geometric.nn.models import GroupAddRev
+
+from gsrgnn.cbsr import aggregate
+from gsrgnn.models import NodeModel
+
+__all__ = ["AGGREGATIONS", "GCN", "CheckpointSAGE", "FusedRevGNN", "GraphSAGE", "RevGNN", "graph_tensors"]
+
+
+class _Peer(NodeModel):
+    graph_norm = "mean"
+
+    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels"):
+        if int(num_layers) != num_layers or num_layers < 1:
+            raise ValueError(f"num_layers is {num_layers}: it takes a whole number, at least 1")
+        if int(hidden_channels) != hidden_channels or hidden_channels < 1:
+            raise ValueError(f"hidden_channels is {hidden_channels}: it takes a whole number, at least 1")
+        if aggregation not in AGGREGATIONS:
+            raise ValueError(f"aggregation {aggregation!r} is unknown; it is one of {', '.join(AGGREGATIONS)}")
+        if aggregation == "segment_csr":
+            _torch_scatter()
+        super().__init__(in_channels, hidden_channels, out_channels)
+        self.aggregation = aggregation
+        self.layers = nn.ModuleList(self.layer(hidden_channels) for _ in range(num_layers))
+
+    def stream(self, x, graph):
+        """The stream ``[N, hidden_channels]`` behind the layers. Raises ValueError for a graph of another norm."""
+        if graph.norm != self.graph_norm:
+            wanted = repr(self.graph_norm)
+            raise ValueError(f"the graph has norm {graph.norm!r} and {type(self).__name__} takes {wanted}: "
+                             f"make it with CircuitGraph.from_data(data, norm={wanted})")
+        return self.run(x, _neighbours(graph, x.dtype, self.aggregation))
+
+    def run(self, x, neighbours):
+        for layer in self.layers:
+            x = layer(x, *neighbours)
+        return x
+
+
+class GCN(_Peer):
+    """GCN (Kipf and Welling, 2017): ``num_layers`` times PyG's ``GCNConv`` and a ReLU, nothing residual.
+
+    The edge weights are those of a graph with ``norm="sym"``, computed once.
+
+    Args:
+        in_channels, hidden_channels, out_channels, num_layers: as for `GSRGNN`; any width will do.
+        aggregation: the route, one of `AGGREGATIONS`.
+
+    Raises ValueError for another width, depth or route, and on a call with a graph of another norm.
+    """
+
+    graph_norm = "sym"
+
+    def layer(self, channels):
+        kind = GCNConv if self.aggregation == "edge_index" else _RoutedGCNConv
+        return _ThenReLU(kind(channels, channels, normalize=False))
+
+
+class GraphSAGE(_Peer):
+    """GraphSAGE (Hamilton et al., 2017), mean: ``num_layers`` times PyG's ``SAGEConv`` and a ReLU, nothing residual.
+
+    Takes a graph with ``norm="mean"``. Arguments and errors as for `GCN`.
+    """
+
+    def layer(self, channels):
+        return _ThenReLU(_sage(self.aggregation, channels))
+
+
+class RevGNN(_Peer):
+    """RevGNN (Li et al., 2021): PyG's ``GroupAddRev`` over LayerNorm, ReLU and ``SAGEConv``, two groups a layer.
+
+    Going back, ``GroupAddRev`` inverts a layer, then runs it again to differentiate it: with the forward pass and
+    the differentiation itself 8 aggregations a layer, each half as wide as the stream. Takes a graph with
+    ``norm="mean"``. Arguments and errors as for `GCN`, and an even width.
+    """
+
+    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels"):
+        if hidden_channels % 2:
+            raise ValueError(f"hidden_channels is {hidden_channels}: it splits into 2 groups, so it must be even")
+        super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
+
+    def layer(self, channels):
+        return GroupAddRev(_SAGEBlock(self.aggregation, channels // 2), num_groups=2)
+
+
+class FusedRevGNN(RevGNN):
+    """`RevGNN` with inversion and recomputation in one: the same function, parameters and gradient.
+
+    Going back, a block is evaluated once and its value serves both: 6 aggregations a layer in place of 8. All layers
+    are one autograd node, which keeps the last layer's output.
+    """
+
+    def run(self, x, neighbours):
+        blocks = [block for layer in self.layers for block in layer.convs]
+        return _FusedStack.apply(blocks, neighbours, x, *(p for block in blocks for p in _trained(block)))
+
+
+class CheckpointSAGE(_Peer):
+    """Residual GraphSAGE, ``x + SAGEConv(ReLU(LayerNorm(x)))`` at full width, with ``torch.utils.checkpoint``.
+
+    The stream is kept once every ``segment`` layers; going back, a segment is run again, then differentiated. Takes
+    a graph with ``norm="mean"``. Arguments and errors as for `GCN`.
+
+    Args:
+        segment: layers between two checkpoints, at least 1; ``sqrt(num_layers)`` needs the least memory.
+    """
+
+    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels",
+                 segment=1):
+        if int(segment) != segment or segment < 1:
+            raise ValueError(f"segment is {segment}: it takes a whole number of layers, at least 1")
+        super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
+        self.segment = segment
+
+    def layer(self, channels):
+        return _SAGEBlock(self.aggregation, channels)
+
+    def run(self, x, neighbours):
+        def residual(x, start):
+            for block in self.layers[start:start + self.segment]:
+                x = x + block(x, *neighbours)
+            return x
+
+        for start in range(0, len(self.layers), self.segment):
+            x = checkpoint(residual, x, start, use_reentrant=False, preserve_rng_state=False)
+        return x
+
+
+class _ThenReLU(nn.Module):
+    def __init__(self, conv):
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x, *neighbours):
+        return self.conv(x, *neighbours).relu()
+
+
+class _SAGEBlock(nn.Module):
+    def __init__(self, aggregation, channels):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.conv = _sage(aggregation, channels)
+
+    def reset_parameters(self):
+        self.norm.reset_parameters()
+        self.conv.reset_parameters()
+
+    def forward(self, x, neighbours):
+        return self.conv(self.norm(x).relu(), neighbours)
+
+
+class _RoutedSAGEConv(SAGEConv):
+    """``SAGEConv`` over a route in place of an edge_index."""
+
+    def propagate(self, route, x, size=None):
+        return route(x[0])
+
+
+class _RoutedGCNConv(GCNConv):
+    """``GCNConv`` over a route in place of an edge_index and its weights."""
+
+    def propagate(self, route, x, edge_weight=None):
+        return route(x)
+
+
+def _sage(aggregation, channels):
+    return (SAGEConv if aggregation == "edge_index" else _RoutedSAGEConv)(channels, channels)
+
+
+def _trained(block):
+    return [p for p in block.parameters() if p.requires_grad]
+
+
+class _FusedStack(torch.autograd.Function):
+    """Layers ``y1 = x1 + f1(x2)``, ``y2 = x2 + f2(y1)`` over ``blocks`` f1, f2, f1, f2, ..."""
+
+    @staticmethod
+    def forward(ctx, blocks, neighbours, x, *parameters):
+        x1, x2 = (half.clone() for half in x.chunk(2, dim=1))
+        for f1, f2 in zip(blocks[::2], blocks[1::2], strict=True):
+            x1 += f1(x2, *neighbours)
+            x2 += f2(x1, *neighbours)
+        out = torch.cat([x1, x2], dim=1)
+        ctx.save_for_backward(out)
+        ctx.blocks, ctx.neighbours = blocks, neighbours
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        (out,) = ctx.saved_tensors
+        x1, x2 = (half.clone() for half in out.chunk(2, dim=1))
+        g1, g2 = (half.clone() for half in grad.chunk(2, dim=1))
+        gradients = []
+        for f1, f2 in zip(reversed(ctx.blocks[::2]), reversed(ctx.blocks[1::2]), strict=True):
+            for block, source, target, source_grad, target_grad in ((f2, x1, x2, g1, g2), (f1, x2, x1, g2, g1)):
+                inputs = [source.detach().requires_grad_(), *_trained(block)]
+                with torch.enable_grad():
+                    update = block(inputs[0], *ctx.neighbours)
+                target -= update.detach()
+                dsource, *dparameters = torch.autograd.grad(update, inputs, target_grad)
+                source_grad += dsource
+                gradients = dparameters + gradients
+        return None, None, torch.cat([g1, g2], dim=1), *gradients
+
+
+_KEPT = WeakKeyDictionary()
+
+
+def _neighbours(graph, dtype, aggregation):
+    """What a layer takes beside x: an edge_index (and weights), or one callable that gives ``A x`` for x."""
+    if aggregation == "kernels":
+        return (lambda x: aggregate(graph, x),)
+    kept = _KEPT.setdefault(graph, {})
+    if (aggregation, dtype) not in kept:
+        kept[aggregation, dtype] = _MAKE[aggregation](graph, dtype)
+    return kept[aggregation, dtype]
+
+
+def graph_tensors(graph):
+    """The tensors that the routes made from ``graph`` and keep: none of them belongs to a model."""
+    return [t for neighbours in _KEPT.get(graph, {}).values() for part in neighbours
+            for t in ([part] if isinstance(part, torch.Tensor) else part.tensors)]
+
+
+def _edges(graph, dtype):
+    """Of every edge, as often as it is there, the source and the target, int64 ``[E]``, in order of the targets."""
+    indptr, source, weight, *_ = graph.adjacency(dtype)
+    count = weight.long()
+    if (count != weight).any():
+        raise ValueError("the graph's edges have weights that are not whole numbers, and this route takes the edges "
+                         "one by one: use aggregation='csr' or 'kernels'")
+    target = torch.repeat_interleave(indptr.diff())
+    return source.long().repeat_interleave(count), target.repeat_interleave(count)
+
+
+def _edge_weight(graph, dtype, source, target):
+    *_, out_scale, in_scale = graph.adjacency(dtype)
+    return out_scale[target] * in_scale[source]
+
+
+def _edge_index(graph, dtype):
+    source, target = _edges(graph, dtype)
+    weight = () if graph.norm == "mean" else (_edge_weight(graph, dtype, source, target),)
+    return torch.stack([source, target]), *weight
+
+
+class _SegmentCSR:
+    def __init__(self, graph, dtype):
+        self.segment_csr = _torch_scatter().segment_csr
+        self.source, target = _edges(graph, dtype)
+        self.indptr = torch.searchsorted(target, torch.arange(graph.num_nodes + 1))
+        self.weight = None if graph.norm == "mean" else _edge_weight(graph, dtype, self.source, target)[:, None]
+        self.tensors = [t for t in (self.source, self.indptr, self.weight) if t is not None]
+
+    def __call__(self, x):
+        if self.weight is None:
+            return self.segment_csr(x[self.source], self.indptr, reduce="mean")
+        return self.segment_csr(x[self.source] * self.weight, self.indptr, reduce="sum")
+
+
+class _CSR:
+    def __init__(self, graph, dtype):
+        self.matrix, self.transposed = (_csr_matrix(graph, dtype, transposed) for transposed in (False, True))
+        self.tensors = [part for m in (self.matrix, self.transposed)
+                        for part in (m.crow_indices(), m.col_indices(), m.values())]
+
+    def __call__(self, x):
+        return _Product.apply(x, self.matrix, self.transposed)
+
+
+class _Product(torch.autograd.Function):
+    """``matrix @ x``; going back the transposed matrix is at hand, where autograd would make it anew.
+
+    With a named reduction ``torch.sparse.mm`` takes a kernel that is faster than the one behind ``@``.
+    """
+
+    @staticmethod
+    def forward(ctx, x, matrix, transposed):
+        ctx.transposed = transposed
+        return torch.sparse.mm(matrix, x, "sum")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        return torch.sparse.mm(ctx.transposed, grad, "sum"), None, None
+
+
+def _csr_matrix(graph, dtype, transposed):
+    indptr, column, weight, out_scale, in_scale = graph.adjacency(dtype, transposed)
+    row = torch.repeat_interleave(indptr.diff())
+    values = weight * out_scale[row] * in_scale[column]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(indptr.int(), column, values, (graph.num_nodes,) * 2, check_invariants=True)
+
+
+def _torch_scatter():
+    try:
+        import torch_scatter
+    except ImportError:
+        raise ModuleNotFoundError(
+            "aggregation 'segment_csr' needs torch_scatter, which is not installed: make baselines, "
+            "or pip install --no-build-isolation gsrgnn[baselines]"
+        ) from None
+    return torch_scatter
+
+
+_MAKE = {"edge_index": _edge_index, "segment_csr": lambda *given: (_SegmentCSR(*given),),
+         "csr": lambda *given: (_CSR(*given),)}
+AGGREGATIONS = (*_MAKE, "kernels")

@@ -1,0 +1,163 @@
+import copy
+
+import pytest
+import torch
+from torch_geometric.nn import GCNConv, SAGEConv
+
+from gsrgnn import CircuitGraph, baselines
+from gsrgnn.baselines import GCN, CheckpointSAGE, FusedRevGNN, GraphSAGE, RevGNN
+from gsrgnn.circuits import load
+
+KINDS = [GCN, GraphSAGE, RevGNN, FusedRevGNN, CheckpointSAGE]
+DATA = load("synthetic/64")
+
+
+def graph(kind, via="nets"):
+    return CircuitGraph.from_data(DATA, norm=kind.graph_norm).through(via)
+
+
+def make(kind, **options):
+    torch.manual_seed(1)
+    return kind(7, 16, 2, num_layers=4, **options).double()
+
+
+def result(model, graph, x):
+    """Output and gradients, x's first."""
+    x = x.clone().requires_grad_()
+    out = model(x, graph)
+    return out, *torch.autograd.grad(out.square().sum(), [x, *model.parameters()])
+
+
+@pytest.fixture
+def x():
+    return torch.randn(64, 7, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("aggregation", "via"), [("edge_index", "nets"), ("segment_csr", "nets"), ("csr", "nets"),
+                                                  ("kernels", "edges")])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_route_gives_the_same_numbers(kind, aggregation, via, x):
+    if aggregation == "segment_csr":
+        pytest.importorskip("torch_scatter", reason="torch_scatter is not installed: make baselines")
+    want = result(make(kind, aggregation="kernels"), graph(kind), x)
+    got = result(make(kind, aggregation=aggregation), graph(kind, via), x)
+    torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("aggregation", ["edge_index", "csr", "kernels"])
+def test_fused_is_revgnn(aggregation, x):
+    rev, fused = make(RevGNN, aggregation=aggregation), make(FusedRevGNN, aggregation=aggregation)
+    assert rev.state_dict().keys() == fused.state_dict().keys()
+    torch.testing.assert_close(result(fused, graph(RevGNN), x), result(rev, graph(RevGNN), x), rtol=1e-9, atol=1e-11)
+
+
+def count_aggregations(kind, monkeypatch):
+    calls = []
+    for name in ("forward", "backward"):
+        plain = getattr(baselines._Product, name)
+        monkeypatch.setattr(baselines._Product, name,
+                            staticmethod(lambda *given, plain=plain: calls.append(1) or plain(*given)))
+    result(make(kind, aggregation="csr"), graph(kind), torch.randn(64, 7, dtype=torch.float64))
+    return len(calls) / 4
+
+
+def test_fused_aggregates_six_times_a_layer_where_revgnn_does_eight(monkeypatch):
+    assert count_aggregations(RevGNN, monkeypatch) == 8
+    monkeypatch.undo()
+    assert count_aggregations(FusedRevGNN, monkeypatch) == 6
+
+
+def test_fused_trains_what_is_not_frozen(x):
+    rev, fused = make(RevGNN), make(FusedRevGNN)
+    fused.layers[1].requires_grad_(False)
+    for model in (rev, fused):
+        model(x, graph(RevGNN)).sum().backward()
+    for name, p in fused.named_parameters():
+        assert (p.grad is None) == name.startswith("layers.1.")
+    torch.testing.assert_close(fused.encoder.weight.grad, rev.encoder.weight.grad)
+
+
+@pytest.mark.parametrize("segment", [1, 2, 3, 9])
+def test_checkpoints_change_no_number(segment, x):
+    model = make(CheckpointSAGE, segment=segment)
+    stream = model.encoder(x)
+    neighbours = baselines._neighbours(graph(CheckpointSAGE), x.dtype, "kernels")
+    for block in model.layers:
+        stream = stream + block(stream, *neighbours)
+    want = torch.autograd.grad(model.head(model.norm(stream)).square().sum(), list(model.parameters()))
+    torch.testing.assert_close(result(model, graph(CheckpointSAGE), x)[2:], want)
+
+
+@pytest.mark.parametrize("aggregation", ["edge_index", "csr", "kernels"])
+def test_layers_are_pygs_own(aggregation, x):
+    edges = torch.stack(baselines._edges(graph(GCN), torch.float64))
+    assert edges.shape[1] == graph(GCN).num_edges
+    for kind, theirs, options in ((GraphSAGE, SAGEConv, {}), (GCN, GCNConv, {"add_self_loops": False})):
+        model = make(kind, aggregation=aggregation)
+        conv = theirs(16, 16, **options).double()
+        conv.load_state_dict(model.layers[0].conv.state_dict())
+        stream = model.encoder(x)
+        neighbours = baselines._neighbours(graph(kind), x.dtype, aggregation)
+        torch.testing.assert_close(model.layers[0](stream, *neighbours), conv(stream, edges).relu())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_reach_every_parameter_and_inference_keeps_nothing(kind, x):
+    model = make(kind)
+    assert all(torch.isfinite(g).all() and g.any() for g in result(model, graph(kind), x))
+    with torch.no_grad():
+        out = model(x, graph(kind))
+    assert not out.requires_grad
+    torch.testing.assert_close(out, model(x, graph(kind)).detach())
+
+
+def test_a_route_is_made_once_a_graph_and_goes_with_it(x, monkeypatch):
+    made = []
+    monkeypatch.setitem(baselines._MAKE, "csr", lambda *given: made.append(given[1]) or (baselines._CSR(*given),))
+    here, model = graph(GraphSAGE), make(GraphSAGE, aggregation="csr")
+    for other in (model, copy.deepcopy(model)):
+        other(x, here)
+    assert made == [torch.float64]
+    assert len(baselines.graph_tensors(here)) == 6
+    graphs = len(baselines._KEPT)
+    del here
+    assert len(baselines._KEPT) == graphs - 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_models_and_graphs(kind, x):
+    with pytest.raises(ValueError, match="num_layers is 0: it takes a whole number, at least 1"):
+        kind(7, 16, num_layers=0)
+    with pytest.raises(ValueError, match="hidden_channels is 0"):
+        kind(7, 0, num_layers=1)
+    with pytest.raises(ValueError, match="'dense' is unknown; it is one of edge_index, segment_csr, csr, kernels"):
+        kind(7, 16, num_layers=1, aggregation="dense")
+    with pytest.raises(ValueError, match=f"norm 'sum' and {kind.__name__} takes '{kind.graph_norm}'"):
+        make(kind)(x, CircuitGraph.from_data(DATA, norm="sum"))
+    with pytest.raises(ValueError, match="x has 63 rows and the graph 64 nodes"):
+        make(kind)(x[1:], graph(kind))
+
+
+@pytest.mark.parametrize("kind", [RevGNN, FusedRevGNN])
+def test_groups_need_an_even_width(kind):
+    with pytest.raises(ValueError, match="hidden_channels is 15"):
+        kind(7, 15, num_layers=1)
+
+
+def test_a_segment_is_a_number_of_layers():
+    with pytest.raises(ValueError, match="segment is 0"):
+        CheckpointSAGE(7, 16, num_layers=1, segment=0)
+
+
+def test_edges_with_fractional_weights_have_no_edge_by_edge_route():
+    weighted = CircuitGraph.from_edge_index([[0, 1], [1, 0]], 2, [0.5, 2.0])
+    x = torch.randn(2, 7, dtype=torch.float64)
+    with pytest.raises(ValueError, match="weights that are not whole numbers"):
+        make(GraphSAGE, aggregation="edge_index")(x, weighted)
+    torch.testing.assert_close(make(GraphSAGE, aggregation="csr")(x, weighted), make(GraphSAGE)(x, weighted))
+
+
+def test_without_torch_scatter_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torch_scatter", None)
+    with pytest.raises(ModuleNotFoundError, match="not installed: make baselines, or pip install"):
+        GraphSAGE(7, 16, num_layers=1, aggregation="segment_csr")
