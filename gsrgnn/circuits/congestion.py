@@ -1,6 +1,133 @@
-"""Simulated congestion: routing demand estimated from the nets' bounding boxes."""
+"""Simulated congestion: labels for circuits that come with a placement and no routing of their own.
+
+`routed` routes the nets of a placed netlist (`gsrgnn.circuits.routing`) and says where wires do not fit:
+
+1. Pins lie in the gcell of their cell's centre; a macro's pins in that gcell of the macro which is nearest to the
+   middle of their net.
+2. The nets are routed. Every gcell has room for the same number of wires, one under a macro and no other cell for
+   `UNDER_MACRO` of that. The horizontal and vertical capacities are in proportion to the horizontal and vertical
+   wire lengths, so that both are as scarce.
+3. A gcell's congestion in each direction is (demand - capacity) / capacity where demand is above capacity, else 0.
+4. The two directions are combined gcell by gcell, and a cell's label is the mean over the gcells that it covers.
+
+A netlist does not say how many wires its chip has room for. The capacity is chosen, by bisection over whole
+routings, so that a stated share of the cells has a label above 0: `SHARE` unless asked otherwise. A third leaves
+most cells at 0, as CircuitNet's own maps do, and enough of them above to fit and to correlate with.
+
+`rudy` is an older estimate, from the nets' bounding boxes without a router.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
+
+from gsrgnn.circuits import routing
+from gsrgnn.circuits.features import MACRO_HEIGHT
+
+SHARE = 1 / 3
+UNDER_MACRO = 0.2
+_ROUTINGS = 12
+_COMBINE = {
+    "max": np.maximum,
+    "sum": np.add,
+    "horizontal": lambda horizontal, vertical: horizontal,
+    "vertical": lambda horizontal, vertical: vertical,
+}
+
+
+@dataclass(frozen=True)
+class Congestion:
+    """Overflow over capacity of a placed netlist, 0 where there is none.
+
+    horizontal, vertical: float32 [W, H], by the wires' direction. capacity: wires a gcell has room for,
+    (horizontal, vertical). share: the share of cells with a label above 0 (both directions considered).
+    """
+
+    horizontal: np.ndarray
+    vertical: np.ndarray
+    capacity: tuple
+    share: float
+
+
+def routed(netlist, share=SHARE):
+    """Simulated congestion of `netlist`, its capacity chosen so that about `share` of the cells overflow.
+
+    The share reached is within 0.03 of that asked for on netlists of thousands of cells; it is in the answer.
+    Where no net leaves its gcell there is nothing to route: capacity, maps and share are 0. The same netlist gives
+    the same maps. ValueError if `share` is not between 0 and 1 or a box does not lie on the grid.
+    """
+    grid = netlist.grid
+    _check(netlist, share)
+    macro = _is_macro(netlist)
+    room = np.ones(grid)
+    for left, bottom, right, top in netlist.box[macro]:
+        room[left : right + 1, bottom : top + 1] = UNDER_MACRO
+    room[tuple(netlist.centre[~macro].astype(np.int64).T)] = 1
+    tree = routing.connections(netlist.net, _pin_gcells(netlist, macro), grid)
+    span = np.abs(tree[:, :2] - tree[:, 2:]).sum(axis=0)
+    direction = span / max(span.max(), 1)
+
+    def congestion(scale):
+        capacity = scale * direction
+        routes = routing.route(tree, capacity[0] * room, capacity[1] * room)
+        maps = [_overflow(routes.horizontal, capacity[0] * room), _overflow(routes.vertical, capacity[1] * room)]
+        reached = float((cell_label(*maps, netlist.box) > 0).mean())
+        return Congestion(*maps, tuple(capacity.tolist()), reached)
+
+    unlimited = routing.route(tree, *np.full((2, *grid), np.inf))
+    low, high = 0.0, float(max(unlimited.horizontal.max(), unlimited.vertical.max())) / UNDER_MACRO
+    tried = []
+    for _ in range(_ROUTINGS):
+        middle = (low + high) / 2
+        tried.append(congestion(middle))
+        low, high = (middle, high) if tried[-1].share > share else (low, middle)
+    return min(tried, key=lambda found: abs(found.share - share))
+
+
+def cell_label(horizontal, vertical, box, combine="max"):
+    """float64 [N], a cell's label: the mean over the gcells it covers of both directions' overflow, combined.
+
+    horizontal, vertical: float [W, H]; box: int64 [N, 4]. combine: "max", "sum", "horizontal" or "vertical".
+    """
+    if combine not in _COMBINE:
+        raise ValueError(f"combine is {combine!r}, needed one of {', '.join(map(repr, _COMBINE))}")
+    combined = _COMBINE[combine](np.asarray(horizontal, float), np.asarray(vertical, float))
+    overflowing = box_mean(combined > 0, box) > 0  # exact, where rounding leaves a mean of zeros just off 0
+    return np.where(overflowing, box_mean(combined, box).clip(min=0), 0.0)
+
+
+def _check(netlist, share):
+    if not 0 < share < 1:
+        raise ValueError(f"share is {share}, needed a number between 0 and 1: the share of cells to overflow")
+    box, pins, cells = netlist.box, (len(netlist.cell), len(netlist.net)), netlist.num_cells
+    if box.shape != (cells, 4) or box.dtype.kind not in "iu" or cells == 0:
+        needed = f"needed integers ({cells}, 4), one cell or more"
+        raise ValueError(f"{netlist.name}: box is {box.dtype} {box.shape}, {needed}")
+    if (box[:, :2] < 0).any() or (box[:, :2] > box[:, 2:]).any() or (box[:, 2:] >= netlist.grid).any():
+        raise ValueError(f"{netlist.name}: a box does not lie on the grid {netlist.grid}")
+    if pins[0] != pins[1] or (netlist.cell < 0).any() or (netlist.cell >= cells).any():
+        raise ValueError(f"{netlist.name}: cell and net have {pins} pins, needed as many, of cells 0 to {cells - 1}")
+
+
+def _is_macro(netlist):
+    """As in `gsrgnn.circuits.placement`, by the cells' sizes; by their boxes where sizes are not known."""
+    extent = netlist.box[:, 2:] - netlist.box[:, :2] if netlist.size is None else netlist.size
+    return (extent > MACRO_HEIGHT).any(axis=1)
+
+
+def _pin_gcells(netlist, macro):
+    at = netlist.centre[netlist.cell]
+    count = np.bincount(netlist.net).clip(min=1)
+    middle = np.stack([np.bincount(netlist.net, side) / count for side in at.T], axis=1)[netlist.net]
+    box = netlist.box[netlist.cell]
+    of_macro = macro[netlist.cell]
+    at[of_macro] = np.clip(middle, box[:, :2], box[:, 2:])[of_macro]
+    return at.astype(np.int64)
+
+
+def _overflow(demand, capacity):
+    over = np.maximum(demand - capacity, 0)
+    return np.divide(over, capacity, out=np.zeros_like(over), where=over > 0).astype(np.float32)
 
 
 def rudy(net, pin_gcell, grid):

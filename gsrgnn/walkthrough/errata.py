@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from gsrgnn.circuits.table1 import FILE as TABLE1
 from gsrgnn.layer_steps import algorithm2, backward, forward
 from gsrgnn.walkthrough.audit import AGREES, CANNOT, ROUNDING, UNREADABLE, recomputed, verdicts
 from gsrgnn.walkthrough.display import VERDICTS, number
@@ -137,7 +138,7 @@ def signs_of_the_difference():
             "verdict": UNREADABLE if fits["block − group"] and not fits["group − block"] else CANNOT}
 
 
-def graph_of_table_2(path="book/data/table1.csv"):
+def graph_of_table_2(path=TABLE1):
     """The number in Table 1 of the circuit that the text names for Table 2."""
     table = pd.read_csv(path, comment="#")
     row = table[table["circuitnet_name"].str.startswith("356-RISCY")].iloc[0]
@@ -145,7 +146,7 @@ def graph_of_table_2(path="book/data/table1.csv"):
             "verdict": AGREES if row["number"] == 3 else CANNOT}
 
 
-def name_of_figure_10(path="book/data/table1.csv"):
+def name_of_figure_10(path=TABLE1):
     """The suffix of the circuit 5324 in Table 1."""
     table = pd.read_csv(path, comment="#")
     row = table[table["circuitnet_name"].str.startswith("5324-")].iloc[0]
