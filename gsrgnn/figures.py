@@ -18,11 +18,12 @@ import numpy as np
 import seaborn as sns
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter
 
-__all__ = ["INK", "PALETTE", "clique_drawing", "degree_distribution", "die_comparison", "die_map",
-           "graph_piece", "net_size_shares", "netlist_drawing", "prediction_scatter", "show",
-           "sparsity_pattern", "table", "training_curves"]
+__all__ = ["INK", "PALETTE", "bench_memory", "bench_steps", "by_depth", "clique_drawing", "congestion_map",
+           "degree_distribution", "die_comparison", "die_map", "graph_piece", "net_size_distribution",
+           "net_size_shares", "netlist_drawing", "prediction_scatter", "route_drawing", "show", "sparsity_pattern",
+           "table", "training_curves", "tree_drawing"]
 
 INK = "#767778"
 """Text and axes: readable on white and on the dark page; `show` replaces it with the page's text colour."""
@@ -134,16 +135,34 @@ def degree_distribution(degrees):
     Args:
         degrees: name of a graph -> integers ``[N]``. Nodes of degree 0 count in the share but have no point.
     """
+    figure, axes = _at_least(degrees)
+    axes.set(xlabel="degree d (edges of a node)", ylabel="share of nodes with degree ≥ d")
+    return figure
+
+
+@_styled
+def net_size_distribution(sizes):
+    """Share of nets with at least a given number of pins, on logarithmic axes.
+
+    Args:
+        sizes: name of a circuit -> integers ``[M]``, pins of each net.
+    """
+    figure, axes = _at_least(sizes)
+    axes.set(xlabel="net size s (pins)", ylabel="share of nets with ≥ s pins")
+    return figure
+
+
+def _at_least(numbers):
+    """One step curve a series: the share of its numbers that are at least x."""
     figure, axes = _figure()
-    for (name, degree), dashes in zip(degrees.items(), DASHES, strict=False):
-        values, counts = np.unique(np.asarray(degree), return_counts=True)
+    for (name, series), dashes in zip(numbers.items(), DASHES, strict=False):
+        values, counts = np.unique(np.asarray(series), return_counts=True)
         share = counts[::-1].cumsum()[::-1] / counts.sum()
         shown = values > 0
         axes.step(values[shown], share[shown], where="pre", label=name, linestyle=(0, dashes or None))
-    axes.set(xscale="log", yscale="log", xlabel="degree d (edges of a node)",
-             ylabel="share of nodes with degree ≥ d")
+    axes.set(xscale="log", yscale="log")
     axes.legend(loc="lower left")
-    return figure
+    return figure, axes
 
 
 @_styled
@@ -311,6 +330,90 @@ def die_map(pos, grid, values, source, title="", unit="label", limits=None, cmap
     return figure
 
 
+@_styled
+def congestion_map(overflow, macros, source, title="", limit=None):
+    """Overflow over capacity of each gcell of the die; macros hatched.
+
+    Args:
+        overflow: ``[W, H]``, 0 where there is none.
+        macros: integers ``[n, 4]``, the gcells that each macro covers (left, bottom, right, top, inclusive).
+        source: where the overflow comes from.
+        title: above the map.
+        limit: the value at which the colours end; the largest when not given.
+    """
+    overflow = np.asarray(overflow, dtype=float)
+    width, height = overflow.shape
+    figure, axes = _figure(3.4, 1.75 + 2.7 * min(1.5, height / width))
+    image = axes.imshow(overflow.T, origin="lower", cmap="viridis", vmin=0, vmax=limit or overflow.max() or 1,
+                        extent=(0, width, 0, height))
+    for left, bottom, right, top in np.asarray(macros):
+        axes.add_patch(mpl.patches.Rectangle((left, bottom), right + 1 - left, top + 1 - bottom, facecolor="none",
+                                             edgecolor="#c8c8c8", linewidth=0.8, hatch="///"))
+    bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=25, label="overflow over capacity")
+    bar.outline.set_visible(False)
+    bar.ax.xaxis.set_major_locator(MaxNLocator(4))
+    axes.set(title=title, xlabel="x (gcells)", ylabel="y (gcells)")
+    axes.grid(False)
+    for side in (axes.xaxis, axes.yaxis):
+        side.set_major_locator(MaxNLocator(4, integer=True))
+    _name_label(figure, source)
+    return figure
+
+
+@_styled
+def tree_drawing(grid, pins, net, tree, title=""):
+    """Pins on the gcells, and the connections of two gcells that their nets were split into, as straight lines.
+
+    Args:
+        grid: ``(W, H)``, gcells across and up; few.
+        pins: integers ``[P, 2]``, column and row of each pin.
+        net: integers ``[P]``, drawn as letters, A for 0.
+        tree: integers ``[C, 4]``, columns x, y of both ends.
+    """
+    figure, axes = _gcells(grid, pins, net, title)
+    for x1, y1, x2, y2 in np.asarray(tree) + 0.5:
+        axes.plot([x1, x2], [y1, y2], color=PALETTE[0], linewidth=1.4)
+    return figure
+
+
+@_styled
+def route_drawing(grid, pins, net, wires, capacity, title=""):
+    """Wires between neighbouring gcells: a line the thicker the more there are, dashed and counted above capacity.
+
+    Args:
+        grid, pins, net: as for `tree_drawing`.
+        wires: integers ``[W - 1, H]`` and ``[W, H - 1]``, wires to the next gcell on the right and to that above.
+        capacity: wires that fit between two gcells.
+    """
+    figure, axes = _gcells(grid, pins, net, title)
+    for counts, step in zip(wires, ((1, 0), (0, 1)), strict=True):
+        for x, y in np.argwhere(np.asarray(counts)):
+            count, ends = counts[x, y], (np.array([(x, y), (x + step[0], y + step[1])]) + 0.5).T
+            over = count > capacity
+            axes.plot(*ends, color=PALETTE[1 if over else 0], linewidth=1.4 * count, linestyle="--" if over else "-")
+            if over:
+                beside = ends.mean(axis=1) + 0.22 * np.array(step[::-1])
+                axes.text(*beside, str(count), color=PALETTE[1], fontsize=8, ha="center", va="center")
+    return figure
+
+
+def _gcells(grid, pins, net, title):
+    figure, axes = _figure(2.5, 2.7)
+    axes.set_xticks(np.arange(grid[0]) + 0.5, range(grid[0]))
+    axes.set_yticks(np.arange(grid[1]) + 0.5, range(grid[1]))
+    axes.hlines(range(grid[1] + 1), 0, grid[0], color=INK, alpha=0.3, linewidth=0.6)
+    axes.vlines(range(grid[0] + 1), 0, grid[1], color=INK, alpha=0.3, linewidth=0.6)
+    axes.set(title=title, xlabel="x (gcells)", ylabel="y (gcells)", aspect="equal")
+    axes.grid(False)
+    axes.tick_params(length=0)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    for (x, y), n in zip(np.asarray(pins) + 0.5, net, strict=True):
+        axes.add_patch(mpl.patches.Circle((x, y), 0.27, facecolor=PALETTE[0], edgecolor="none", zorder=3))
+        axes.text(x, y - 0.02, chr(ord("A") + n), ha="center", va="center", color="white", fontsize=8, zorder=4)
+    return figure, axes
+
+
 def die_comparison(pos, grid, true, predicted, source, model="predicted", unit="label"):
     """Three maps of the die: the label, what the model predicts, and the difference (predicted - true).
 
@@ -379,3 +482,105 @@ def training_curves(history, measures, source):
         _name_label(figure, source)
         figures.append(figure)
     return tuple(figures)
+
+
+@_styled
+def bench_steps(record):
+    """Seconds of a training step, a bar a row, and the floor as a line, on a logarithmic axis.
+
+    Args:
+        record: as `gsrgnn.bench.read` gives it. Rows without a time say why; GSR-GNN's bars are filled.
+    """
+    rows = record["rows"]
+    figure, axes = _bench_axes(rows)
+    floor = record["floor"]["seconds"]
+    times = [row["seconds"]["step"] for row in rows if "seconds" in row]
+    left = min([floor, *times]) / 2
+    for place, row in enumerate(rows):
+        if "seconds" not in row:
+            axes.text(floor * 1.1, place, row["state"], fontsize=7, fontstyle="italic", va="center")
+            continue
+        step = row["seconds"]["step"]
+        axes.barh(place, step - left, left=left, height=0.72, **_bar(row))
+        axes.text(step * 1.06, place, _seconds(step), fontsize=7, va="center")
+    axes.axvline(floor, color=PALETTE[1], linestyle="--", linewidth=1.2)
+    axes.text(floor, -1.1, f"floor {_seconds(floor)}", color=PALETTE[1], fontsize=7, ha="center")
+    axes.set(xscale="log", xlim=(left, 2.5 * max([floor, *times])), xlabel="seconds a training step (median)")
+    _bench_source(figure, record)
+    return figure
+
+
+@_styled
+def bench_memory(record):
+    """Peak memory that a training step adds to its process, a point a row and depth, on a logarithmic axis.
+
+    Args:
+        record: as `gsrgnn.bench.read` gives it. The points of a row are joined; GSR-GNN's are filled.
+    """
+    rows, depths = record["rows"], record["parameters"]["memory_layers"]
+    figure, axes = _bench_axes(rows)
+    markers = dict(zip(depths, "osDv^", strict=False))
+    for place, row in enumerate(rows):
+        color = _bar(row)["edgecolor"]
+        found = {depth: max(memory["peak"] - memory["before"], 1) / 1e6 for depth in depths
+                 if "peak" in (memory := row["memory"].get(str(depth), {}))}
+        axes.plot(list(found.values()), [place] * len(found), color=color, linewidth=1)
+        for depth, growth in found.items():
+            axes.plot(growth, place, markers.get(depth, "o"), color=color, markersize=5,
+                      markerfacecolor=color if row["ours"] else "none")
+        if not found:
+            axes.text(0.02, place, row["state"] if row["state"] != "measured" else "not measured", fontsize=7,
+                      fontstyle="italic", va="center", transform=axes.get_yaxis_transform())
+    axes.set(xscale="log", xlabel="MB that a training step adds at its peak")
+    axes.xaxis.set_major_formatter(LogFormatter())
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    handles = [mpl.lines.Line2D([], [], color=INK, marker=markers.get(depth, "o"), linestyle="none",
+                                label=f"{depth} layers") for depth in depths]
+    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(depths))
+    _bench_source(figure, record)
+    return figure
+
+
+def _bench_axes(rows):
+    figure, axes = _figure(6.2, 1.2 + 0.19 * len(rows))
+    axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    axes.set(ylim=(len(rows) - 0.4, -0.6), ylabel="model and route")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    return figure, axes
+
+
+def _bar(row):
+    return {"facecolor": PALETTE[0] if row["ours"] else "none", "edgecolor": PALETTE[0] if row["ours"] else INK}
+
+
+def _seconds(value):
+    return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"
+
+
+def _bench_source(figure, record):
+    p, graph = record["parameters"], record["graph"]
+    incomplete = "" if record["complete"] else "INCOMPLETE RUN; "
+    figure.supxlabel(f"{incomplete}{p['circuit']}: {graph['nodes']:,} cells, {graph['edges']:,} edges; width "
+                     f"{p['hidden']}, {p['layers']} layers; {record['provenance']['CPU']}, "
+                     f"{record['threads']['torch']} threads", fontsize=7, x=0.5)
+
+
+@_styled
+def by_depth(measured, unit, predicted=None):
+    """A quantity against the number of layers, on logarithmic axes: points, and lines for what was predicted.
+
+    Args:
+        measured: frame whose index holds the depths, a column a series; NaN has no point.
+        unit: label of the vertical axis.
+        predicted: frame with the same columns; without it the points are joined.
+    """
+    figure, axes = _figure(4.6, 3.2)
+    lines = measured if predicted is None else predicted
+    for name, color, dashes, marker in zip(measured, PALETTE, DASHES, "osDv^", strict=False):
+        axes.plot(lines.index, lines[name], color=color, linestyle=(0, dashes or None))
+        axes.plot(measured.index, measured[name], marker, color=color, markersize=5)
+        axes.plot([], [], color=color, linestyle=(0, dashes or None), marker=marker, markersize=5, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="layers", ylabel=unit)
+    axes.legend()
+    return figure

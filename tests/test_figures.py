@@ -19,12 +19,33 @@ HISTORY = pd.DataFrame({"model": ["a"] * 3 + ["b"] * 3, "epoch": [1, 2, 3] * 2, 
                         "pearson": rng.uniform(size=6)})
 MEASURES = {"loss": "loss (MSE)", "pearson": "Pearson"}
 
+OVERFLOW = np.array([[0, 0.5], [0, 0], [0, 0], [2, 0]])
+WIRES = np.array([[1, 0], [2, 0]]), np.array([[0], [0], [1]])
+RECORD = {
+    "complete": True, "parameters": {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "memory_layers": [2, 4]},
+    "graph": {"nodes": 64, "edges": 486}, "provenance": {"CPU": "Z80"}, "threads": {"torch": 2},
+    "floor": {"seconds": 0.01},
+    "rows": [
+        {"name": "RevGNN csr", "ours": False, "state": "measured", "seconds": {"step": 0.5},
+         "memory": {"2": {"before": 10**6, "peak": 3 * 10**6}, "4": {"before": 10**6, "peak": 11 * 10**6}}},
+        {"name": "GSR k=4 nets", "ours": True, "state": "measured", "seconds": {"step": 0.02},
+         "memory": {"2": {"before": 10**6, "peak": 2 * 10**6}, "4": {"note": "out of memory"}}},
+        {"name": "RevGNN edge_index", "ours": False, "state": "left out", "memory": {}},
+    ],
+}
+
 PLAIN = {
+    "bench_steps": lambda: figures.bench_steps(RECORD),
+    "bench_memory": lambda: figures.bench_memory(RECORD),
     "degree_distribution": lambda: figures.degree_distribution({"one": [0, 1, 1, 2, 9], "two": [3, 3, 4]}),
+    "net_size_distribution": lambda: figures.net_size_distribution({"one": [2, 2, 3, 9]}),
     "net_size_shares": lambda: figures.net_size_shares([2, 2, 3, 9], [2, 2, 6, 72]),
     "sparsity_pattern": lambda: figures.sparsity_pattern(np.eye(4, dtype=bool), "I"),
+    "tree_drawing": lambda: figures.tree_drawing((3, 2), [(0, 0), (2, 1)], [0, 0], [[0, 0, 2, 1]], "tree"),
+    "route_drawing": lambda: figures.route_drawing((3, 2), [(0, 0), (2, 1)], [0, 1], WIRES, 1, "wires"),
 }
 WITH_LABEL = {
+    "congestion_map": lambda: figures.congestion_map(OVERFLOW, [[2, 0, 3, 1]], SOURCE),
     "die_map": lambda: figures.die_map(POS, GRID, TRUE, SOURCE),
     "die_comparison": lambda: figures.die_comparison(POS, GRID, TRUE, GUESS, SOURCE),
     "prediction_scatter": lambda: figures.prediction_scatter(TRUE, {"a": GUESS, "b": TRUE}, SOURCE),
@@ -100,6 +121,27 @@ def test_degree_distribution_is_the_share_at_or_above():
     assert dict(zip(line.get_xdata(), line.get_ydata(), strict=True)) == {1: 0.8, 2: 0.4, 9: 0.2}
 
 
+def test_net_size_distribution_is_the_share_at_or_above():
+    line = PLAIN["net_size_distribution"]().axes[0].lines[0]
+    assert dict(zip(line.get_xdata(), line.get_ydata(), strict=True)) == {2: 1.0, 3: 0.5, 9: 0.25}
+
+
+def test_congestion_map_lies_as_the_die_does_and_shows_its_macros():
+    axes = WITH_LABEL["congestion_map"]().axes[0]
+    np.testing.assert_array_equal(axes.images[0].get_array(), [[0, 0, 0, 2], [0.5, 0, 0, 0]])
+    assert axes.images[0].get_extent() == [0, 4, 0, 2]
+    assert axes.images[0].get_clim() == (0, 2)
+    (macro,) = axes.patches
+    assert (macro.get_xy(), macro.get_width(), macro.get_height()) == ((2, 0), 2, 2)
+
+
+def test_wires_are_drawn_between_gcell_centres_and_counted_above_capacity():
+    axes = PLAIN["route_drawing"]().axes[0]
+    drawn = {(*line.get_xdata(), *line.get_ydata()): line.get_linestyle() for line in axes.lines}
+    assert drawn == {(0.5, 1.5, 0.5, 0.5): "-", (1.5, 2.5, 0.5, 0.5): "--", (2.5, 2.5, 0.5, 1.5): "-"}
+    assert [text.get_text() for text in axes.texts] == ["A", "B", "2"]
+
+
 def test_net_size_shares_sum_to_one():
     nets, edges = PLAIN["net_size_shares"]().axes[0].lines
     assert list(nets.get_xdata()) == [2, 3, 9]
@@ -117,6 +159,22 @@ def test_die_comparison_shares_one_scale():
     true, guess, difference = (figure.axes[0].images[0] for figure in WITH_LABEL["die_comparison"]())
     assert true.get_clim() == guess.get_clim()
     assert difference.get_clim()[0] == -difference.get_clim()[1]
+
+
+def test_bench_bars_are_the_steps_and_ours_are_filled():
+    axes = PLAIN["bench_steps"]().axes[0]
+    assert [bar.get_x() + bar.get_width() for bar in axes.patches] == pytest.approx([0.5, 0.02])
+    assert [bar.get_facecolor()[3] for bar in axes.patches] == [0, 1]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [row["name"] for row in RECORD["rows"]]
+    assert list(axes.lines[0].get_xdata()) == [0.01, 0.01]
+    assert {"500 ms", "20 ms", "floor 10 ms", "left out"} == {text.get_text() for text in axes.texts}
+
+
+def test_bench_memory_is_what_the_step_added():
+    axes = PLAIN["bench_memory"]().axes[0]
+    points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() != "None"]
+    assert points == [(2, 0), (10, 0), (1, 1)]
+    assert [text.get_text() for text in axes.texts] == ["left out"]
 
 
 def test_pictures_speak():

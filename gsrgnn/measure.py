@@ -1,0 +1,220 @@
+"""Probes of time and memory: contenders in turn, what a forward pass keeps, a process's peak, machine speeds."""
+
+import ctypes
+import gc
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+OUT_OF_MEMORY = "out of memory"
+M_MMAP_THRESHOLD = -3  # of glibc's mallopt
+
+
+def in_turn(contenders, rounds, warm_up=1):
+    """Call each contender once a round, so that what slows the machine for a while slows all of them.
+
+    Args:
+        contenders: name -> callable without arguments.
+        rounds: rounds to report, after ``warm_up`` rounds that are not.
+
+    Yields ``(name, result)`` of each call of the reported rounds as it ends. A contender that raises is not called
+    again, and its exception is yielded as the result. KeyboardInterrupt passes through.
+    """
+    running = dict(contenders)
+    for number in range(-warm_up, rounds):
+        for name, call in list(running.items()):
+            try:
+                result = call()
+            except Exception as error:  # whatever it is, the others go on
+                result = error.with_traceback(None)
+                del running[name]
+            if number >= 0 or isinstance(result, Exception):
+                yield name, result
+
+
+def kept_bytes(forward, apart=()):
+    """Bytes that a forward pass leaves in memory for its backward pass.
+
+    Counted is every storage, once and at its size afterwards, that ``forward`` either made and that is still alive
+    when it has returned, or handed to autograd's ``saved_tensors_hooks``. The first finds what the hooks do not see
+    (``GroupAddRev`` keeps tensors aside of autograd, and empties them); the second finds arrays that are written
+    anew at each call and were made at an earlier one. Call ``forward`` once before, so that what is made once is
+    there.
+
+    Args:
+        forward: callable without arguments that returns a tensor; that tensor itself is not counted.
+        apart: tensors that exist anyway: parameters, inputs, the graph.
+    """
+    found = {}
+
+    def note(tensors, but=()):
+        for address, storage in _storages(tensors).items():
+            if address not in but:
+                found[address] = StorageWeakRef(storage)
+
+    def pack(tensor):
+        note(tensor)
+        return tensor
+
+    class Made(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **(kwargs or {}))
+            note(out, but=_storages((args, kwargs)))  # a view is not made
+            return out
+
+    gc.collect()
+    with Made(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        out = forward()
+    gc.collect()
+    others = _storages((out, *apart))
+    alive = [torch.UntypedStorage._new_with_weak_ptr(ref.cdata)
+             for address, ref in found.items() if address not in others and not ref.expired()]
+    return sum(storage.nbytes() for storage in alive)
+
+
+def _storages(value):
+    """Address -> storage of every dense tensor in ``value``."""
+    tensors = (t for t in tree_leaves(value) if isinstance(t, torch.Tensor) and t.layout == torch.strided)
+    return {storage._cdata: storage for storage in map(torch.Tensor.untyped_storage, tensors)}
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Resident memory of a process in bytes: ``before`` the work began, and at its ``peak`` during the work."""
+
+    before: int
+    peak: int
+
+    @property
+    def growth(self):
+        """What the work added at its peak."""
+        return self.peak - self.before
+
+
+def peak_memory(prepare, work, *arguments):
+    """`Peak` of ``work(prepare(*arguments))`` in a process of its own: before the work, and at its peak.
+
+    Both functions must be importable. The highest resident size is the kernel's own count (VmHWM), set back when the
+    work begins; ``ru_maxrss`` will not do, since on Linux a new process starts with its parent's. glibc is told to
+    return freed blocks of 64 KiB and more at once. By default it may hold back those below 32 MB, to several times
+    what is in use, and the figure would tell more of that than of the model.
+
+    Raises MemoryError where the work does not get the memory or its process is killed, RuntimeError with the message
+    of any other exception.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", prepare.__module__, work.__module__])
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_report_peak, args=(theirs, prepare, work, arguments))
+    process.start()
+    theirs.close()
+    try:
+        answer = _answer(ours)
+        process.join()
+    finally:
+        process.terminate()
+    if answer is None and process.exitcode == -signal.SIGKILL:
+        raise MemoryError(f"{OUT_OF_MEMORY}: the process was killed")
+    if answer is None:
+        raise RuntimeError(f"the process ended without an answer (exit code {process.exitcode})")
+    if isinstance(answer, Peak):
+        return answer
+    raise (MemoryError if answer.startswith(OUT_OF_MEMORY) else RuntimeError)(answer)
+
+
+def _answer(pipe):
+    with pipe:
+        try:
+            return pipe.recv()
+        except EOFError:
+            return None
+
+
+def _report_peak(pipe, prepare, work, arguments):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+    try:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**16)
+        with bounded_memory():
+            state = prepare(*arguments)
+            gc.collect()
+            with suppress(OSError, AttributeError):
+                ctypes.CDLL(None).malloc_trim(0)
+            _forget_peak()
+            before = psutil.Process().memory_info().rss
+            work(state)
+            pipe.send(Peak(before, max(before, _highest())))
+    except Exception as error:
+        pipe.send(describe(error))
+
+
+def _forget_peak():
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _highest():
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return highest if sys.platform == "darwin" else highest * 1024
+
+
+@contextmanager
+def bounded_memory():
+    """In the block, asking for more memory than is free raises, where the system would later kill the process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    statm = Path("/proc/self/statm")
+    used = int(statm.read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
+    bound = used + psutil.virtual_memory().available
+    allowed = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(bound, *allowed) if allowed else bound, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def describe(error):
+    """An exception in one line; one that speaks of memory begins with `OUT_OF_MEMORY`."""
+    line = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "can't allocate memory" in line or "not enough memory" in line:
+        return line if line.startswith(OUT_OF_MEMORY) else f"{OUT_OF_MEMORY}: {line}" if line else OUT_OF_MEMORY
+    return f"{type(error).__name__}: {line}"
+
+
+def copy_speed(size=2**27, repeats=5):
+    """Bytes a second at which this machine copies ``size`` bytes, read and written ones added: best of repeats."""
+    source, target = torch.ones(2, size // 4)
+    return 2 * source.nbytes / _fastest(lambda: target.copy_(source), repeats)
+
+
+def product_seconds(rows, inner, columns, repeats=5):
+    """Seconds of a product ``[rows, inner] @ [inner, columns]`` into an array made before: best of repeats."""
+    left, right = torch.randn(rows, inner), torch.randn(inner, columns)
+    out = torch.empty(rows, columns)
+    return _fastest(lambda: torch.mm(left, right, out=out), repeats)
+
+
+def _fastest(call, repeats):
+    call()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
