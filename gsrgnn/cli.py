@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from gsrgnn import book as books
-from gsrgnn import experiments, notebooks, results
+from gsrgnn import cli_data, experiments, notebooks, results
 
 
 class PlainErrors(TyperGroup):
@@ -36,6 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(cli_data.app, name="data")
 
 Timeout = Annotated[int, typer.Option(min=1, help="seconds a cell may take")]
 Force = Annotated[bool, typer.Option("--force", help="run even if nothing changed")]
@@ -94,6 +96,55 @@ def book(
 
 
 @app.command()
+def bench(
+    circuit: Annotated[str, typer.Option(help="a circuit's name")] = "synthetic/5000",
+    hidden: Annotated[int, typer.Option(help="width of every model")] = 128,
+    layers: Annotated[int, typer.Option(help="depth of every model")] = 4,
+    k: Annotated[str, typer.Option(help="k of the GSR rows; those below half the width run")] = "4,8,16,32,64",
+    steps: Annotated[int, typer.Option(help="rounds after the warm-up, a step of each row in turn; at least 5")] = 5,
+    only: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help='rows to run, as in "RevGNN,GSR*nets"; all if not given')
+    ] = None,
+    memory_layers: Annotated[
+        str | None, typer.Option(help="depths for peak memory, as in 10,100; that of --layers if not given")
+    ] = None,
+    gradient_layers: Annotated[
+        str, typer.Option(help="depths at which GSR-GNN's gradient is compared with float64")
+    ] = "10,100",
+    limit: Annotated[float, typer.Option(help="leave a row out where a step would take longer, in seconds")] = 30,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="default results/bench-CIRCUIT-HIDDEN-LAYERS.json")
+    ] = None,
+    device: Annotated[str, typer.Option(help="only cpu: there are no CUDA kernels yet")] = "cpu",
+) -> None:
+    """Time and memory of a training step, GSR-GNN beside every baseline on this machine.
+
+    Prints a table and writes a record (JSON). As it stands it takes a few minutes on two cores. Ctrl-C keeps what
+    was measured until then, marked incomplete, beside the record.
+    """
+    from gsrgnn import bench as benches
+
+    try:
+        record = benches.run(
+            circuit=circuit,
+            hidden=hidden,
+            layers=layers,
+            k=whole_numbers("--k", k),
+            steps=steps,
+            only=only,
+            memory_layers=whole_numbers("--memory-layers", memory_layers) if memory_layers else None,
+            gradient_layers=whole_numbers("--gradient-layers", gradient_layers),
+            limit=limit,
+            device=device,
+            output=output,
+            say=lambda words: typer.echo(words, err=True),
+        )
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    typer.echo(benches.report(record))
+
+
+@app.command()
 def doctor() -> None:
     """Say what this machine can do: versions, CPU, GPU, data found, kernels compiled and checked."""
     from gsrgnn.circuits import available
@@ -111,6 +162,14 @@ def doctor() -> None:
         typer.echo(f"{'kernel':16} {name}: {'ok' if ok else 'FAILED'} ({detail})")
     if failed := [name for name, ok, _ in checks if not ok]:
         raise RuntimeError(f"kernels that do not agree with the reference: {', '.join(failed)}")
+
+
+def whole_numbers(option: str, text: str) -> list[int]:
+    """`"4,8"` to [4, 8]. Raises ValueError, naming the option, for anything else."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"{option} {text}: expected whole numbers and commas, as in 4,8,16") from None
 
 
 def parse_parameter(text: str) -> tuple[str, object]:

@@ -42,16 +42,19 @@ class CircuitGraph:
             self.via = "nets"
 
     @classmethod
-    def from_pins(cls, cell, net, num_cells, norm="mean", self_loops=True):
-        """The clique graph of a netlist.
+    def from_pins(cls, cell, net, num_cells, norm="mean", self_loops=True, max_net=None, multiplicity=True):
+        """The clique graph of a netlist; by default the paper's: every net, with multiplicity and self-loops.
 
         Args:
             cell, net: integer ``[P]``, the cell and the net of each pin. A cell with two pins on a net stands there
                 twice. Nets are any non-negative numbers.
             num_cells: number of cells, which may exceed the highest one that has a pin.
+            max_net: leave out the nets of more pins than this; None keeps all.
+            multiplicity: False joins two cells once, however many pairs of pins they share. No sum over the nets
+                equals that graph, so it has no route `through` them, and its clique matrix is built at once.
 
         Raises ValueError if the two are not 1-D, integer and of one length, or name a cell outside
-        ``0 .. num_cells - 1``.
+        ``0 .. num_cells - 1``, or if ``max_net`` is below 2.
         """
         cell, net = _integers("cell", cell), _integers("net", net)
         num_cells = _count("num_cells", num_cells)
@@ -61,13 +64,19 @@ class CircuitGraph:
         if len(net) and net.min() < 0:
             raise ValueError(f"net holds {net.min()}: nets are numbered from 0")
         nets, net = np.unique(net, return_inverse=True)
+        if max_net is not None:
+            if int(max_net) != max_net or max_net < 2:
+                raise ValueError(f"max_net is {max_net}: it takes a whole number of pins, at least 2, or None")
+            small = np.bincount(net, minlength=len(nets))[net] <= max_net
+            cell, net = cell[small], net[small]
         pins = sparse.csr_array((np.ones(len(cell)), (cell, net)), shape=(num_cells, len(nets)))
         pins.sum_duplicates()
         pins = sparse.csr_array(pins[:, np.diff(pins.tocsc().indptr) > 1])
         size = pins.sum(axis=0)
         same_cell = pins.multiply(pins).sum(axis=1)
         degree = pins @ size - same_cell + bool(self_loops)
-        return cls(int(degree.sum()), degree, norm, pins=pins)
+        graph = cls(int(degree.sum()), degree, norm, pins=pins)
+        return graph if multiplicity else graph._joined_once()
 
     @classmethod
     def from_edge_index(cls, edge_index, num_nodes, edge_weight=None, norm="mean", self_loops=False):
@@ -101,14 +110,27 @@ class CircuitGraph:
         return cls(num_edges, matrix.sum(axis=1), norm, matrix=matrix)
 
     @classmethod
-    def from_data(cls, data, norm="mean", self_loops=None):
-        """The graph of a PyG ``Data``: from its pins (``cell``, ``net``) if it has them, else its ``edge_index``."""
+    def from_data(cls, data, norm="mean", self_loops=None, max_net=None, multiplicity=True):
+        """The graph of a PyG ``Data``: from its pins (``cell``, ``net``) if it has them, else its ``edge_index``.
+
+        The options are those of `from_pins`; ValueError for ``max_net`` or ``multiplicity`` where there are no pins.
+        """
         options = {"norm": norm} if self_loops is None else {"norm": norm, "self_loops": self_loops}
         if "cell" in data and "net" in data:
-            return cls.from_pins(data.cell, data.net, data.num_nodes, **options)
+            return cls.from_pins(data.cell, data.net, data.num_nodes, max_net=max_net, multiplicity=multiplicity,
+                                 **options)
         if data.edge_index is not None:
+            if max_net is not None or not multiplicity:
+                raise ValueError("max_net and multiplicity choose among pins, and data has none (cell and net): "
+                                 "change its edge_index instead")
             return cls.from_edge_index(data.edge_index, data.num_nodes, data.edge_weight, **options)
         raise ValueError("data has neither pins (cell and net) nor an edge_index: give it one of them")
+
+    def _joined_once(self):
+        """This graph with every joined pair of cells counted once; self-loops stay."""
+        pairs = self._matrix
+        pairs = sparse.csr_array((np.ones(pairs.nnz), pairs.indices, pairs.indptr), shape=pairs.shape)
+        return self._changed(num_edges=pairs.nnz, _degree=pairs.sum(axis=1), _matrix=pairs, _pins=None, via="edges")
 
     @property
     def degree(self):
@@ -154,7 +176,8 @@ class CircuitGraph:
         if via not in ("edges", "nets"):
             raise ValueError(f"via {via!r} is unknown; it is edges or nets")
         if via == "nets" and self._pins is None:
-            raise ValueError("this graph was made from an edge_index and knows no nets: use via='edges'")
+            raise ValueError("this graph was made from an edge_index and knows no nets, or without multiplicity, "
+                             "which no sum over nets equals: use via='edges'")
         return self if via == self.via else self._changed(via=via)
 
     @property

@@ -1,3 +1,4 @@
+import os
 import pickle
 
 import numpy as np
@@ -106,6 +107,53 @@ def test_from_data_prefers_pins_and_takes_edges():
         CircuitGraph.from_data(Data(num_nodes=3))
 
 
+@given(PINS, st.sampled_from(NORMS), st.booleans(), st.integers(2, 6))
+def test_large_nets_can_be_left_out_and_pairs_joined_once(netlist, norm, self_loops, max_net):
+    num_cells, pins = netlist
+    cell, net = np.array(pins, dtype=int).reshape(-1, 2).T
+    small = [pin for pin in pins if (net == pin[1]).sum() <= max_net]
+    want = cliques(num_cells, small, self_loops)
+    graph = CircuitGraph.from_pins(cell, net, num_cells, norm, self_loops, max_net=max_net)
+    assert graph.num_edges == want.sum()
+    np.testing.assert_allclose(dense(graph.adjacency(torch.float64)), normalised(want, norm), atol=1e-12)
+    np.testing.assert_allclose(dense_factors(graph.incidence(torch.float64)), normalised(want, norm), atol=1e-12)
+
+    want = np.minimum(want, 1)
+    graph = CircuitGraph.from_pins(cell, net, num_cells, norm, self_loops, max_net=max_net, multiplicity=False)
+    assert (graph.num_edges, graph.num_nets, graph.via) == (want.sum(), 0, "edges")
+    assert graph.num_pairs == np.count_nonzero(want * (1 - np.eye(num_cells)))
+    np.testing.assert_array_equal(graph.degree, want.sum(1))
+    want = normalised(want, norm)
+    np.testing.assert_allclose(dense(graph.adjacency(torch.float64)), want, atol=1e-12)
+    np.testing.assert_allclose(dense(graph.adjacency(torch.float64, transposed=True)), want.T, atol=1e-12)
+    with pytest.raises(ValueError, match="without multiplicity, which no sum over nets equals: use via='edges'"):
+        graph.through("nets")
+
+
+def test_from_data_passes_the_options_on():
+    from torch_geometric.data import Data
+
+    pins = Data(cell=torch.tensor([0, 1, 2, 0, 1]), net=torch.tensor([0, 0, 0, 1, 1]), num_nodes=3)
+    assert CircuitGraph.from_data(pins, self_loops=False).num_edges == 8
+    assert CircuitGraph.from_data(pins, self_loops=False, multiplicity=False).num_edges == 6
+    assert CircuitGraph.from_data(pins, self_loops=False, max_net=2).num_edges == 2
+    edges = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+    for option in (dict(max_net=2), dict(multiplicity=False)):
+        with pytest.raises(ValueError, match="choose among pins, and data has none"):
+            CircuitGraph.from_data(edges, **option)
+
+
+@pytest.mark.skipif(not os.environ.get("CIRCUITNET_ROOT"), reason="CIRCUITNET_ROOT is not set: needs its files")
+def test_the_options_counts_on_the_papers_circuit():
+    from gsrgnn import circuits
+
+    netlist = circuits.read("circuitnet/7157-zero-riscy-a-1-c2-u0.8-m1-p1-f0")
+    pins = netlist.cell, netlist.net, netlist.num_cells
+    assert CircuitGraph.from_pins(*pins).num_edges == 6_768_184
+    assert CircuitGraph.from_pins(*pins, self_loops=False).num_edges == 6_729_528
+    assert CircuitGraph.from_pins(*pins, self_loops=False, multiplicity=False).num_edges == 5_965_822
+
+
 def test_to_and_pickle_keep_the_graph():
     graph = CircuitGraph.from_pins([0, 1, 1], [0, 0, 1], 3)
     assert graph.to("cpu") is graph
@@ -122,6 +170,8 @@ def test_to_and_pickle_keep_the_graph():
     (dict(cell=[[0]], net=[0], num_cells=2), r"cell has shape \(1, 1\)"),
     (dict(cell=[0], net=[0], num_cells=0), "num_cells is 0"),
     (dict(cell=[0], net=[0], num_cells=2, norm="max"), "norm 'max' is unknown; it is one of sum, mean, sym"),
+    (dict(cell=[0], net=[0], num_cells=2, max_net=1), "max_net is 1: it takes a whole number of pins, at least 2"),
+    (dict(cell=[0], net=[0], num_cells=2, max_net=2.5), "max_net is 2.5: it takes a whole number"),
 ])
 def test_bad_pins(arguments, message):
     with pytest.raises(ValueError, match=message):

@@ -1,20 +1,27 @@
-"""Circuits by name: CircuitNet's own files, and synthetic netlists of any size."""
+"""Circuits by name: CircuitNet's own files, netlists that ship with the package, synthetic ones of any size."""
 
 import re
 from difflib import get_close_matches
 
-from gsrgnn.circuits import circuitnet, synthetic
-from gsrgnn.circuits.data import to_data
+from gsrgnn.circuits import circuitnet, congestion, riscv, synthetic, table1
+from gsrgnn.circuits.data import SOURCES, to_data
 
+LABELS = ("auto", *SOURCES)
+COMBINE = ("max", "sum", "horizontal", "vertical")
 _PAPER = "circuitnet/7157-zero-riscy-a-1-c2-u0.8-m1-p1-f0"
-_FALLBACK = "synthetic/5000"
+_SHIPPED = "riscv/picorv32"
+_ANY_SIZE = "synthetic/5000"
 
 
-def load(name, root=None):
+def load(name, root=None, *, label="auto", combine="max"):
     """A circuit as `torch_geometric.data.Data`.
 
-    name: "circuitnet/<placement>" (files under `root`, else the variable CIRCUITNET_ROOT) or
-    "synthetic/<cells>".
+    name: "riscv/<core>" (shipped), "synthetic/<cells>", "synthetic/356-R" and the like (stand-ins for the paper's
+    Table 1) or "circuitnet/<placement>" (files under `root`, else the variable CIRCUITNET_ROOT).
+    label: "circuitnet" (CircuitNet's own congestion maps), "routed" (simulated global routing), "rudy" (simulated
+    wire density), or "auto": CircuitNet's where its maps are found, else "routed".
+    combine: how a gcell's horizontal and vertical overflow become one number: "max", "sum", "horizontal" or
+    "vertical". A cell has the mean over the gcells it covers.
 
     The data holds, for N cells, P pins and a die of W x H gcells:
 
@@ -23,33 +30,70 @@ def load(name, root=None):
     - pos float32 [N, 2], centres in gcells
     - gcell int64 [N, 4], the gcells covered (left, bottom, right, top, inclusive); grid (W, H)
     - cell and net int64 [P], the pins
-    - train_mask, val_mask, test_mask bool [N]; name
+    - train_mask, val_mask, test_mask bool [N]; name; label, one of "circuitnet", "routed", "rudy"
+    - but for "rudy": combine; share, of the cells with a label above 0; for "routed" capacity, of a gcell's
+      horizontal and vertical wires
 
     ValueError lists the names there are when this is none of them, or names the file that is damaged;
     FileNotFoundError names what is missing. Both say how to mend it.
     """
+    for what, given, known in (("label", label, LABELS), ("combine", combine, COMBINE)):
+        if given not in known:
+            raise ValueError(f"{what} {given!r} is unknown: it is one of {', '.join(known)}")
+    kind, _, rest = name.partition("/")
+    if label == "circuitnet" and kind != "circuitnet":
+        raise ValueError(f"{name!r} has no label of CircuitNet's: use label='routed' or label='rudy'")
+    netlist, maps = _read(name, root)
+    if label == "auto" and kind == "circuitnet" and circuitnet.overflow_files(rest, root):
+        label = "circuitnet"
+    if label == "circuitnet":
+        maps = congestion.Congestion(*circuitnet.overflow(rest, netlist.box, root), capacity=None, share=None)
+        return to_data(netlist, "circuitnet", combine, maps)
+    return to_data(netlist, "routed" if label == "auto" else label, combine, maps)
+
+
+def read(name, root=None):
+    """The `Netlist` of that name, with neither features nor label; names and errors are those of `load`."""
+    return _read(name, root)[0]
+
+
+def available(root=None):
+    """Names that load now: CircuitNet's placements found, what ships, the stand-ins, and one of the many sizes."""
+    placements = (f"circuitnet/{name}" for name in circuitnet.placements(root))
+    return [*placements, *riscv.names(), *_stand_ins(), _ANY_SIZE]
+
+
+def default():
+    """The circuit the book runs on: CircuitNet's 7157 where its files are found, else a shipped one."""
+    return _PAPER if _PAPER in available() else _SHIPPED
+
+
+def _stand_ins():
+    return [f"synthetic/{row.code}" for row in table1.rows()]
+
+
+def _read(name, root):
+    """The netlist of a name and, where they ship with it, its congestion maps."""
     kind, _, rest = name.partition("/")
     if kind == "circuitnet" and circuitnet.is_name(rest):
-        return to_data(circuitnet.read(rest, root))
+        return circuitnet.read(rest, root), None
+    if kind == "circuitnet" and circuitnet.is_n14_name(rest):
+        raise ValueError(f"{name!r} is of CircuitNet-N14, whose files are not read here: take one of CircuitNet-N28")
+    if name in riscv.names():
+        return riscv.read(name)
+    if name in _stand_ins():
+        return table1.stand_in(rest), None
     if kind == "synthetic" and re.fullmatch("[1-9][0-9]*", rest):
         if not synthetic.MIN_CELLS <= int(rest) <= synthetic.MAX_CELLS:
             limits = f"{synthetic.MIN_CELLS:,} to {synthetic.MAX_CELLS:,}"
             raise ValueError(f"{name!r} asks for {int(rest):,} cells: synthetic circuits have {limits}")
-        return to_data(synthetic.generate(int(rest)))
+        return synthetic.generate(int(rest)), None
     names = available(root)
     close = get_close_matches(name, names, n=3)
     meant = f"did you mean {' or '.join(close)}? " if close else ""
+    found = [known for known in names if known.startswith("circuitnet/")]
+    listed = [*found[:10], *(["..."] if found[10:] else []), *names[len(found) :]]
     raise ValueError(
-        f"no circuit {name!r}: {meant}there are {', '.join(names[:20])}{', ...' if len(names) > 20 else ''} "
+        f"no circuit {name!r}: {meant}there are {', '.join(listed)} "
         f"(synthetic/<cells> for any number of cells; circuitnet/... needs {circuitnet.VARIABLE})"
     )
-
-
-def available(root=None):
-    """Names that load now: every CircuitNet placement found, and one synthetic circuit of the many sizes."""
-    return [*(f"circuitnet/{name}" for name in circuitnet.placements(root)), _FALLBACK]
-
-
-def default():
-    """The circuit the book runs on: CircuitNet's 7157 where its files are found, else a synthetic one."""
-    return _PAPER if _PAPER in available() else _FALLBACK

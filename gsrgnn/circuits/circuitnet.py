@@ -1,4 +1,4 @@
-"""CircuitNet-N28: netlists and placements from its own files.
+"""CircuitNet-N28: netlists, placements and congestion maps from its own files.
 
 A placement is named `{id}-{design}-{1..3}-c{clock}-u{utilisation}-m{macros}-p{power mesh}-f{filler}`; the
 part from the design to the clock names its netlist. `node_attr` (2, N) holds instance names and cell types,
@@ -8,6 +8,10 @@ dict {instance: [left, bottom, right, top]} in gcells.
 A net index is an int, or for a bus (`Q[31:0]` of a memory) a list of ints: one pin for each entry, so that
 a net listed twice has two pins. Cells are the instances found in both netlist and placement, in the
 netlist's order; the pins of the others are dropped.
+
+The congestion maps (a separate download, "routability features") are `.npy` files of floats [x, y] on the
+placement's gcells: overflow of the global router over its capacity, horizontally and vertically, 0 where there is
+none.
 """
 
 import os
@@ -17,19 +21,25 @@ from pathlib import Path
 
 import numpy as np
 
+from gsrgnn.circuits.maps import MAX_SIDE, read_map, require
 from gsrgnn.circuits.netlist import Netlist
 from gsrgnn.circuits.pickled import read_objects
 
 VARIABLE = "CIRCUITNET_ROOT"
-MAX_GRID = 4096
 MAX_PINS = 10_000_000
 _NAME = re.compile(r"[0-9]+-(?P<netlist>[A-Za-z][A-Za-z0-9-]*-[1-3]-c(2|5|20))-u[0-9.]+-m[0-9]+-p[0-9]+-f[0-9]+")
 _PLACEMENTS = ("instance_placement_gcell", "instance_placement")
+_MAPS = "congestion/congestion_global_routing/overflow_based/congestion_GR_{}_overflow"
 
 
 def is_name(name):
     """Whether a placement could be called so."""
     return _NAME.fullmatch(name) is not None
+
+
+def is_n14_name(name):
+    """Whether `name` is made as those of CircuitNet-N14 are (RISCY_freq_50_mp_1_...), which is not read."""
+    return "_freq_" in name
 
 
 def placements(root=None):
@@ -60,22 +70,22 @@ def read(name, root=None):
     placement, placed_box = _read_placement(placement_file)
 
     named = all(type(text) is str for text in chain(instances, cell_type))
-    _require(named, node_file, "a name that is not text")
-    _require(len(set(instances)) == len(instances), node_file, "an instance name that occurs twice")
+    require(named, node_file, "a name that is not text")
+    require(len(set(instances)) == len(instances), node_file, "an instance name that occurs twice")
     of_bus = [entry if type(entry) is list else (entry,) for entry in pin_net]
     widths = np.fromiter(map(len, of_bus), np.int64, len(of_bus))
-    _require(widths.sum() <= MAX_PINS, pin_file, f"{widths.sum():,} pins, of {MAX_PINS:,} allowed")
+    require(widths.sum() <= MAX_PINS, pin_file, f"{widths.sum():,} pins, of {MAX_PINS:,} allowed")
     net = _indices(list(chain.from_iterable(of_bus)), len(net_names), "net", pin_file)
     node = _indices(pin_node, len(instances), "cell", pin_file)
     node = np.repeat(node, widths)
 
     row = np.fromiter((placement.get(instance, -1) for instance in instances), np.int64, len(instances))
     cells = np.flatnonzero(row >= 0)
-    _require(len(cells) > 0, placement_file, f"none of the {len(instances)} instances of {node_file}")
+    require(len(cells) > 0, placement_file, f"none of the {len(instances)} instances of {node_file}")
     cell_of_node = np.full(len(instances), -1)
     cell_of_node[cells] = np.arange(len(cells))
     placed = row[node] >= 0
-    _require(placed.any(), pin_file, "no pin of a placed cell")
+    require(placed.any(), pin_file, "no pin of a placed cell")
     _, net = np.unique(net[placed], return_inverse=True)
     return Netlist(
         name=f"circuitnet/{name}",
@@ -85,6 +95,55 @@ def read(name, root=None):
         box=placed_box[row[cells]],
         grid=tuple(int(side) + 1 for side in placed_box[:, 2:].max(axis=0)),
     )
+
+
+def overflow(name, box, root=None):
+    """The congestion maps (horizontal, vertical) of placement `name`, float64 [W, H] each.
+
+    They must cover every `box` (int64 [N, 4]), and are looked for in `routability_features` (or with its folder
+    `congestion` alone), in or beside the folder of the graph features, in `root` and in the folder around it.
+    FileNotFoundError and ValueError name the file and the mend.
+    """
+    files = overflow_files(name, root)
+    if files is None:
+        file = _folders(root)[0].parent / _maps_below("routability_features", name)[0]
+        raise FileNotFoundError(
+            f"no file {file}: get {name}'s horizontal and vertical overflow from CircuitNet's download (routability "
+            f"features), or take a simulated label (label='routed' or label='rudy')"
+        )
+    maps = [read_map(file) for file in files]
+    horizontal, vertical = (values.shape for values in maps)
+    require(horizontal == vertical, files[1], f"{vertical} gcells, where {files[0]} holds {horizontal}")
+    reached = tuple(int(side) + 1 for side in box[:, 2:].max(axis=0))
+    covered = reached[0] <= horizontal[0] and reached[1] <= horizontal[1]
+    require(covered, files[0], f"{horizontal} gcells, and the placement's cells reach {reached}")
+    return tuple(maps)
+
+
+def overflow_files(name, root=None):
+    """Paths of a placement's two maps; None where neither is there, FileNotFoundError where only one is."""
+    features = _folders(root)[0].parent
+    given = Path(root or os.environ[VARIABLE]).expanduser()
+    bases = {base.resolve(): base for base in (features, features.parent, given, given.parent)}.values()
+    pairs = [
+        [base / file for file in _maps_below(folder, name)]
+        for base in bases
+        for folder in ("routability_features", "")
+    ]
+    pair = next((pair for pair in pairs if any(file.is_file() for file in pair)), None)
+    for file, other in (pair, pair[::-1]) if pair else ():
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"no file {file}, the other half of {other}: get it from CircuitNet's download, or take a simulated "
+                f"label (label='routed' or label='rudy')"
+            )
+    return pair
+
+
+def files(name, root=None):
+    """Every file that `name` is read from: netlist, placement, and its maps where they are."""
+    netlists, folder = _folders(root)
+    return [*_files(name, netlists), folder / f"{name}.npy", *(overflow_files(name, root) or [])]
 
 
 def _folders(root):
@@ -118,35 +177,34 @@ def _files(name, netlists):
     return [netlists / kind / f"{netlist}_{kind}.npy" for kind in ("node_attr", "net_attr", "pin_attr")]
 
 
+def _maps_below(folder, name):
+    return [Path(folder, _MAPS.format(way), f"{name}.npy") for way in ("horizontal", "vertical")]
+
+
 def _rows(path, count):
     shape, objects = read_objects(path)
-    _require(len(shape) == 2 and shape[0] == count, path, f"shape {shape}, needed ({count}, n)")
+    require(len(shape) == 2 and shape[0] == count, path, f"shape {shape}, needed ({count}, n)")
     return [objects[i * shape[1] : (i + 1) * shape[1]] for i in range(count)]
 
 
 def _indices(values, count, what, path):
-    _require(all(type(value) is int for value in values), path, f"a {what} index that is not an integer")
+    require(all(type(value) is int for value in values), path, f"a {what} index that is not an integer")
     for value in (min(values), max(values)) if values else ():
-        _require(0 <= value < count, path, f"a pin that names {what} {value}, of {count} {what}s")
+        require(0 <= value < count, path, f"a pin that names {what} {value}, of {count} {what}s")
     return np.fromiter(values, np.int64, len(values))
 
 
 def _read_placement(path):
     shape, objects = read_objects(path)
-    _require(shape == () and type(objects[0]) is dict, path, f"shape {shape}, needed one dict")
+    require(shape == () and type(objects[0]) is dict, path, f"shape {shape}, needed one dict")
     placement = objects[0]
     boxes = list(placement.values())
     four = all(type(box) in (list, tuple) and len(box) == 4 for box in boxes)
-    _require(four, path, "a box that is not four numbers")
+    require(four, path, "a box that is not four numbers")
     flat = list(chain.from_iterable(boxes))
     whole = all(type(value) is int or (type(value) is float and value.is_integer()) for value in flat)
-    _require(whole, path, "a box that is not in gcells (whole numbers)")
-    _require(all(0 <= value < MAX_GRID for value in flat), path, f"a box outside gcells 0 to {MAX_GRID - 1}")
+    require(whole, path, "a box that is not in gcells (whole numbers)")
+    require(all(0 <= value < MAX_SIDE for value in flat), path, f"a box outside gcells 0 to {MAX_SIDE - 1}")
     box = np.fromiter(flat, np.int64, len(flat)).reshape(-1, 4)
-    _require((box[:, :2] <= box[:, 2:]).all(), path, "a box with right < left or top < bottom")
+    require((box[:, :2] <= box[:, 2:]).all(), path, "a box with right < left or top < bottom")
     return {instance: i for i, instance in enumerate(placement)}, box
-
-
-def _require(condition, path, found):
-    if not condition:
-        raise ValueError(f"{path} holds {found}: download it again")

@@ -7,19 +7,19 @@ import re
 
 import numpy as np
 
-# Function of a cell by the name its library gives it; the first pattern that fits counts.
+# Function of a cell by the name that its library gives it (CircuitNet's or `library`); the first that fits counts.
 _FUNCTIONS = {
-    "clock gate": r"CKL.*",
+    "clock gate": r"CKL.*|CLKGATE",
     "flip-flop": r"S?E?DF.*",
-    "latch": r"L[HN].*",
+    "latch": r"L[HN].*|LATCH",
     "buffer": r"BUFF?|CKB",
     "inverter": r"INV|CKN|CKND",
     "delay": r"DEL\d*",
-    "and": r"(CK)?I?AN\d",
+    "and": r"(CK)?I?AN\d|AND\d",
     "or": r"(CK)?I?OR\d",
-    "nand": r"(CK)?I?ND\d",
-    "nor": r"(CK)?I?NR\d",
-    "xor": r"(CK)?X(O|N)R\d",
+    "nand": r"(CK)?I?ND\d|NAND\dB?",
+    "nor": r"(CK)?I?NR\d|NOR\dB?",
+    "xor": r"(CK)?X(O|N)R\d|XNOR\d",
     "and-or": r"(AO|OA)\d+",
     "and-or-invert": r"M?I?(AOI|OAI)\d+",
     "multiplexer": r"(CK)?MUX\d+N?",
@@ -46,17 +46,19 @@ FEATURE_NAMES = [
 def cell_features(netlist):
     """float32 [N, F], columns `FEATURE_NAMES`: "is ..." 0 or 1; the others of mean 0 and deviation 1.
 
-    Width and height (in gcells) are means over the cells of the same type, because one cell's box also
-    tells where it lies. Net sizes are in pins; the clique degree counts the other pins on a cell's nets.
-    All but the drive strength go through log(1 + x) first.
+    Width and height (in gcells) are the cell's own where the netlist has them, else means over the boxes of the
+    cells of the same type, because one cell's box also tells where it lies. Net sizes are in pins; the clique degree
+    counts the other pins on a cell's nets. All but the drive strength go through log(1 + x) first.
     """
     types = {name: i for i, name in enumerate(dict.fromkeys(netlist.cell_type))}
     of_type = np.array([types[name] for name in netlist.cell_type])
     function = np.array([_function(name) for name in types])[of_type]
     drive = np.array([_log2_drive(name) for name in types])[of_type]
-    extent = (netlist.box[:, 2:] - netlist.box[:, :2]).astype(float)
-    count = np.bincount(of_type)
-    size = np.stack([np.bincount(of_type, side) / count for side in extent.T], axis=1)[of_type]
+    size = netlist.size
+    if size is None:
+        extent = (netlist.box[:, 2:] - netlist.box[:, :2]).astype(float)
+        count = np.bincount(of_type)
+        size = np.stack([np.bincount(of_type, side) / count for side in extent.T], axis=1)[of_type]
 
     num_cells = netlist.num_cells
     net_size = np.bincount(netlist.net)[netlist.net]

@@ -29,7 +29,7 @@ _ROUNDS = 45
 _SEED = 0
 _AVERAGES = 100
 _FIRST_HOLD, _GROWTH = 0.005, 1.15  # an anchor's pull, that of a net of two pins being 1
-_FULL = 0.9  # share of a gcell's room that spreading fills
+_FULL = 0.72  # share of a gcell's room that spreading fills: just above the utilisation, so that no part stays empty
 _REACH = 2  # gcells around the best place that the last pass looks at
 _PASSES = 4
 

@@ -42,3 +42,17 @@ def write_design(root, arrays, layout="demo"):
         file.parent.mkdir(parents=True, exist_ok=True)
         np.save(file, arrays[kind], allow_pickle=True)
     return files
+
+
+def map_files(root, folder="routability_features"):
+    """Where the congestion maps lie below `root`, by direction."""
+    overflow = root / folder / "congestion" / "congestion_global_routing" / "overflow_based"
+    return {
+        way: overflow / f"congestion_GR_{way}_overflow" / f"{PLACEMENT}.npy" for way in ("horizontal", "vertical")
+    }
+
+
+def write_maps(root, horizontal, vertical, folder="routability_features"):
+    for file, values in zip(map_files(root, folder).values(), (horizontal, vertical), strict=True):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, values, allow_pickle=True)

@@ -1,12 +1,14 @@
+import dataclasses
 import os
-import random
 
 import numpy as np
 import pytest
-from small_design import NAME, NETLIST, PLACEMENT, object_array, small_design, write_design
+from small_design import NAME, NETLIST, PLACEMENT, map_files, object_array, small_design, write_design, write_maps
 
 from gsrgnn import circuits
 from gsrgnn.circuits import circuitnet
+from gsrgnn.circuits.data import to_data
+from gsrgnn.circuits.synthetic import generate
 
 real = pytest.mark.skipif(
     not os.environ.get("CIRCUITNET_ROOT"), reason="CIRCUITNET_ROOT is not set: needs CircuitNet's files"
@@ -38,7 +40,8 @@ def test_the_papers_counts(name, cells, pins, edges):
     assert data.x.isfinite().all()
     assert data.y.min() >= 0
     assert data.y.max() == 1
-    assert data.label_source == "simulated: RUDY"
+    assert data.label_source == "simulated: global routing"
+    assert len(data.capacity) == 2
 
 
 @real
@@ -53,7 +56,7 @@ def test_both_layouts(tmp_path, layout, above):
     write_design(root, small_design(), layout)
     data = circuits.load(NAME, root if above == 0 else tmp_path)
     assert data.num_nodes == 4
-    assert circuits.available(root) == [NAME, "synthetic/5000"]
+    assert [name for name in circuits.available(root) if name.startswith("circuitnet/")] == [NAME]
 
 
 def test_a_root_one_level_too_deep(design, tmp_path):
@@ -80,11 +83,11 @@ def test_cells_pins_and_boxes(design, tmp_path):
 
 
 def test_a_cells_features_do_not_tell_where_it_lies(design, tmp_path):
-    before = circuits.load(NAME, tmp_path)
+    before = circuits.load(NAME, tmp_path, label="rudy")
     arrays = small_design()
     arrays["placement"].item().update(a=[7, 7, 8, 7], b=[2, 2, 2, 2])
     write_design(tmp_path, arrays)
-    after = circuits.load(NAME, tmp_path)
+    after = circuits.load(NAME, tmp_path, label="rudy")
     assert (after.x == before.x).all()
     assert (after.y != before.y).any()
 
@@ -102,13 +105,137 @@ def test_numpy_integers_and_fortran_order_are_read(tmp_path):
     [("5324-RISCY-FPU-a-3-c2-u0.85-m4-p8-f0", 0.15), ("876-RISCY-a-2-c2-u0.75-m2-p5-f1", 0.1)],
 )
 def test_the_papers_splits(placement, share):
-    from gsrgnn.circuits.data import to_data
-    from gsrgnn.circuits.synthetic import generate
-
-    netlist = generate(1000)
-    data = to_data(type(netlist)(**{**netlist.__dict__, "name": f"circuitnet/{placement}"}))
+    data = to_data(dataclasses.replace(generate(1000), name=f"circuitnet/{placement}"), "rudy")
     assert [int(m.sum()) for m in (data.val_mask, data.test_mask)] == [1000 * share] * 2
     assert (data.train_mask == ~(data.val_mask | data.test_mask)).all()
+
+
+# CircuitNet's own labels
+
+
+def maps(shape=(10, 12)):
+    """Overflow in the two gcells of cell a, (3, 1) and (4, 1), one of them both ways; under no other cell."""
+    horizontal, vertical = np.zeros(shape), np.zeros(shape)
+    horizontal[3, 1], vertical[3, 1], vertical[4, 1] = 0.5, 0.25, 1.0
+    return horizontal, vertical
+
+
+@pytest.mark.parametrize(
+    ("combine", "of_a"), [("max", 0.75), ("sum", 0.875), ("horizontal", 0.25), ("vertical", 0.625)]
+)
+@pytest.mark.parametrize("label", ["auto", "circuitnet"])
+def test_circuitnets_maps_are_the_label_where_they_are(design, tmp_path, label, combine, of_a):
+    write_maps(tmp_path, *maps())
+    data = circuits.load(NAME, tmp_path, label=label, combine=combine)
+    np.testing.assert_allclose(data.y[:, 0] * data.label_scale, [of_a, 0, 0, 0], rtol=1e-6)
+    assert data.y.max() == 1
+    assert data.label_source == f"CircuitNet: global routing overflow ({combine})"
+    assert (data.label, data.combine, data.grid) == ("circuitnet", combine, (10, 12))
+    assert data.share == 0.25
+    assert "capacity" not in data
+
+
+def test_without_maps_the_label_is_simulated_or_refused(design, tmp_path):
+    assert circuits.load(NAME, tmp_path).label_source == "simulated: global routing"
+    assert circuits.load(NAME, tmp_path, label="rudy").label_source == "simulated: RUDY"
+    with pytest.raises(FileNotFoundError, match=rf"no file .*{PLACEMENT}\.npy: get .*routability.*label='routed'"):
+        circuits.load(NAME, tmp_path, label="circuitnet")
+
+
+@pytest.mark.parametrize("label", ["routed", "rudy"])
+def test_a_simulated_label_can_be_asked_for_where_there_are_maps(design, tmp_path, label):
+    write_maps(tmp_path, *maps())
+    assert circuits.load(NAME, tmp_path, label=label).label == label
+
+
+@pytest.mark.parametrize("layout", ["demo", "download"])
+@pytest.mark.parametrize("at", [".", "..", "inner"])
+@pytest.mark.parametrize("folder", ["routability_features", "."])
+def test_where_the_maps_may_lie(tmp_path, layout, at, folder):
+    root = tmp_path / "outer" / "root"
+    write_design(root, small_design(), layout)
+    base = root / "graph_features" if at == "inner" and layout == "download" else root
+    write_maps(base if at == "inner" else root / at, *maps(), folder=folder)
+    assert circuits.load(NAME, root).label == "circuitnet"
+
+
+@pytest.mark.parametrize("way", ["horizontal", "vertical"])
+@pytest.mark.parametrize("label", ["auto", "circuitnet"])
+def test_half_of_the_maps_is_refused(design, tmp_path, way, label):
+    write_maps(tmp_path, *maps())
+    map_files(tmp_path)[way].unlink()
+    with pytest.raises(FileNotFoundError, match=f"no file .*GR_{way}_overflow.*the other half of"):
+        circuits.load(NAME, tmp_path, label=label)
+
+
+def changed(at, value):
+    def change(values):
+        values[at] = value
+        return values
+
+    return change
+
+
+WRONG_MAPS = {
+    "NaN": (changed((0, 0), np.nan), "a NaN or an infinity"),
+    "infinity": (changed((0, 0), np.inf), "a NaN or an infinity"),
+    "negative": (changed((0, 0), -0.5), "-0.5: an overflow is 0 or more"),
+    "huge": (changed((0, 0), 1e7), "1e\\+07, of 1e\\+06 allowed"),
+    "another width": (lambda values: values[:9], r"\(\d+, 12\) gcells, where .*horizontal.* holds \(\d+, 12\)"),
+    "integers": (lambda values: values.astype(int), "int64, needed floats"),
+    "complex": (lambda values: values.astype(complex), "complex128, needed floats"),
+    "text": (lambda values: values.astype(str), "needed floats"),
+    "objects": (lambda values: values.astype(object), "object, needed floats"),
+    "records": (lambda values: np.zeros((10, 12), [("a", float)]), "needed floats"),
+    "one side": (lambda values: values.ravel(), r"shape \(120,\), needed \[W, H\]"),
+    "three sides": (lambda values: values[None], r"shape \(1, 10, 12\), needed \[W, H\]"),
+    "nothing": (lambda values: values[:0], r"shape \(0, 12\), needed \[W, H\]"),
+    "too wide": (lambda values: np.zeros((1025, 10)), r"shape \(1025, 10\), needed \[W, H\] of 1 to 1024"),
+}
+
+
+@pytest.mark.parametrize("way", ["horizontal", "vertical"])
+@pytest.mark.parametrize(("change", "message"), WRONG_MAPS.values(), ids=WRONG_MAPS)
+def test_wrong_maps(design, tmp_path, way, change, message):
+    horizontal, vertical = maps()
+    wrong = [change(horizontal), vertical] if way == "horizontal" else [horizontal, change(vertical)]
+    write_maps(tmp_path, *wrong)
+    with pytest.raises(ValueError, match=rf"{PLACEMENT}\.npy holds.*({message}).*download it again"):
+        circuits.load(NAME, tmp_path)
+
+
+def test_both_maps_too_small_for_the_placement(design, tmp_path):
+    write_maps(tmp_path, *maps((10, 9)))
+    with pytest.raises(ValueError, match=r"\(10, 9\) gcells, and the placement's cells reach \(10, 10\)"):
+        circuits.load(NAME, tmp_path)
+
+
+@pytest.mark.parametrize("kind", [np.float16, ">f4", np.float64])
+def test_floats_of_any_width_and_order(design, tmp_path, kind):
+    horizontal, vertical = maps()
+    write_maps(tmp_path, np.asfortranarray(horizontal.astype(kind)), vertical.astype(kind))
+    data = circuits.load(NAME, tmp_path)
+    np.testing.assert_allclose(data.y[:, 0] * data.label_scale, [0.75, 0, 0, 0], rtol=1e-6)
+
+
+def test_a_map_cut_anywhere(design, tmp_path):
+    write_maps(tmp_path, *maps())
+    file = map_files(tmp_path)["vertical"]
+    whole = file.read_bytes()
+    for content in [*(whole[:length] for length in range(len(whole))), whole + b"\0"]:
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=f"{PLACEMENT}.npy.*download it again"):
+            circuits.load(NAME, tmp_path)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (dict(label="true"), "label 'true' is unknown: it is one of auto, circuitnet, routed, rudy"),
+    (dict(combine="mean"), "combine 'mean' is unknown: it is one of max, sum, horizontal, vertical"),
+    (dict(label="circuitnet"), "'synthetic/64' has no label of CircuitNet's: use label='routed'"),
+])
+def test_options_that_are_none(options, message):
+    with pytest.raises(ValueError, match=message):
+        circuits.load("synthetic/64", **options)
 
 
 # Bad input
@@ -118,8 +245,8 @@ def test_no_root(monkeypatch):
     monkeypatch.delenv("CIRCUITNET_ROOT", raising=False)
     with pytest.raises(FileNotFoundError, match="set CIRCUITNET_ROOT"):
         circuits.load(NAME)
-    assert circuits.available() == ["synthetic/5000"]
-    assert circuits.default() == "synthetic/5000"
+    assert not [name for name in circuits.available() if name.startswith("circuitnet/")]
+    assert circuits.default() == "riscv/picorv32"
 
 
 def test_a_root_that_is_not_there(monkeypatch, tmp_path):
@@ -136,11 +263,16 @@ def test_a_root_without_circuitnet(tmp_path):
 
 
 def test_an_unknown_name_lists_those_there_are(design, tmp_path):
-    for name in ("circuitnet/9999-zero-riscy", "riscv/picorv32", "synthetic/356-R", "", "circuitnet/../x"):
-        with pytest.raises(ValueError, match=f"{PLACEMENT}.*synthetic/5000"):
+    for name in ("circuitnet/9999-zero-riscy", "riscv/none", "synthetic/356-S", "", "circuitnet/../x", "riscv/../x"):
+        with pytest.raises(ValueError, match=f"{PLACEMENT}.*riscv/picorv32.*synthetic/356-R.*synthetic/5000"):
             circuits.load(name, tmp_path)
     with pytest.raises(ValueError, match=f"did you mean {NAME}"):
         circuits.load(NAME[:-1], tmp_path)
+
+
+def test_a_name_of_the_other_circuitnet_is_recognised():
+    with pytest.raises(ValueError, match="CircuitNet-N14, whose files are not read here: take .* CircuitNet-N28"):
+        circuits.load("circuitnet/RISCY_freq_50_mp_1_fpu_60_fpa_1.0_p_7_fi_ar")
 
 
 def test_a_placement_that_is_not_there_lists_those_that_are(design, tmp_path):
@@ -192,8 +324,8 @@ WRONG = {
     "a box of three": ("placement", place(a=[1, 2, 3]), "not four numbers"),
     "microns": ("placement", place(a=[1.5, 2.0, 3.0, 4.0]), "not in gcells"),
     "a box inside out": ("placement", place(a=[3, 1, 2, 1]), "right < left"),
-    "a box off the die": ("placement", place(a=[-1, 1, 2, 1]), "outside gcells 0 to 4095"),
-    "a box on the moon": ("placement", place(a=[1, 1, 10**9, 1]), "outside gcells 0 to 4095"),
+    "a box off the die": ("placement", place(a=[-1, 1, 2, 1]), "outside gcells 0 to 1023"),
+    "a box on the moon": ("placement", place(a=[1, 1, 10**9, 1]), "outside gcells 0 to 1023"),
     "another design": ("placement", replace("placement", np.array({"z": [0, 0, 0, 0]})), "none of the 5"),
 }
 
@@ -224,26 +356,3 @@ def test_a_file_cut_anywhere(design, tmp_path, kind):
     design[kind].write_bytes(whole + b"\0")
     with pytest.raises(ValueError, match="1 bytes after its end"):
         circuits.load(NAME, tmp_path)
-
-
-@pytest.mark.parametrize("kind", ["node_attr", "net_attr", "pin_attr", "placement"])
-def test_flipped_bits_fail_cleanly_or_load(design, tmp_path, kind):
-    whole = design[kind].read_bytes()
-    draw = random.Random(kind)
-    refused = loaded = 0
-    for _ in range(400):
-        damaged = bytearray(whole)
-        for _ in range(draw.choice([1, 1, 3])):
-            damaged[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
-        design[kind].write_bytes(damaged)
-        try:
-            data = circuits.load(NAME, tmp_path)
-        except ValueError as error:
-            refused += str(tmp_path) in str(error) and "download it again" in str(error)
-        else:
-            loaded += 1
-            assert 1 <= data.num_nodes <= 5
-            assert data.x.isfinite().all()
-            assert data.cell.max() < data.num_nodes
-    assert refused + loaded == 400
-    assert refused > 100

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_design import NAME
 
 from gsrgnn import circuits
-from gsrgnn.circuits.features import FEATURE_NAMES, _function, _log2_drive
+from gsrgnn.circuits.features import FEATURE_NAMES, _function, _log2_drive, cell_features
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,14 @@ from gsrgnn.circuits.features import FEATURE_NAMES, _function, _log2_drive
         ("TIEL_0000", "constant", 0),
         ("adv_dbg_if_2", "other", 0),
         ("", "other", 0),
+        ("NAND2B_x2", "nand", 1),
+        ("NOR3_x1", "nor", 0),
+        ("AND4_x1", "and", 0),
+        ("XNOR2_x8", "xor", 3),
+        ("DFFR_x1", "flip-flop", 0),
+        ("LATCH_x1", "latch", 0),
+        ("CLKGATE_x4", "clock gate", 2),
+        ("RAM_1024x32", "other", 0),
     ],
 )
 def test_function_and_drive_by_name(cell_type, function, drive):
@@ -46,3 +56,13 @@ def test_counts_and_sizes(design, tmp_path):
         standard = (logs - logs.mean()) / (logs.std() or 1)
         column = data.x[:, data.feature_names.index(name)]
         np.testing.assert_allclose(column, standard, atol=1e-6, err_msg=name)
+
+
+def test_sizes_count_in_place_of_boxes_where_there_are_any(design, tmp_path):
+    netlist = circuits.read(NAME, tmp_path)
+    size = np.array([[0.3, 0.5], [0.2, 0.5], [1.8, 0.5], [5.0, 6.0]])
+    x = cell_features(replace(netlist, size=size))
+    for column, sides in zip(("width", "height"), np.log1p(size).T, strict=True):
+        standard = (sides - sides.mean()) / sides.std()
+        np.testing.assert_allclose(x[:, FEATURE_NAMES.index(column)], standard, atol=1e-6)
+    assert x[:, FEATURE_NAMES.index("is macro")].tolist() == [0, 0, 0, 1]

@@ -1,0 +1,158 @@
+"""The circuits as a data set of PyTorch Geometric, and as the edges that its own models take."""
+
+import hashlib
+import io
+import os
+import pickle
+import re
+import tempfile
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.transforms import BaseTransform
+
+from gsrgnn import circuits
+from gsrgnn.circuits import circuitnet
+from gsrgnn.circuits.data import Circuit
+from gsrgnn.graph import CircuitGraph
+from gsrgnn.results import code_hash
+
+_DIGEST = hashlib.sha256().digest_size
+
+
+class CircuitDataset(InMemoryDataset):
+    """One circuit, as `gsrgnn.circuits.load` gives it, kept ready under `root`/processed.
+
+    name, label, combine: as for `load`. circuitnet_root: CircuitNet's folder; default is the variable
+    CIRCUITNET_ROOT. transform, pre_transform, pre_filter, force_reload: as for every PyG data set.
+
+    The file kept is named by the circuit and a hash of everything it was made from: options, this package's code for
+    circuits, and the contents of CircuitNet's files. So what changes is made anew, except that a `pre_transform` or
+    `pre_filter` is known by its name alone: use force_reload where the same name does something else. The file is
+    written whole or not at all, by one process at a time, and read without running what it holds.
+
+    ValueError and FileNotFoundError as for `load`; ValueError if `pre_filter` refuses the circuit, or if
+    `pre_transform` leaves something that is neither tensors, numbers, text nor lists, tuples or dicts of them.
+    """
+
+    def __init__(
+        self,
+        root,
+        name,
+        label="auto",
+        combine="max",
+        transform=None,
+        pre_transform=None,
+        pre_filter=None,
+        force_reload=False,
+        *,
+        circuitnet_root=None,
+    ):
+        self.circuit, self.label, self.combine, self.circuitnet_root = name, label, combine, circuitnet_root
+        super().__init__(os.fspath(root), transform, pre_transform, pre_filter, force_reload=force_reload)
+        path = Path(self.processed_paths[0])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            if force_reload or not path.is_file():
+                self._make(path)
+        self.data, self.slices = Circuit.from_dict(_read(path)), None
+
+    @property
+    def processed_file_names(self):
+        """The one file: the circuit's name and a hash of all that it is made from."""
+        made_from = [self.circuit, self.label, self.combine, _named(self.pre_transform), _named(self.pre_filter)]
+        made_from.append(code_hash(Path(circuits.__file__).parent))
+        kind, _, rest = self.circuit.partition("/")
+        if kind == "circuitnet" and circuitnet.is_name(rest):
+            for file in circuitnet.files(rest, self.circuitnet_root):
+                made_from.append(hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None)
+        key = hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]
+        return [f"{re.sub('[^A-Za-z0-9.-]', '-', self.circuit)[:100]}-{key}.pt"]
+
+    def _make(self, path):
+        data = circuits.load(self.circuit, self.circuitnet_root, label=self.label, combine=self.combine)
+        if self.pre_filter is not None and not self.pre_filter(data):
+            raise ValueError(f"pre_filter leaves nothing: this data set holds the one circuit {self.circuit!r}")
+        if self.pre_transform is not None:
+            data = self.pre_transform(data)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
+            temporary = Path(folder, path.name)
+            _write(data.to_dict(), temporary)
+            try:
+                _read(temporary)
+            except ValueError as error:
+                raise ValueError(f"what pre_transform made of {self.circuit!r} cannot be kept: {error}") from error
+            os.replace(temporary, path)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.circuit!r}, label={self._data.label!r})"
+
+
+class ToEdgeIndex(BaseTransform):
+    """Puts `edge_index` in the place of the pins, for models of PyG's own and its samplers.
+
+    multiplicity: what becomes of two cells joined more than once. "edge_weight" (default) keeps each pair once, with
+    the number of its edges in `edge_weight` float32 [E]; "repeat" repeats the edge; "once" forgets the number.
+    self_loops: one for each cell; without, because PyG's models add their own. max_net: leave out the nets of more
+    pins (None: none). keep_pins: keep `cell` and `net` too, which samplers and subgraphs would not renumber.
+
+    `edge_index` is int64 [2, E], sources first, sorted by target and then by source.
+    """
+
+    def __init__(self, multiplicity="edge_weight", self_loops=False, max_net=None, keep_pins=False):
+        if multiplicity not in ("edge_weight", "repeat", "once"):
+            raise ValueError(f"multiplicity {multiplicity!r} is unknown: it is edge_weight, repeat or once")
+        self.multiplicity, self.self_loops, self.max_net = multiplicity, self_loops, max_net
+        self.keep_pins = keep_pins
+
+    def forward(self, data: Data) -> Data:
+        graph = CircuitGraph.from_pins(
+            data.cell,
+            data.net,
+            data.num_nodes,
+            norm="sum",
+            self_loops=self.self_loops,
+            max_net=self.max_net,
+            multiplicity=self.multiplicity != "once",
+        )
+        matrix = graph.through("edges").adjacency()
+        target = torch.repeat_interleave(torch.arange(graph.num_nodes), matrix.indptr.diff())
+        edges = torch.stack([matrix.indices.long(), target])
+        if self.multiplicity == "repeat":
+            edges = edges.repeat_interleave(matrix.weight.long(), dim=1)
+        elif self.multiplicity == "edge_weight":
+            data.edge_weight = matrix.weight
+        data.edge_index = edges
+        if not self.keep_pins:
+            del data.cell, data.net
+        return data
+
+    def __repr__(self):
+        options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({options})"
+
+
+def _write(content, path):
+    """`content` as torch.save writes it, and the SHA-256 of that: torch.load itself misses flipped bits."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    path.write_bytes(buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest())
+
+
+def _read(path):
+    """The dict that `_write` wrote; nothing but tensors and plain values is built from it."""
+    whole = path.read_bytes()
+    content, digest = whole[:-_DIGEST], whole[-_DIGEST:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError(f"{path} is not as it was written: use force_reload=True")
+    try:
+        return torch.load(io.BytesIO(content), weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise ValueError(f"{path} holds what is not read back ({reason}): use force_reload=True") from error
+
+
+def _named(function):
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(function))

