@@ -12,7 +12,8 @@ from gsrgnn import baselines, bench, figures, measure
 from gsrgnn.cli import app
 
 ONLY = "RevGNN edge_index,RevGNN csr,CheckpointSAGE sqrt,GSR k=4,GSR dense"
-TINY = {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "k": [4, 2, 8], "only": ONLY}
+TINY = {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "k": [4, 2, 8], "only": ONLY,
+        "gradient_layers": [2]}
 
 
 def run(folder, **options):
@@ -44,10 +45,10 @@ def test_the_record_is_whole_and_reads_back(record, folder):
 
 def test_every_row_of_the_full_table():
     names = [row.name for row in bench.rows(384, [64, 4, 8, 16, 32, 192, 4])]
-    assert len(names) == len(set(names)) == 15 + 3 + 4 + 10 + 1
+    assert len(names) == len(set(names)) == 15 + 3 + 4 + 10 + 3
     assert {"GCN nets", "GraphSAGE segment_csr", "RevGNN edges", "FusedRevGNN nets",
             "CheckpointSAGE each layer nets", "GSR k=64 edges", "GSR dense k=16 nets"} <= set(names)
-    assert [r.options["k"] for r in bench.rows(32, [4, 8, 16], "GSR*nets") if "residual" not in r.options] == [4, 8]
+    assert [r.options["k"] for r in bench.rows(32, [4, 8, 16], "GSR k*nets")] == [4, 8]
     assert [row.name for row in bench.rows(32, [4], "*GNN csr, GSR k=4 n")] == [
         "RevGNN csr", "FusedRevGNN csr", "GSR k=4 nets"]
     with pytest.raises(ValueError, match="no row matches 'GAT': there are GCN edge_index, "):
@@ -245,7 +246,7 @@ def test_the_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(measure, "peak_memory", lambda *given: measure.Peak(10, 30))
     arguments = ["bench", "--circuit", "synthetic/64", "--hidden", "16", "--layers", "1", "--k", "4,2",
-                 "--only", "GSR k=4,RevGNN csr"]
+                 "--only", "GSR k=4,RevGNN csr", "--gradient-layers", "2"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.stderr
     assert "GSR k=4 nets" in result.stdout
