@@ -582,5 +582,6 @@ def by_depth(measured, unit, predicted=None):
         axes.plot(measured.index, measured[name], marker, color=color, markersize=5)
         axes.plot([], [], color=color, linestyle=(0, dashes or None), marker=marker, markersize=5, label=name)
     axes.set(xscale="log", yscale="log", xlabel="layers", ylabel=unit)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend()
     return figure

@@ -35,6 +35,7 @@ import pandas as pd
 
 from gsrgnn import CircuitGraph, circuits, figures
 from gsrgnn.circuits import table1
+from gsrgnn.pieces import piece
 from gsrgnn.walkthrough import matrix, show
 
 # %% [markdown]
@@ -94,13 +95,13 @@ show(matrix(B, "B", columns=["n0", "n1"]), "·", matrix(B.T, "Bᵀ"), "−",
 name = circuits.default() if circuit == "default" else circuit
 data = circuits.load(name)
 graph = CircuitGraph.from_data(data, norm="sum")
-real = name.startswith("circuitnet/")
 print(f"circuit: {name}")
-if not real:
-    print("This page shows a SYNTHETIC netlist, because CircuitNet's files were\n"
+if not name.startswith("circuitnet/"):
+    kind = "one that ships with the package" if name.startswith("riscv/") else "SYNTHETIC"
+    print(f"This page shows {kind}, because CircuitNet's files were\n"
           "not found (CIRCUITNET_ROOT) or because its name was asked for. Its\n"
-          "shape resembles a circuit's; its counts are not the paper's, and what\n"
-          "the text says of CircuitNet's 7157 cannot be seen on it.")
+          "counts are not the paper's, and what the text says of CircuitNet's\n"
+          "7157 cannot be seen on it.")
 
 # %% [markdown]
 # CircuitNet {cite:p}`circuitnet2023` gives netlist and placement of each design. Nodes are the cells that
@@ -198,27 +199,14 @@ figures.table(pd.DataFrame({title: {
 } for title, d in degrees.items()}), "{:,.0f}")
 
 # %% [markdown]
-# A circuit of this size cannot be drawn. We draw a **piece** of it: from a random node on, breadth
-# first, up to three random new neighbours of each; then all edges between the nodes found.
-
+# A circuit of this size cannot be drawn. We draw a **piece** of it: from a random node of at most the median degree
+# on, breadth first, up to three random new neighbours of each; then all edges between the nodes found.
 
 # %%
-def piece(graph, count, rng, fan_out=3):
-    """A connected piece: pairs [2, E] of places in the nodes found, and those."""
-    start = int(rng.choice(np.flatnonzero(graph.degree.numpy() > 1)))
-    nodes, at = [start], 0
-    while len(nodes) < count and at < len(nodes):
-        fresh = np.setdiff1d(graph.neighbors(nodes[at]).numpy(), nodes)
-        room = min(fan_out, count - len(nodes))
-        nodes += rng.permutation(fresh)[:room].tolist()
-        at += 1
-    joined = np.array([np.isin(nodes, graph.neighbors(node)) for node in nodes])
-    return np.stack(np.nonzero(np.triu(joined))), np.array(nodes)
-
-
 panels = []
 for g, (title, d) in zip((graph, ba), degrees.items(), strict=True):
-    pairs, nodes = piece(g, piece_nodes, rng)
+    start = rng.choice(np.flatnonzero((d > 0) & (d <= np.median(d))))
+    pairs, nodes = piece(g.neighbors, start, piece_nodes, rng)
     panels.append(figures.graph_piece(pairs, title, d[nodes], seed))
     print(f"{title}: {len(nodes)} nodes, {pairs.shape[1]} joined pairs")
 
@@ -251,17 +239,22 @@ figures.show(
 #
 # ## Where the cells are
 #
-# A chip's area is divided into **gcells**, squares of the router's grid. Congestion is the demand for wires
-# in a gcell against what fits; the paper predicts it for every cell. CircuitNet's congestion maps, made by a
-# router, are a separate download. Here the label is computed from the placement alone, and every figure that
-# uses it says so. RUDY spreads each net's expected wire length evenly over the box around its pins, and a
-# cell's label is the mean over the gcells that it covers, scaled so that the largest is 1.
+# A chip's area is divided into **gcells**, squares of the router's grid. Congestion is the demand for wires in a
+# gcell beyond what fits; the paper predicts it for every cell. CircuitNet's congestion maps, made by a router, are a
+# separate download. Where they are not found, the nets are routed here on the circuit's placement, and every figure
+# that uses such a label calls it simulated. A gcell's value is its **overflow**: the wires above its capacity, over
+# the capacity, and zero where all fit. A cell's label is the mean over the gcells that it covers, scaled so that the
+# largest is 1. Most cells have zero. [The next chapter](08_circuits.ipynb) shows how the router works.
+
+# %%
+print(f"label: {data.label_source}")
+print(f"cells with a label above zero: {(data.y > 0).float().mean():.0%}")
 
 # %% tags=["hide-input"]
 figures.show(
     figures.die_map(data.pos.numpy(), data.grid, data.y.flatten().numpy(), data.label_source,
-                    title="routing demand", unit="label (largest = 1)"),
-    alt="Map of the die, coloured by label: regions of high and of low routing demand.",
+                    title="overflow", unit="label (largest = 1)"),
+    alt="Map of the die, coloured by label: zero in most places, above it in a few regions.",
     caption=f"Mean label of the cells in each gcell of {data.name}; open where there is no cell.")
 
 # %% [markdown]

@@ -217,6 +217,11 @@ Markdown(f"How long an aggregation takes over the edges, against through the net
 # open to the dense one as well: both models of [the chapter on training](11_training.ipynb) aggregate through the
 # nets.
 #
+# In a layer a Linear follows, $(A S) W^\top$ with $S = \mathrm{scatter}(V, I)$. Through the nets, where a dense
+# aggregation costs little more than one of CBSR, it pays to let the Linear come first: in $A (S W^\top)$ both steps of
+# the aggregation are dense, and the Linear, which has more work than either, is sparse. That is what the package's
+# layers do then; [a later chapter](10_reversible.ipynb) counts and times both orders.
+#
 # ## Where it does not apply
 #
 # - A graph given as an `edge_index` has no nets. `CircuitGraph.from_edge_index` goes over its edges.

@@ -14,7 +14,7 @@
 # # Training a deep GSR-GNN
 #
 # A deep GSR-GNN trains on a whole circuit at once, and keeps a few numbers a cell and layer for the backward pass
-# where an ordinary network keeps every activation. This page trains one to predict routing demand and puts a RevGNN,
+# where an ordinary network keeps every activation. This page trains one to predict congestion and puts a RevGNN,
 # trained the same way, beside it.
 #
 # Afterwards you can
@@ -48,21 +48,25 @@ from gsrgnn.training import train
 # %% [markdown]
 # ## The task
 #
-# Each cell of the circuit has features and a label. The label is how much wiring its place on the die asks for. The
-# features say what the cell is and how it is connected; none of them says where it lies, since the label is computed
-# from positions. The cells are split at random into those to learn from (train), those to choose the epoch by
-# (validation) and those that are looked at once, at the end (test). All of them are in the graph: a training cell
-# sees the features of its neighbours in the test set, but not their labels.
+# Each cell of the circuit has features and a label. The label is the congestion where it lies on the die: how many
+# more wires a router wants to lay there than fit, relative to what fits ([the chapter on the
+# circuits](08_circuits.ipynb)). Where all fit it is zero, and that is where most cells are. The features say what
+# the cell is and how it is connected; none of them says where it lies, since the label comes from positions. The
+# cells are split at random into those to learn from (train), those to choose the epoch by (validation) and those
+# that are looked at once, at the end (test). All of them are in the graph: a training cell sees the features of its
+# neighbours in the test set, but not their labels.
 
 # %%
 name = circuits.default() if circuit == "default" else circuit
 data = circuits.load(name)
 graph = CircuitGraph.from_data(data, norm="mean")
 print(f"circuit   {name}")
-if name.startswith("synthetic/"):
-    print("          SYNTHETIC: no CircuitNet files were found or asked for")
+if not name.startswith("circuitnet/"):
+    kind = "ships with the package" if name.startswith("riscv/") else "SYNTHETIC"
+    print(f"          {kind}: no CircuitNet files were found or asked for")
 print(f"graph     {graph.num_nodes:,} cells, {graph.num_edges:,} directed edges")
-print(f"label     {data.label_source}")
+print(f"label     {data.label_source}, "
+      f"above zero for {(data.y > 0).float().mean():.0%} of the cells")
 train_cells, val_cells, test_cells = (
     int(mask.sum()) for mask in (data.train_mask, data.val_mask, data.test_mask))
 print(f"split     {train_cells:,} train, {val_cells:,} validation, {test_cells:,} test cells")
@@ -197,9 +201,9 @@ figures.show(
 
 # %% [markdown]
 # Four measures compare predictions with labels on the test cells. **Pearson** is the linear correlation,
-# **Spearman** that of the ranks, **Kendall** (τ-b) the share of pairs in the right order less that in the wrong
-# one, allowing for ties; all three lie in −1 to 1. **R²** is 1 less the squared error over the label's variance: 1 for
-# a perfect prediction, 0 for the mean, negative below that.
+# **Spearman** that of the ranks, **Kendall** (τ-b) the share of pairs in the right order less that in the wrong one,
+# allowing for ties, of which labels that are mostly zero have many; all three lie in −1 to 1. **R²** is 1 less the
+# squared error over the label's variance: 1 for a perfect prediction, 0 for the mean, negative below that.
 
 # %% tags=["hide-input"]
 scores = pd.DataFrame({model: {**run.test, "median seconds a step": run.history.seconds.median()}

@@ -1,0 +1,300 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Side by side
+#
+# How long a training step takes and how much memory it needs depends on the model, and as much on how the sums over
+# neighbours are made. So every model runs by every route that it can take, in turn, on one machine. This page shows one
+# such run. Nothing is measured here: the numbers come from a record that `gsrgnn bench` wrote to the folder `results`.
+#
+# Afterwards you can
+#
+# - say what a step of GSR-GNN costs beside each baseline, and which of them is the one to beat;
+# - say how far it is from the least that its matrix products take on the same machine;
+# - make the same record of your own machine and circuit.
+
+# %% tags=["parameters"]
+record = "newest"  # of results/bench-*.json, or a file
+
+# %%
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown, display
+
+from gsrgnn import bench, figures
+
+if record == "newest":
+    whole = [bench.read(path) for path in Path("results").glob("bench-*.json")
+             if not path.name.endswith(".partial.json")]
+    run = max(whole, default=None,
+              key=lambda r: datetime.fromisoformat(r["provenance"]["date"]))
+else:
+    run = bench.read(record)
+
+# %% [markdown]
+# ## What was run
+
+# %% tags=["hide-input"]
+def what_was_run():
+    if run is None:
+        return ("There is no record in `results` yet. `gsrgnn bench` makes one: a few minutes with its defaults on two "
+                "cores, and `gsrgnn bench --help` says how to choose the circuit, the width and the depth. This page "
+                "shows it when the book is built again.")
+    p, sizes, made = run["parameters"], run["graph"], run["provenance"]
+    lines = [
+        f"| circuit | {p['circuit']}: {sizes['nodes']:,} cells, {sizes['pins']:,} pins on {sizes['nets']:,} nets, "
+        f"{sizes['edges']:,} directed edges |",
+        f"| every model | width {p['hidden']}, {p['layers']} layers; Adam, squared error, the whole graph a step |",
+        f"| times | medians of {p['steps']} rounds after a warm-up, each contender one step a round |",
+        f"| memory | a step in a process of its own, at {' and '.join(map(str, p['memory_layers']))} layers |",
+        f"| machine | {made['CPU']}; {run['threads']['torch']} threads; {made['OS']} |",
+        f"| made | {made['date']}, gsrgnn {made['gsrgnn']} (code {made['code hash']}), torch {made['torch']} |"]
+    if not run["complete"]:
+        lines.append("| **incomplete** | the run ended early; what was measured until then is shown |")
+    text = "\n".join(["| | |", "|:--|:--|", *lines])
+    if apart := bench.differences(run):
+        text += "\n\nNot as on the machine and with the code that made this page: " + "; ".join(
+            f"{name} there {then}, here {now}" for name, (then, now) in apart.items()) + "."
+    return text
+
+
+Markdown(what_was_run())
+
+# %% [markdown]
+# ## The contenders
+#
+# :::{list-table}
+# :header-rows: 1
+#
+# * - model
+#   - what it is
+# * - GCN
+#   - PyG's `GCNConv`, then ReLU, in every layer; nothing residual, autograd keeps all activations.
+# * - GraphSAGE
+#   - The same with PyG's `SAGEConv`, mean over the neighbours.
+# * - RevGNN
+#   - PyG's `GroupAddRev`, two groups, over LayerNorm, ReLU and `SAGEConv`; going back a layer is inverted, then run
+#     again.
+# * - FusedRevGNN
+#   - The same function, parameters and gradient as RevGNN; a block runs once going back, for both purposes.
+# * - CheckpointSAGE
+#   - `x + SAGEConv(ReLU(LayerNorm(x)))` at full width; `torch.utils.checkpoint` keeps the stream at each layer, or once
+#     every $\sqrt{L}$ layers, and runs the rest again.
+# * - GSR
+#   - This package's `GSRGNN`: the sparse residual of Algorithm 1, or the dense one where the row says so. It takes the
+#     cheaper [order of the products](10_reversible.ipynb), or the paper's where the row says *aggregate first*.
+# :::
+#
+# :::{list-table}
+# :header-rows: 1
+#
+# * - route
+#   - how the sums over neighbours are made
+# * - `edge_index`
+#   - A message for every edge, gathered and scattered: PyG's way where it is given an `edge_index`.
+# * - `segment_csr`
+#   - The messages in the order of their targets, summed by `torch_scatter.segment_csr`.
+# * - `csr`
+#   - A product with the sparse adjacency, `torch.sparse.mm`; no messages.
+# * - edges
+#   - This package's kernels, over the edges.
+# * - nets
+#   - This package's kernels, [through the nets](09_through_nets.ipynb).
+# :::
+#
+# All get the same encoder, norm and head. Any model that is not GSR is called a **peer**, also where it runs on
+# this package's kernels.
+#
+# ## The floor
+#
+# A model cannot be faster than its matrix products. The **floor** is a time measured on the same machine: what the
+# dense products of one step take alone, with nothing around them, and what the bytes that a step must move take at the
+# speed of a large copy. A block of GSR-GNN that aggregates first has four dense products of its weight with something
+# $N$ rows high, each of $N (D/2)^2$ multiplications: one forward, one when it is recomputed, and two for the gradients
+# of its input and of its weight. There are two blocks a layer, so $8 L$ products, and those of the encoder. The bytes:
+# the stream in and out once a layer going forward, with its gradient going back, and for Adam seven numbers a
+# parameter.
+#
+# With [transform first](10_reversible.ipynb) a block's Linear is sparse, and the dense products are not made. So a step
+# may come near this floor, or under it; it is what an engine that makes the products can reach at best.
+
+# %% tags=["hide-input"]
+if run:
+    least = run["floor"]
+    streams = least["streamed_bytes"] / least["copy_bytes_per_second"]
+    parts = pd.DataFrame({
+        "dense products": [f"{least['multiplications'] / 1e9:,.2f} billion multiplications",
+                           f"{least['multiplications'] / least['products_seconds'] / 1e9:,.1f} billion a second",
+                           f"{1e3 * least['products_seconds']:,.1f}"],
+        "streams": [f"{least['streamed_bytes'] / 1e6:,.0f} MB",
+                    f"{least['copy_bytes_per_second'] / 1e9:,.1f} GB a second",
+                    f"{1e3 * streams:,.1f}"],
+        "floor": ["", "", f"{1e3 * least['seconds']:,.1f}"]}, index=["how much", "at", "milliseconds"]).T
+    display(figures.table(parts))
+
+# %% [markdown]
+# ## Time of a step
+#
+# The last three columns are ratios of a whole step: RevGNN's on an `edge_index`, which is what the paper's baseline
+# does, over this row's; the fastest peer's over this row's; and this row's over the floor.
+
+# %% tags=["hide-input"]
+if run:
+    table = bench.table(run).rename_axis(None)
+    peer = bench.best_peer(run)
+    times = table[[name for name in table if name.endswith(" ms")] + [name for name in table if " / " in name]]
+    formats = {name: "{:,.1f}" if name.endswith(" ms") else "{:,.2f}" for name in times}
+    style = figures.table(times, caption="Milliseconds, medians; ratios of the step").format(formats, na_rep="–")
+    display(style)
+
+# %% tags=["hide-input"]
+if run:
+    display(figures.show(
+        figures.bench_steps(run),
+        alt="Bar chart, a bar a model and route, of the seconds that a training step takes, on a logarithmic axis, "
+            "with the floor as a vertical line. The table above has the numbers.",
+        caption="A training step; filled: GSR-GNN."))
+
+# %% tags=["hide-input"]
+def in_words():
+    ours = table.loc[[entry["name"] for entry in run["rows"] if entry["ours"] and entry["state"] == "measured"]]
+    lines = [f"- {name}: {note}" for name, note in table["note"].items() if note]
+    if peer and len(ours):
+        fastest, seconds = ours["step ms"].idxmin(), 1e3 * peer["seconds"]["step"]
+        row = ours.loc[fastest]
+        sentence = f"The fastest peer is {peer['name']} with {seconds:,.1f} ms; of GSR-GNN's rows it is {fastest} " \
+                   f"with {row['step ms']:,.1f} ms"
+        if not np.isnan(row["RevGNN edge_index / this"]):
+            sentence += f", {row['RevGNN edge_index / this']:,.1f} times as fast as RevGNN on an `edge_index`"
+        lines.insert(0, sentence + ".\n")
+    return "\n".join(lines)
+
+
+if run:
+    display(Markdown(in_words()))
+
+# %% [markdown]
+# ## Memory
+#
+# *Kept* is what the forward pass leaves for the backward pass, counted in memory. *Peak* is the highest resident memory
+# of a process that makes one step, *growth* what that is above the same process before there was a model: parameters,
+# their gradients and Adam's moments are in it, as is every temporary array.
+
+# %% tags=["hide-input"]
+if run:
+    memory = table[[name for name in table if " MB" in name]]
+    display(figures.table(memory, caption="Megabytes").format("{:,.1f}", na_rep="–"))
+
+# %% tags=["hide-input"]
+if run:
+    display(figures.show(
+        figures.bench_memory(run),
+        alt="Dot chart, a row a model and route, of the megabytes that a training step adds to its process at its "
+            "peak, a marker a depth, on a logarithmic axis. The table above has the numbers.",
+        caption="Growth of the process at its peak; filled: GSR-GNN."))
+
+# %% [markdown]
+# ## Group sparsity alone
+#
+# GS of a group with the package's kernel, on floats and on the fixed-point numbers of the stream, beside PyTorch's
+# `torch.topk`, which does not order the columns.
+
+# %% tags=["hide-input"]
+if run and run["top_k"]:
+    top = pd.DataFrame(run["top_k"]).set_index("k")
+    label = f"Milliseconds, medians; {top['rows'].iloc[0]:,} rows of {top['width'].iloc[0]} columns"
+    top = 1e3 * top[["group_sparse", "group_sparse_fixed", "torch.topk"]]
+    top["topk / group_sparse"] = top["torch.topk"] / top["group_sparse"]
+    display(figures.table(top.rename_axis(None).rename("k = {}".format), "{:,.2f}", label))
+
+# %% [markdown]
+# ## The targets
+#
+# What this project set out to reach on two cores at width 384, on a circuit of the size of Table 1's graph 10. The
+# comparison is made by code from the record, whatever circuit and width that is of.
+
+# %% tags=["hide-input"]
+if run:
+    goals = bench.targets(run)
+    verdict = {True: "met", False: "not met"}
+    shown = pd.DataFrame({
+        "target": goals["target"].str.replace("<=", "≤"),
+        "wanted": [f"{'≥' if sign == '>=' else '≤'} {bound:g}" for sign, bound in zip(goals["sign"], goals["bound"],
+                                                                                     strict=True)],
+        "measured": [f"{value:,.3g}" if not np.isnan(value) else "–" for value in goals["measured"]],
+        "": [verdict.get(met, "a row is missing") for met in goals["met"]]})
+    display(figures.table(shown, index=False))
+    width, deepest = run["parameters"]["hidden"], run["parameters"]["memory_layers"][-1]
+    if (width, deepest) != (384, 100):
+        display(Markdown(f"This record is of width {width} and, for the memory, {deepest} layers at most. The targets "
+                         "are for width 384 and 100 layers, so it decides nothing about them."))
+
+# %% [markdown]
+# ## The gradient
+#
+# Speed is worth nothing if the gradient is wrong. The recomputed gradient in float32 against one in float64 that keeps
+# every activation, on a small circuit. *Same choices* is the error that recomputing adds, *own choices* lets float64
+# choose for itself what GS keeps; [Reversible, step by step](10_reversible.ipynb) takes the two apart.
+
+# %% tags=["hide-input"]
+if run and run["gradient"]:
+    gradient = pd.DataFrame(run["gradient"])
+    of = ["num_layers", "residual"]
+    setting = ", ".join(f"{name} {gradient[name][0]}" for name in ("circuit", "width", "k") if name in gradient)
+    errors = gradient.set_index(of)[["same choices", "own choices", "choices that differ"]]
+    errors.index.names = ["layers", "residual"]
+    display(figures.table(errors, {"same choices": "{:.0e}", "own choices": "{:.0e}", "choices that differ": "{:.3%}"},
+                          f"Relative error of the whole gradient; {setting}"))
+
+# %% [markdown]
+# ## What this does not show
+#
+# - Another machine. The ratios of a GPU are others: its memory is fast, and scattered sums cost it more.
+# - Another circuit. Gains over the edges follow the mean degree, those of the nets the mean size of a net.
+# - Whether a model is any good. GCN and GraphSAGE are timed at the depth of the others, whatever they learn there; [the
+#   chapter on training](11_training.ipynb) looks at predictions, for two of the models.
+# - The best that each peer could be. They run as their authors set them up, by routes that PyTorch and PyG offer; a
+#   kernel written for one of them could do better. FusedRevGNN through the nets is our attempt at that.
+#
+# ## Recap
+#
+# - The route matters as much as the model: a message for every edge is what makes the paper's baseline slow.
+# - The honest rival is the fastest peer, not the slowest, and it has a column of its own.
+# - The floor says what is left to gain.
+#
+# ## Exercises
+#
+# **1.** Which part of GSR's lead over RevGNN on an `edge_index` is due to the route, and which to the model? Find two
+# rows that differ in the route alone, and two that differ in the model alone.
+
+# %% tags=["hide-cell"]
+# RevGNN nets differs from RevGNN edge_index in its route, GSR nets from RevGNN nets in its model.
+if run:
+    step = table["step ms"]
+    ours = [name for name in step.index if name.startswith("GSR k") and name.endswith("nets")]
+    if ours and {"RevGNN edge_index", "RevGNN nets"} <= set(step.index):
+        print(f"route: {step['RevGNN edge_index'] / step['RevGNN nets']:.1f} times, "
+              f"model: {step['RevGNN nets'] / step[ours].min():.1f} times")
+
+# %% [markdown]
+# **2.** How many aggregations of which width does a layer of each model make in a step? Which of them could a model
+# without reversible layers leave out?
+
+# %% tags=["hide-cell"]
+# The recomputing ones. Aggregations a layer and step; those of reversible models are half as wide.
+counts = pd.Series({"GCN, GraphSAGE": "2 of width D", "CheckpointSAGE": "3 of width D",
+                    "RevGNN": "8 of width D / 2", "FusedRevGNN, GSR": "6 of width D / 2"})
+print(counts.to_string())
