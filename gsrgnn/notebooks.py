@@ -38,6 +38,7 @@ WHY = {
     "package": "the package's source changed",
     "dependencies": "requirements.lock changed",
     "data": "the data under CIRCUITNET_ROOT changed",
+    "records": "the records in results/ changed",
 }
 
 
@@ -139,7 +140,12 @@ def fingerprint(notebook: NotebookNode, parameters: dict, root: Path) -> dict[st
         "package": code_hash(),
         "dependencies": hash_files([lock], root) if lock.exists() else "none",
         "data": _data_present(),
+        "records": hash_files((root / "results").glob("*.json"), root) if _reads_records(code) else "none",
     }
+
+
+def _reads_records(code: list) -> bool:
+    return any('"results' in source for source, _ in code)
 
 
 def made(notebook: NotebookNode, parameters: dict, seconds: float) -> list[list[str]]:

@@ -19,7 +19,6 @@ from types import SimpleNamespace
 import psutil
 import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
 
 from gsrgnn import kernels
 from gsrgnn.cbsr import array, check_k, check_rows, index_dtype, net_table, operator
@@ -309,8 +308,10 @@ class _Stack(torch.autograd.Function):
         return block.join()                                              # line 11
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad):
+        if torch.is_grad_enabled():
+            raise RuntimeError("the stack works in place and its gradient cannot be differentiated again: call "
+                               "backward without create_graph=True")
         *_, stream, kept_values, kept_indices = ctx.saved_tensors
         stack = ctx.stack
         block = _Block(stack, ctx.graph, grad, ctx.scale)

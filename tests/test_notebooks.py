@@ -178,6 +178,15 @@ def test_new_prose_goes_around_the_results_that_are_there(project, counted):
     assert [cell.outputs[0].text for cell in page.cells if cell.cell_type == "code"] == ["run 1", "run 1"]
 
 
+def test_a_new_record_runs_the_notebooks_that_read_records(project):
+    (project.root / "results").mkdir()
+    project.source.write_text(SOURCE.replace('print("k is", k)', 'print("k is", k, "results/one.json")'))
+    project()
+    (project.root / "results" / "one.json").write_text("{}")
+    assert project()[0] == "running (the records in results/ changed)"
+    assert "unchanged" in project()[0]
+
+
 def test_every_reason_to_run_again_is_said(project, counted, monkeypatch):
     project()
     project.edit("print(", "print(1, ")

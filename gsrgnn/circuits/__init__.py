@@ -7,7 +7,6 @@ from gsrgnn.circuits import circuitnet, congestion, riscv, synthetic, table1
 from gsrgnn.circuits.data import SOURCES, to_data
 
 LABELS = ("auto", *SOURCES)
-COMBINE = ("max", "sum", "horizontal", "vertical")
 _PAPER = "circuitnet/7157-zero-riscy-a-1-c2-u0.8-m1-p1-f0"
 _SHIPPED = "riscv/picorv32"
 _ANY_SIZE = "synthetic/5000"
@@ -37,7 +36,7 @@ def load(name, root=None, *, label="auto", combine="max"):
     ValueError lists the names there are when this is none of them, or names the file that is damaged;
     FileNotFoundError names what is missing. Both say how to mend it.
     """
-    for what, given, known in (("label", label, LABELS), ("combine", combine, COMBINE)):
+    for what, given, known in (("label", label, LABELS), ("combine", combine, congestion.COMBINE)):
         if given not in known:
             raise ValueError(f"{what} {given!r} is unknown: it is one of {', '.join(known)}")
     kind, _, rest = name.partition("/")
