@@ -20,9 +20,13 @@ def plain(stack, x, graph, choices=None):
         indices = choices[layer, number]
         return CBSR(group.gather(1, indices.long()), indices, group.shape[1])
 
+    # One unbind for all layers: the gradient of weight[layer, number] would be as large as weight, at each of them.
+    weight, bias, gain, shift = (parameter.flatten(0, 1).unbind() for parameter in stack.parameters())
+
     def block(kept, layer, number):
-        z = linear(aggregate(graph, kept), stack.weight[layer, number], stack.bias[layer, number])
-        return layer_norm(z, z.shape[1:], stack.gain[layer, number], stack.shift[layer, number], EPS)
+        at = 2 * layer + number
+        z = linear(aggregate(graph, kept), weight[at], bias[at])
+        return layer_norm(z, z.shape[1:], gain[at], shift[at], EPS)
 
     x1, x2 = x.chunk(2, dim=1)
     for layer in range(stack.num_layers):

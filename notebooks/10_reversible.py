@@ -35,7 +35,7 @@ peak_depths = [10, 100, 1000]  # of these the memory of a whole process is measu
 autograd_depth = 100  # up to here a stack is also left to autograd, which keeps everything
 small_circuit = "synthetic/500"  # for rounding: width 32, k = 4
 rounding_depths = [10, 100, 1000]
-draws = 4  # random inputs for each of these
+draws = 3  # random inputs for each of these
 wide = 384  # width at which the two orders of the products are timed
 repeats = 5
 seed = 0
