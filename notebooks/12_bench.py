@@ -156,7 +156,8 @@ if run:
     table = bench.table(run).rename_axis(None)
     peer = bench.best_peer(run)
     times = table[[name for name in table if name.endswith(" ms")] + [name for name in table if " / " in name]]
-    formats = {name: "{:,.1f}" if name.endswith(" ms") else "{:,.2f}" for name in times}
+    digits = "{:,.0f}" if times["step ms"].min() > 20 else "{:,.1f}"
+    formats = {name: digits if name.endswith(" ms") else "{:,.2f}" for name in times}
     style = figures.table(times, caption="Milliseconds, medians; ratios of the step").format(formats, na_rep="–")
     display(style)
 
