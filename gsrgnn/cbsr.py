@@ -114,8 +114,14 @@ def array(tensor):
 
 
 def operator(graph, dtype, transposed=False):
-    """What a kernel takes for a graph."""
-    return _as_arrays(graph.operator(dtype, transposed))
+    """What a kernel takes for a graph; prepared once."""
+    def make(transposed, other=None):
+        prepare = kernels.on(graph.device.type).prepare
+        return graph.once(("prepared", graph.via, dtype, transposed),
+                          lambda: prepare(_as_arrays(graph.operator(dtype, transposed)), other))
+
+    straight = make(False)
+    return make(True, straight) if transposed else straight
 
 
 def _as_arrays(part):
@@ -123,8 +129,8 @@ def _as_arrays(part):
 
 
 def net_table(graph, like, width):
-    """Room for the sums of each net, ``[num_nets, width]``, which the kernels fill on the way."""
-    return like.new_empty(graph.num_nets if graph.via == "nets" else 0, width)
+    """Room for the nets' sums, ``[num_summed_nets, width]``, which the kernels fill on the way."""
+    return like.new_empty(graph.num_summed_nets, width)
 
 
 def select(x, values, indices):

@@ -9,6 +9,7 @@ from scipy import sparse
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 
 NORMS = ("sum", "mean", "sym")
+DIRECT = 3  # pins of a net up to which its s (s - 1) pairs are no more than the 2 s entries of a sum over it
 
 
 class CircuitGraph:
@@ -170,7 +171,8 @@ class CircuitGraph:
         """This graph with its aggregation made ``via`` its ``"edges"`` or its ``"nets"``: one operator, two routes.
 
         Through the nets each net sums its cells once and each cell sums its nets, ``B (B^T x)``: two entries a pin
-        in place of one entry a pair of pins. The default is the route with fewer entries. Raises ValueError for
+        in place of one entry a pair of pins. Nets of two and three pins stay pairs, which are no more entries. The
+        default is the nets where two entries a pin are fewer than the edges. Raises ValueError for
         ``"nets"`` on a graph that was not made from pins.
         """
         if via not in ("edges", "nets"):
@@ -182,8 +184,17 @@ class CircuitGraph:
 
     @property
     def num_nets(self):
-        """Nets that join two cells or more, as `via` nets reads them; 0 for a graph made from an edge_index."""
+        """Nets that join two cells or more; 0 for a graph made from an edge_index."""
         return 0 if self._pins is None else self._pins.shape[1]
+
+    @property
+    def num_summed_nets(self):
+        """Nets whose sum the nets route makes, those of more than three pins; 0 for a graph `through` its edges."""
+        return int((self._net_size > DIRECT).sum()) if self.via == "nets" else 0
+
+    @cached_property
+    def _net_size(self):
+        return self._pins.sum(axis=0)
 
     def operator(self, dtype=torch.float32, transposed=False):
         """What the kernels read: `adjacency`, or `incidence` for a graph `through` its nets."""
@@ -201,10 +212,13 @@ class CircuitGraph:
         return self._operator(Incidence, dtype, transposed)
 
     def _operator(self, kind, dtype, transposed):
-        key = kind, dtype, transposed
+        make = self._make_incidence if kind is Incidence else self._make_adjacency
+        return self.once((kind, dtype, transposed), lambda: make(dtype, transposed))
+
+    def once(self, key, make):
+        """``make()``, kept for later calls with this key for as long as the graph lives, by whatever route."""
         if key not in self._operators:
-            make = self._make_incidence if kind is Incidence else self._make_adjacency
-            self._operators[key] = make(dtype, transposed)
+            self._operators[key] = make()
         return self._operators[key]
 
     def _make_adjacency(self, dtype, transposed):
@@ -216,15 +230,17 @@ class CircuitGraph:
 
     def _make_incidence(self, dtype, transposed):
         out_scale, in_scale = self._scale_tensors(dtype, transposed)
-        excess = self._degree - self._pins @ self._pins.sum(axis=0)
-        ones = self._tensor(np.ones(self.num_nets), dtype)
+        ones = self._tensor(np.ones(self.through("nets").num_summed_nets), dtype)
         if transposed:
             straight = self.incidence(dtype)
-            to_nets, to_cells = straight.to_nets[:3], straight.to_cells[:3]
+            to_nets, to_cells, direct = (part[:3] for part in straight)
         else:
-            to_nets, to_cells = self._csr(self._pins.T, dtype), self._csr(self._pins, dtype)
+            large, small = self._pins[:, self._net_size > DIRECT], self._pins[:, self._net_size <= DIRECT]
+            excess = self._degree - (large @ large.sum(axis=0) + small @ small.sum(axis=0))
+            to_nets, to_cells = self._csr(large.T, dtype), self._csr(large, dtype)
+            direct = self._csr(small @ small.T + sparse.diags_array(excess), dtype)
         return Incidence(Adjacency(*to_nets, ones, in_scale), Adjacency(*to_cells, out_scale, ones),
-                         self._tensor(excess * self._scales[0] * self._scales[1], dtype))
+                         Adjacency(*direct, out_scale, in_scale))
 
     def _scale_tensors(self, dtype, transposed):
         scales = reversed(self._scales) if transposed else self._scales

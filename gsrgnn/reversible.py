@@ -99,23 +99,23 @@ class ReversibleStack(nn.Module):
                              "use residual='dense'")
         self._check(y, graph)
         block = _Block(self, graph, y, self.scale(y))
-        x1, x2 = block.split(y)
+        block.split(y, block.scratch.groups)
+        x1, x2 = block.scratch.groups
         values, indices = block.scratch.values, block.scratch.indices
         for layer in reversed(range(self.num_layers)):
             block.select(x1, values, indices)
-            block.run(layer, 1, values, indices)
-            block.add_to(x2, layer, 1, sign=-1)
+            block.update(x2, layer, 1, values, indices, sign=-1)
             block.select(x2, values, indices)
-            block.run(layer, 0, values, indices)
-            block.add_to(x1, layer, 0, sign=-1)
-        return block.join()
+            block.update(x1, layer, 0, values, indices, sign=-1)
+        return block.join(block.scratch.groups)
 
     @torch.no_grad()
     def choices(self, x, graph):
         """The columns that GS keeps in each layer for an input ``x``: ``[L, 2, N, k]``, of group 1 and of group 2."""
         self._check(x, graph)
         chosen = x.new_empty(self.num_layers, 2, len(x), self.k, dtype=index_dtype(self.width // 2))
-        _forward(self, _Block(self, graph, x, self.scale(x)), x, choices=chosen)
+        block = _Block(self, graph, x, self.scale(x))
+        _forward(self, block, x, block.scratch.groups, choices=chosen)
         return chosen
 
     @torch.no_grad()
@@ -127,7 +127,8 @@ class ReversibleStack(nn.Module):
         """
         d = self.width // 2
         reach = (math.sqrt(d - 1) * self.gain.abs().amax(-1) + self.shift.abs().amax(-1)).double().sum(0).max()
-        bound = float(x.abs().max()) + float(reach) if len(x) else 1.0
+        low, high = torch.aminmax(x) if len(x) else (x.new_tensor(0),) * 2
+        bound = max(-float(low), float(high)) + float(reach)
         if not math.isfinite(bound):
             if torch.isfinite(x).all():
                 raise ValueError("a gain or a shift of the stack is not finite: training diverged, lower its "
@@ -138,15 +139,16 @@ class ReversibleStack(nn.Module):
 
     def scratch(self, x, graph):
         """The working arrays for inputs like these: made at the first call and used again by every later one."""
-        key = len(x), x.dtype, x.device, graph.via, graph.num_nets
+        key = len(x), x.dtype, x.device, graph.num_summed_nets
         if self._scratch is None or self._scratch.key != key:
             self._scratch = None
             d = self.width // 2
-            self._check_memory(x, (7 * len(x) + graph.num_nets) * d * x.itemsize, "for its working arrays")
+            self._check_memory(x, (7 * len(x) + graph.num_summed_nets) * d * x.itemsize, "for its working arrays")
             self._scratch = SimpleNamespace(
                 key=key,
-                **{name: x.new_empty(len(x), d, dtype=FIXED[x.dtype]) for name in ("x1", "x2")},
-                **{name: x.new_empty(len(x), d) for name in ("g1", "g2", "h", "z")},
+                groups=x.new_empty(2, len(x), d, dtype=FIXED[x.dtype]),
+                grads=x.new_empty(2, len(x), d),
+                **{name: x.new_empty(len(x), d) for name in ("h", "z")},
                 **{name: x.new_empty(len(x), self.k) for name in ("values", "dvalues")},
                 indices=x.new_empty(len(x), self.k, dtype=index_dtype(d)),
                 nets=net_table(graph, x, d),
@@ -156,20 +158,21 @@ class ReversibleStack(nn.Module):
         return self._scratch
 
     def kept(self, x):
-        """What a forward pass leaves for its backward pass: the last stream, and each layer's values and indices.
+        """What a forward pass leaves for its backward pass: the groups, and each layer's values and indices.
 
         A buffer that an earlier step has given back is used again.
         """
         free, self._free = self._free, None
         shape = self.num_layers * (self.residual == "sparse"), len(x), self.k
-        if free and (free[0].shape, free[1].shape, free[1].dtype) == (x.shape, shape, x.dtype):
+        groups = 2, len(x), self.width // 2
+        if free and (free[0].shape, free[1].shape, free[1].dtype) == (groups, shape, x.dtype):
             for buffer in free:
                 buffer[:0].zero_()  # a backward pass that still relies on it now fails, as after any change in place
             return free
         indices = index_dtype(self.width // 2)
         self._check_memory(x, x.nbytes + math.prod(shape) * (x.itemsize + indices.itemsize),
                            "to keep for its backward pass")
-        return x.new_empty(x.shape, dtype=FIXED[x.dtype]), x.new_empty(shape), x.new_empty(shape, dtype=indices)
+        return x.new_empty(groups, dtype=FIXED[x.dtype]), x.new_empty(shape), x.new_empty(shape, dtype=indices)
 
     def _check_memory(self, x, needed, purpose):
         free = psutil.virtual_memory().available
@@ -202,7 +205,7 @@ class ReversibleStack(nn.Module):
 class _Block:
     """One block of one layer, ``f(V, I) = LayerNorm(A scatter(V, I) W^T + bias)``, on the scratch arrays.
 
-    It leaves ``z``, the LayerNorm's input less the bias, and in ``h`` what was made first: ``A S`` or ``S W^T``.
+    ``z`` is the LayerNorm's input less the bias, ``h`` what was made first: ``A S`` or ``S W^T``.
     """
 
     def __init__(self, stack, graph, x, scale):
@@ -215,37 +218,41 @@ class _Block:
         self.scale = scale
         self.first = stack.first or kernels.cheaper_order(self.operator, len(x), stack.width // 2, stack.k)
 
-    def split(self, x):
-        """Algorithm 1 line 4: the two groups of columns, as fixed-point numbers."""
-        groups = self.scratch.x1, self.scratch.x2
+    def split(self, x, groups):
+        """Algorithm 1 line 4: the two groups of columns as fixed-point numbers, into ``groups [2, N, d]``."""
         for group, columns in zip(groups, x.chunk(2, dim=1), strict=True):
-            group.copy_((columns * self.scale).round_())
-        return groups
+            self.kernels.to_fixed(columns.detach().numpy(), self.scale, array(group))
 
-    def join(self):
+    def join(self, groups):
         """Algorithm 1 line 11: the stream as floating-point numbers."""
-        return torch.cat([self.scratch.x1, self.scratch.x2], dim=1).to(self.weight.dtype).div_(self.scale)
+        x = groups.new_empty(groups.shape[1], 2 * groups.shape[2], dtype=self.weight.dtype)
+        for group, columns in zip(groups, x.chunk(2, dim=1), strict=True):
+            columns.copy_(group).mul_(1 / self.scale)
+        return x
 
     def select(self, x, values, indices):
         """Lines 5 and 8: the top k of every row of a group."""
         self.kernels.group_sparse_fixed(array(x), self.scale, array(values), array(indices))
 
     def run(self, layer, block, values, indices):
-        """Fill ``z`` and ``h``."""
+        """Fill ``h``, and ``z`` too unless it is a sum over neighbours.
+
+        Returns what of ``z`` is left to the kernel of the update, its ``source``.
+        """
         s, kernel = self.scratch, self.kernels
         if self.first == "transform":
             s.matrix.copy_(self.weight[layer, block].T)
             kernel.product(array(values), array(indices), array(s.matrix), array(s.h))
-            kernel.aggregate_dense(self.operator, array(s.h), array(s.z), array(s.nets))
-        else:
-            kernel.aggregate(self.operator, array(values), array(indices), array(s.h), array(s.nets))
-            torch.mm(s.h, self.weight[layer, block].T, out=s.z)
+            return self.operator, array(s.h), array(s.nets)
+        kernel.aggregate(self.operator, array(values), array(indices), array(s.h), array(s.nets))
+        torch.mm(s.h, self.weight[layer, block].T, out=s.z)
+        return None
 
-    def add_to(self, x, layer, block, sign=1):
-        """``x += sign * LayerNorm(z + bias)``."""
-        bias, gain, shift = (vector[layer, block] for vector in self.vectors)
-        row = self.kernels.add_layer_norm(array(self.scratch.z), array(bias), array(sign * gain), array(sign * shift),
-                                          EPS, self.scale, array(x))
+    def update(self, x, layer, block, values, indices, sign=1):
+        """``x += sign * f(V, I)``, Algorithm 1 lines 6 and 7, 9 and 10."""
+        source = self.run(layer, block, values, indices)
+        vectors = (array(vector[layer, block]) for vector in self.vectors)
+        row = self.kernels.add_layer_norm(array(self.scratch.z), *vectors, EPS, self.scale, array(x), sign, source)
         if row >= 0:
             raise ValueError(f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, "
                              "lower its learning rate")
@@ -256,9 +263,9 @@ class _Block:
         Adds nothing to ``grad``; the gradient of the kept values is left in ``dvalues``.
         """
         s, kernel = self.scratch, self.kernels
-        self.run(layer, block, values, indices)
+        source = self.run(layer, block, values, indices)
         vectors = (array(vector[layer, block]) for vector in self.vectors)
-        kernel.undo_layer_norm(array(s.z), *vectors, EPS, self.scale, array(x), array(grad), *array(s.sums))
+        kernel.undo_layer_norm(array(s.z), *vectors, EPS, self.scale, array(x), array(grad), *array(s.sums), source)
         dweight, *dvectors = (gradient[layer, block] for gradient in gradients)
         for dvector, by_block in zip(dvectors, s.sums, strict=True):
             torch.sum(by_block, dim=0, out=dvector)
@@ -274,9 +281,10 @@ class _Block:
             kernel.aggregate_backward(self.transposed, array(s.h), array(indices), array(s.dvalues), array(s.nets))
 
 
-def _forward(stack, block, x, kept_values=None, kept_indices=None, choices=None):
-    """Algorithm 1 on the scratch arrays; fills what it is given of the values and indices that GS keeps."""
-    x1, x2 = block.split(x)                                              # line 4
+def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choices=None):
+    """Algorithm 1 on ``groups [2, N, d]``; fills what it is given of the values and indices that GS keeps."""
+    block.split(x, groups)                                               # line 4
+    x1, x2 = groups
     values, indices = values1, indices1 = block.scratch.values, block.scratch.indices
     for layer in range(stack.num_layers):
         if kept_values is not None and stack.residual == "sparse":
@@ -284,42 +292,38 @@ def _forward(stack, block, x, kept_values=None, kept_indices=None, choices=None)
         block.select(x2, values, indices)                                # line 5
         if choices is not None:
             choices[layer, 1] = indices
-        block.run(layer, 0, values, indices)                             # line 6
-        block.add_to(x1, layer, 0)                                       # line 7
+        block.update(x1, layer, 0, values, indices)                      # lines 6, 7
         if stack.residual == "sparse":
             block.kernels.scatter_fixed(array(values), array(indices), block.scale, array(x2))
         block.select(x1, values1, indices1)                              # line 8
         if choices is not None:
             choices[layer, 0] = indices1
-        block.run(layer, 1, values1, indices1)                           # line 9
-        block.add_to(x2, layer, 1)                                       # line 10
+        block.update(x2, layer, 1, values1, indices1)                    # lines 9, 10
 
 
 class _Stack(torch.autograd.Function):
     @staticmethod
     def forward(ctx, stack, graph, keep, x, *parameters):
         block = _Block(stack, graph, x, stack.scale(x))
-        stream, kept_values, kept_indices = kept = stack.kept(x) if keep else (None, None, None)
-        _forward(stack, block, x, kept_values, kept_indices)
+        groups, *kept = stack.kept(x) if keep else (block.scratch.groups,)
+        _forward(stack, block, x, groups, *kept)
         if keep:
-            torch.cat([block.scratch.x1, block.scratch.x2], dim=1, out=stream)
-            ctx.save_for_backward(*parameters, *kept)
+            ctx.save_for_backward(*parameters, groups, *kept)
         ctx.stack, ctx.graph, ctx.scale = stack, graph, block.scale
-        return block.join()                                              # line 11
+        return block.join(groups)                                        # line 11
 
     @staticmethod
     def backward(ctx, grad):
         if torch.is_grad_enabled():
             raise RuntimeError("the stack works in place and its gradient cannot be differentiated again: call "
                                "backward without create_graph=True")
-        *_, stream, kept_values, kept_indices = ctx.saved_tensors
+        *_, groups, kept_values, kept_indices = ctx.saved_tensors
         stack = ctx.stack
         block = _Block(stack, ctx.graph, grad, ctx.scale)
-        x1, x2, g1, g2 = (getattr(block.scratch, name) for name in ("x1", "x2", "g1", "g2"))
-        for target, source in ((x1, stream), (g1, grad)):
-            target.copy_(source[:, :stack.width // 2])
-        for target, source in ((x2, stream), (g2, grad)):
-            target.copy_(source[:, stack.width // 2:])
+        x1, x2 = block.scratch.groups.copy_(groups)
+        g1, g2 = block.scratch.grads
+        for mine, columns in zip((g1, g2), grad.chunk(2, dim=1), strict=True):
+            mine.copy_(columns)
         gradients = [torch.empty_like(p) for p in (stack.weight, stack.bias, stack.gain, stack.shift)]
         values, indices, dvalues = block.scratch.values, block.scratch.indices, block.scratch.dvalues
         for layer in reversed(range(stack.num_layers)):
@@ -333,9 +337,6 @@ class _Stack(torch.autograd.Function):
             else:  # x2 is lost and not needed; of g2 the residual path passes the kept positions alone
                 values2, indices2 = kept_values[layer], kept_indices[layer]
                 block.undo(x1, g1, layer, 0, values2, indices2, gradients)
-                block.kernels.gather(array(g2), array(indices2), array(values))
-                dvalues += values
-                g2.zero_()
-                block.kernels.scatter_add(array(dvalues), array(indices2), array(g2))
-        stack._free = stream, kept_values, kept_indices
+                block.kernels.scatter_over(array(dvalues), array(indices2), array(g2))
+        stack._free = groups, kept_values, kept_indices
         return None, None, None, torch.cat([g1, g2], dim=1), *gradients

@@ -40,8 +40,10 @@ import torch
 from IPython.display import Markdown
 from torch_geometric import seed_everything
 
-from gsrgnn import GSRGNN, CircuitGraph, aggregate, circuits, figures, group_sparse
+from gsrgnn import GSRGNN, CircuitGraph, circuits, figures
 from gsrgnn.baselines import RevGNN
+from gsrgnn.exactness import plain
+from gsrgnn.measure import kept_bytes
 from gsrgnn.reversible import ReversibleStack
 from gsrgnn.training import train
 
@@ -101,27 +103,26 @@ print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 # Going back, a layer recomputes what it did. It takes $f_2$ off again, then $f_1$, and so has its own input and can
 # differentiate itself. With the sparse residual one thing cannot be recomputed: what $\mathrm{GS}$ dropped of $x_2$
 # is gone. What it kept, $k$ values and $k$ column indices a row, is therefore stored for each layer; with the dense
-# residual nothing is. The hook below counts the bytes that the stack stores beside its output and its parameters.
+# residual nothing is. Either keeps its last stream besides, once, which the count below leaves out.
 
 # %%
-def kept_bytes(residual, depth):
-    """What a stack keeps for its backward pass beside output and parameters."""
+def kept_by_layers(residual, depth):
+    """Bytes that the layers of a stack keep for its backward pass."""
     stack = ReversibleStack(hidden_channels, depth, k, residual)
-    stream, saved = torch.randn(graph.num_nodes, hidden_channels), []
-    with torch.autograd.graph.saved_tensors_hooks(saved.append, lambda t: t):
-        stack(stream, graph)
-    parameters = {p.data_ptr() for p in stack.parameters()}
-    kept = sum(t.nbytes for t in saved if t.data_ptr() not in parameters)
-    return kept - stream.nbytes
+    stream = torch.randn(graph.num_nodes, hidden_channels)
+    with torch.no_grad():
+        stack(stream, graph)  # makes what every step uses again
+    apart = [stream, *stack.parameters()]
+    return kept_bytes(lambda: stack(stream, graph), apart) - stream.nbytes
 
 
 rows = []
 for depth in sorted({1, (num_layers + 1) // 2, num_layers}):
     # a float32 value and a uint8 index for each entry kept
     predicted = depth * graph.num_nodes * k * (4 + 1)
-    measured = kept_bytes("sparse", depth)
+    measured = kept_by_layers("sparse", depth)
     assert measured == predicted
-    assert kept_bytes("dense", depth) == 0
+    assert kept_by_layers("dense", depth) == 0
     rows.append({"layers": depth, "sparse": measured / 1e6,
                  "L·N·k·(4 + 1)": predicted / 1e6, "dense": 0.0,
                  "every stream": depth * graph.num_nodes * hidden_channels * 4 / 1e6})
@@ -133,32 +134,17 @@ figures.table(pd.DataFrame(rows).set_index("layers"), "{:,.1f}",
 # least that a network keeps which does not recompute. Most also keep what is inside a block.
 #
 # Recomputing must not change the gradient. Here it is compared, in double precision and on a piece of the task small
-# enough to leave to automatic differentiation, with the gradient of the same forward pass written out plainly.
+# enough to leave to automatic differentiation, with the gradient of the same forward pass written out plainly
+# (`gsrgnn.exactness.plain`).
 
 # %%
-def plain_forward(stack, x, graph):
-    """Algorithm 1 as it stands, every activation kept by autograd."""
-    x1, x2 = x.chunk(2, dim=1)
-
-    def block(kept, layer, b):
-        weight, bias, gain, shift = (p[layer, b] for p in stack.parameters())
-        z = aggregate(graph, kept) @ weight.T + bias
-        return torch.nn.functional.layer_norm(z, z.shape[1:], gain, shift)
-
-    for layer in range(stack.num_layers):
-        kept = group_sparse(x2, stack.k)
-        x1 = x1 + block(kept, layer, 0)
-        x2 = kept.to_dense() + block(group_sparse(x1, stack.k), layer, 1)
-    return torch.cat([x1, x2], dim=1)
-
-
 small = circuits.load("synthetic/300")
 small_graph = CircuitGraph.from_data(small)
 stack = ReversibleStack(hidden_channels, num_layers, k).double()
 x = torch.randn(small.num_nodes, hidden_channels, dtype=torch.float64, requires_grad=True)
 ours, theirs = (
     torch.autograd.grad(y.square().sum(), [x, *stack.parameters()])
-    for y in (stack(x, small_graph), plain_forward(stack, x, small_graph)))
+    for y in (stack(x, small_graph), plain(stack, x, small_graph)))
 error = max(float((a - b).norm() / b.norm()) for a, b in zip(ours, theirs, strict=True))
 assert error < 1e-9
 print(f"largest relative difference of a gradient: {error:.1e} ({num_layers} layers)")

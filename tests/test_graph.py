@@ -26,7 +26,7 @@ def dense(adjacency):
 
 def dense_factors(incidence):
     """The matrix that an Incidence stands for."""
-    return dense(incidence.to_cells) @ dense(incidence.to_nets) + np.diag(incidence.diagonal)
+    return dense(incidence.to_cells) @ dense(incidence.to_nets) + dense(incidence.direct)
 
 
 def normalised(matrix, norm):

@@ -105,8 +105,8 @@ def test_going_back_ends_at_the_input_to_the_last_bit(netlist, dtype, first):
         stack(x, netlist).sum().backward()
         scratch, d = stack.scratch(x, netlist), WIDTH // 2
         fixed = (x.detach() * stack.scale(x)).round().to(FIXED[dtype])
-        assert torch.equal(scratch.x1, fixed[:, :d])
-        assert torch.equal(scratch.x2, fixed[:, d:])
+        assert torch.equal(scratch.groups[0], fixed[:, :d])
+        assert torch.equal(scratch.groups[1], fixed[:, d:])
 
 
 @pytest.mark.parametrize("residual", RESIDUALS)

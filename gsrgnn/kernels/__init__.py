@@ -8,7 +8,9 @@ from gsrgnn.kernels.adjacency import Adjacency, Incidence
 
 __all__ = ["Adjacency", "Incidence", "cheaper_order", "index_dtype", "on", "self_check"]
 
-SCATTERED = 10  # on a CPU, for CBSR rows added up over 6 million pairs
+# Two cores, a graph of 6 million pairs: adding a row to another, an entry to a scattered place, and the three
+# products of kept entries with a matrix that a step makes; each for one number.
+COST = {"row": 6, "scattered": 50, "kept": 20}
 
 _MODULES = {"cpu": "gsrgnn.kernels.cpu"}
 
@@ -27,19 +29,23 @@ def index_dtype(num_columns):
 
 
 def cheaper_order(operator, num_rows, width, k):
-    """``"aggregate"`` or ``"transform"``: which of ``(A S) W^T`` and ``A (S W^T)`` takes fewer operations.
+    """``"aggregate"`` or ``"transform"``: which of ``(A S) W^T`` and ``A (S W^T)`` makes the faster training step.
 
-    ``S [num_rows, width]`` has k entries a row and ``W`` is square. A multiplication that adds to a scattered
-    position counts `SCATTERED` times one that runs along a row.
+    ``S [num_rows, width]`` has k entries a row and ``W`` is square. A step makes either product twice, forward and
+    recomputed, and differentiates it once. What is counted are multiplications, each kind at what it costs on a CPU
+    beside one of a dense matrix product (`COST`).
     """
     if isinstance(operator, Incidence):
-        pins = len(operator.to_nets.indices)
-        aggregate, aggregate_dense = pins * (SCATTERED * k + width), 2 * pins * width
+        nets, direct = len(operator.to_nets.indices), len(operator.direct.indices)
+        rows, entries, read, sampled = 2 * nets + direct, nets + direct, nets, nets + direct
     else:
-        edges = len(operator.indices)
-        aggregate, aggregate_dense = edges * SCATTERED * k, edges * width
-    aggregate_first = aggregate + num_rows * width * width
-    return "transform" if aggregate_dense + num_rows * k * width < aggregate_first else "aggregate"
+        by_row = getattr(operator, "adjacency", operator)  # of row groups, which share what they read
+        rows = sampled = len(by_row.indices)
+        entries, read = len(getattr(operator, "columns", by_row.indices)), 0
+    aggregate = (COST["scattered"] * k * (2 * entries + sampled) + 3 * COST["row"] * width * read
+                 + 4 * num_rows * width * width)
+    transform = 3 * COST["row"] * width * rows + COST["kept"] * num_rows * k * width
+    return "transform" if transform < aggregate else "aggregate"
 
 
 def self_check(device_type="cpu", seed=0):
@@ -52,10 +58,6 @@ def self_check(device_type="cpu", seed=0):
     kernels = on(device_type)
     rng = np.random.default_rng(seed)
     num_nodes, width, k = 40, 24, 5
-    counts = rng.integers(0, 7, num_nodes)
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    adjacency = Adjacency(indptr, rng.integers(0, num_nodes, indptr[-1]).astype(np.int32),
-                          *(rng.random(n).astype(np.float32) for n in (indptr[-1], num_nodes, num_nodes)))
     x, grad = rng.standard_normal((2, num_nodes, width)).astype(np.float32)
     gain, bias = rng.standard_normal((2, width)).astype(np.float32)
     values = np.empty((num_nodes, k), np.float32)
@@ -70,29 +72,20 @@ def self_check(device_type="cpu", seed=0):
     kernels.group_sparse(x, values, indices)
     want_values, want_indices = reference.group_sparse(x, k)
     compare("group_sparse", (values, want_values), (indices.astype(int), want_indices))
-    kernels.aggregate(adjacency, values, indices, out)
-    compare("aggregate", (out, reference.aggregate(adjacency, values, indices, width)))
     dvalues = np.empty_like(values)
-    kernels.aggregate_backward(adjacency, grad, indices, dvalues)
-    compare("aggregate_backward", (dvalues, reference.aggregate_backward(adjacency, grad, indices)))
-    kernels.aggregate_dense(adjacency, x, out)
-    compare("aggregate_dense", (out, reference.aggregate_dense(adjacency, x)))
-
-    pins = rng.poisson(0.2, (num_nodes, 15)).astype(np.float32)
-    diagonal, out_scale, in_scale = rng.random((3, num_nodes)).astype(np.float32)
-    matrix = out_scale[:, None] * (pins @ pins.T) * in_scale + np.diag(diagonal)
-    ones = np.ones(pins.shape[1], np.float32)
-    incidence = Incidence(Adjacency(*_csr(pins.T), ones, in_scale), Adjacency(*_csr(pins), out_scale, ones), diagonal)
-    nets = np.empty((pins.shape[1], width), np.float32)
-    kernels.aggregate(incidence, values, indices, out, nets)
-    compare("aggregate through nets", (out, matrix @ reference.scatter(values, indices, width)))
-    kernels.aggregate_backward(incidence, grad, indices, dvalues, nets)
-    compare("aggregate_backward through nets", (dvalues, reference.gather(matrix @ grad, indices)))
-    kernels.aggregate_dense(incidence, x, out, nets)
-    compare("aggregate_dense through nets", (out, matrix @ x))
-
-    kernels.gather(x, indices, dvalues)
-    compare("gather", (dvalues, reference.gather(x, indices)))
+    for route, (graph, matrix) in _graphs(rng, num_nodes).items():
+        prepared = kernels.prepare(graph)
+        nets = np.empty((len(graph.to_nets.out_scale) if route == "through nets" else 0, width), np.float32)
+        kernels.aggregate(prepared, values, indices, out, nets)
+        compare(f"aggregate {route}", (out, matrix @ reference.scatter(values, indices, width)))
+        kernels.aggregate_backward(prepared, grad, indices, dvalues, nets)
+        compare(f"aggregate_backward {route}", (dvalues, reference.gather(matrix @ grad, indices)))
+        kernels.aggregate_dense(prepared, x, out, nets)
+        compare(f"aggregate_dense {route}", (out, matrix @ x))
+    want = reference.scatter(values + reference.gather(x, indices), indices, width)
+    dvalues[:], out[:] = values, x
+    kernels.scatter_over(dvalues, indices, out)
+    compare("scatter_over", (out, want))
     out[:] = 0
     kernels.scatter_add(values, indices, out)
     compare("scatter_add", (out, reference.scatter(values, indices, width)))
@@ -105,7 +98,9 @@ def self_check(device_type="cpu", seed=0):
     want = reference.product_backward(values, indices, matrix, products)
     compare("product_backward", (dvalues, want[0]), (dmatrix.sum(0), want[1]))
     scale = 2.0**20
-    before = reference.to_fixed(grad, scale)
+    before = np.empty((num_nodes, width), np.int32)
+    kernels.to_fixed(grad, scale, before)
+    compare("to_fixed", (before, reference.to_fixed(grad, scale)))
     kernels.group_sparse_fixed(before, scale, values, indices)
     want_values, want_indices = reference.group_sparse(before / np.float32(scale), k)
     compare("group_sparse_fixed", (values, want_values), (indices.astype(int), want_indices))
@@ -122,6 +117,21 @@ def self_check(device_type="cpu", seed=0):
     compare("undo_layer_norm", (dz, dz_want), *zip(sums.sum(axis=1), (dz_want.sum(0), dgain, dshift), strict=True))
     report.append(("undo_layer_norm is exact", bool((fixed == before).all()), "to the last bit"))
     return report
+
+
+def _graphs(rng, num_nodes):
+    """Small graphs of each form that a kernel takes, with their dense matrices."""
+    out_scale, in_scale = rng.random((2, num_nodes)).astype(np.float32)
+    pins = rng.poisson(0.2, (num_nodes, 15)).astype(np.float32)
+    few = rng.poisson(0.1, (num_nodes, num_nodes)).astype(np.float32)
+
+    def scaled(matrix):
+        return Adjacency(*_csr(matrix), out_scale, in_scale), out_scale[:, None] * matrix * in_scale
+
+    ones = np.ones(pins.shape[1], np.float32)
+    nets = Incidence(Adjacency(*_csr(pins.T), ones, in_scale), Adjacency(*_csr(pins), out_scale, ones), scaled(few)[0])
+    return {"over edges": scaled(few), "over shared neighbours": scaled(pins @ pins.T),
+            "through nets": (nets, scaled(pins @ pins.T + few)[1])}
 
 
 def _csr(matrix):

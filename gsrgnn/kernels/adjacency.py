@@ -24,18 +24,19 @@ class Adjacency(NamedTuple):
 
 
 class Incidence(NamedTuple):
-    """A clique graph in factors: ``A = to_cells @ to_nets + diag(diagonal)``.
+    """A clique graph in factors: ``A = to_cells @ to_nets + direct``, all three with the scales of ``A``.
 
-    ``to_nets`` is ``B^T`` and ``to_cells`` is ``B``, which counts the pins of each cell on each net, with the scales of
-    ``A`` on the cells' side. They have an entry for each cell and net that it lies on, where ``A`` has one for each
-    pair of a net's cells.
+    ``to_nets`` is ``B^T`` and ``to_cells`` is ``B``, which counts the pins of each cell on each net. They have an
+    entry for each cell and net that it lies on, where ``A`` has one for each pair of a net's cells. ``direct`` holds
+    what is not worth a sum of its own: the pairs of cells on nets of two and three pins, and on its diagonal the
+    self-loops less the pairs of a cell with itself that ``B B^T`` has.
 
     Args:
         to_nets: `Adjacency` ``[M, N]``.
         to_cells: `Adjacency` ``[N, M]``.
-        diagonal: float ``[N]``, scales included.
+        direct: `Adjacency` ``[N, N]``.
     """
 
     to_nets: Any
     to_cells: Any
-    diagonal: Any
+    direct: Any

@@ -3,11 +3,15 @@
 import numba
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
-from gsrgnn import kernels
+from gsrgnn import CircuitGraph, kernels
+from gsrgnn.cbsr import operator
 from gsrgnn.kernels import cpu, reference
+from gsrgnn.kernels.cpu.row_groups import RowGroups
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 TOLERANCE = {np.float32: 1e-4, np.float64: 1e-12}
@@ -79,15 +83,55 @@ def test_aggregation(problem):
     np.testing.assert_allclose(out, reference.aggregate_dense(adjacency, x), **tolerance)
 
 
+@given(problems(), st.integers(1, 20))
+def test_aggregation_over_shared_neighbours(problem, cliques):
+    """Rows that share their neighbours, an empty one and one that shares none, go in groups of eight."""
+    x, adjacency, values, indices = problem
+    rows, rng = len(x), np.random.default_rng(cliques)
+    clique = rng.integers(0, cliques, rows)
+    matrix = sparse.csr_array((clique[:, None] == clique) * rng.integers(1, 3, (rows, rows)).astype(x.dtype))
+    matrix = sparse.csr_array(sparse.diags_array((rng.random(rows) < 0.9).astype(x.dtype)) @ matrix)
+    adjacency = adjacency._replace(indptr=matrix.indptr.astype(np.int64), indices=matrix.indices.astype(np.int32),
+                                   weight=matrix.data / rows)
+    prepared = cpu.prepare(adjacency)
+    assert isinstance(prepared, RowGroups) == (2 * sum(
+        len(np.unique(matrix[group].indices)) for group in np.split(
+            np.argsort(np.diff(matrix.indptr), kind="stable"), range(8, rows, 8))) <= matrix.nnz)
+    tolerance = dict(rtol=0, atol=TOLERANCE[x.dtype.type])
+    out = poisoned(x.shape, x.dtype)
+    cpu.aggregate(prepared, values, indices, out)
+    np.testing.assert_allclose(out, reference.aggregate(adjacency, values, indices, x.shape[1]), **tolerance)
+    dvalues = poisoned(values.shape, x.dtype)
+    cpu.aggregate_backward(prepared, x, indices, dvalues)
+    np.testing.assert_allclose(dvalues, reference.aggregate_backward(adjacency, x, indices), **tolerance)
+    out = poisoned(x.shape, x.dtype)
+    cpu.aggregate_dense(prepared, x, out)
+    np.testing.assert_allclose(out, reference.aggregate_dense(adjacency, x), **tolerance)
+
+
+def test_a_transposed_graph_shares_the_groups_of_the_same_structure():
+    ones = np.ones(16, np.float32)
+    adjacency = kernels.Adjacency(np.arange(17) * 16, np.tile(np.arange(16, dtype=np.int32), 16),
+                                  np.ones(256, np.float32), ones, ones)
+    straight = cpu.prepare(adjacency)
+    transposed = cpu.prepare(adjacency._replace(out_scale=2 * ones), straight)
+    assert transposed.columns is straight.columns
+    assert transposed.adjacency.out_scale[0] == 2
+    copied = adjacency._replace(indices=adjacency.indices.copy())
+    assert cpu.prepare(copied, straight).columns is not straight.columns
+
+
 @given(problems())
-def test_gather_and_scatter(problem):
+def test_scatter(problem):
     x, _, values, indices = problem
-    out = poisoned(values.shape, x.dtype)
-    cpu.gather(x, indices, out)
-    np.testing.assert_array_equal(out, reference.gather(x, indices))
+    scattered = reference.scatter(values, indices, x.shape[1])
     out = x.copy()
     cpu.scatter_add(values, indices, out)
-    np.testing.assert_array_equal(out, x + reference.scatter(values, indices, x.shape[1]))
+    np.testing.assert_array_equal(out, x + scattered)
+    out, kept = x.copy(), values.copy()
+    cpu.scatter_over(kept, indices, out)
+    np.testing.assert_array_equal(kept, values + reference.gather(x, indices))
+    np.testing.assert_array_equal(out, reference.scatter(kept, indices, x.shape[1]))
 
 
 @given(problems(), st.sampled_from([1, 5, 64]))
@@ -110,7 +154,9 @@ def test_product(problem, columns):
 def test_fixed_point(x, data):
     k = data.draw(st.sampled_from([1, min(8, x.shape[1]), x.shape[1]]))
     scale = 2.0 ** min(100, 8 * x.itemsize - 2 - int(np.frexp(np.abs(x).max())[1]))
-    fixed = reference.to_fixed(x, scale)
+    fixed = poisoned(x.shape, {4: np.int32, 8: np.int64}[x.itemsize])
+    cpu.to_fixed(np.hstack([x, x])[:, x.shape[1]:], scale, fixed)
+    np.testing.assert_array_equal(fixed, reference.to_fixed(x, scale))
     values, indices = poisoned((len(x), k), x.dtype), poisoned((len(x), k), kernels.index_dtype(x.shape[1]))
     cpu.group_sparse_fixed(fixed, scale, values, indices)
     want, want_indices = reference.group_sparse(fixed, k)
@@ -138,6 +184,35 @@ def test_layer_norm(dtype, rows, width, seed):
     for got, want in ((dz, want_dz), (dbias.sum(0), want_dz.sum(0)), (dgain.sum(0), want_dgain),
                       (dshift.sum(0), want_dshift)):
         np.testing.assert_allclose(got, want, **tolerance)
+
+
+@given(DTYPES, st.integers(1, 130), st.integers(0, 2**32 - 1))
+def test_layer_norm_of_a_sum_made_on_the_way(dtype, cells, seed):
+    """Nets of all sizes, one of every cell; what `add_layer_norm` adds, `undo_layer_norm` takes off."""
+    rng, width = np.random.default_rng(seed), 24
+    net = np.concatenate([rng.integers(1, 1 + cells // 2 + 1, 2 * cells), np.zeros(cells, int)])
+    cell = np.concatenate([rng.integers(0, cells, 2 * cells), np.arange(cells)])
+    graph = CircuitGraph.from_pins(torch.tensor(cell), torch.tensor(net), cells)
+    h, x, grad = rng.standard_normal((3, cells, width)).astype(dtype)
+    bias, gain, shift = rng.standard_normal((3, width)).astype(dtype)
+    scale = 2.0 ** (20 if dtype is np.float32 else 50)
+    before = reference.to_fixed(x, scale)
+    exact = graph.adjacency(torch.float64)
+    z = reference.aggregate_dense(kernels.Adjacency(*(part.numpy() for part in exact)), h.astype(float)).astype(dtype)
+    tolerance = dict(rtol=0, atol=TOLERANCE[dtype] * 100)
+    for route in ("edges", "nets"):
+        through = graph.through(route)
+        prepared = operator(through, torch.from_numpy(h).dtype)
+        source = prepared, h, poisoned((through.num_summed_nets, width), dtype)
+        out, work = before.copy(), poisoned(z.shape, dtype)
+        assert cpu.add_layer_norm(work, bias, gain, shift, 1e-2, scale, out, source=source) == -1
+        np.testing.assert_allclose(out / scale, x + reference.layer_norm(z + bias, gain, shift, 1e-2), **tolerance)
+        dz, sums = poisoned(z.shape, dtype), poisoned((3, cpu.BLOCKS, width), dtype)
+        cpu.undo_layer_norm(dz, bias, gain, shift, 1e-2, scale, out, grad, *sums, source)
+        np.testing.assert_array_equal(out, before)
+        want, dgain, dshift = reference.layer_norm_backward(z + bias, gain, 1e-2, grad)
+        for got, wanted in ((dz, want), *zip(sums.sum(1), (want.sum(0), dgain, dshift), strict=True)):
+            np.testing.assert_allclose(got, wanted, **tolerance)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

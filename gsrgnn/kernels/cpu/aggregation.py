@@ -1,0 +1,170 @@
+"""Sums over neighbours: of CBSR rows, of dense rows, and sampled at the kept positions; by edges or through nets."""
+
+import numba
+
+from gsrgnn.kernels.adjacency import Incidence
+from gsrgnn.kernels.cpu.row_groups import RowGroups, sample_groups, sum_kept_groups
+from gsrgnn.kernels.cpu.threads import BLOCKS, balanced_bounds, contracted, inlined, threaded
+
+
+def aggregate(graph, values, indices, out, nets=None):
+    """`reference.aggregate` into ``out [N, D]``.
+
+    ``graph`` is what `prepare` gives for an `Adjacency` or an `Incidence`, which goes through ``nets [M, D]``.
+    """
+    if isinstance(graph, Incidence):
+        _sum_kept(graph.to_nets, values, indices, nets)
+        _sum_kept_cells(graph.to_cells, nets, graph.direct, values, indices, out)
+    elif isinstance(graph, RowGroups):
+        sum_kept_groups(graph, values, indices, out)
+    else:
+        _sum_kept(graph, values, indices, out)
+
+
+def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
+    """`reference.aggregate_backward` into ``dvalues [N, k]``, ``transposed`` and ``nets`` as for `aggregate`."""
+    if isinstance(transposed, Incidence):
+        _sum_rows(transposed.to_nets, grad, nets)
+        _sample_cells(transposed.to_cells, nets, transposed.direct, grad, indices, dvalues)
+    elif isinstance(transposed, RowGroups):
+        sample_groups(transposed, grad, indices, dvalues)
+    else:
+        _sample(transposed, grad, indices, dvalues)
+
+
+def aggregate_dense(graph, x, out, nets=None):
+    """`reference.aggregate_dense` into ``out [N, D]``, ``graph`` and ``nets`` as for `aggregate`."""
+    if isinstance(graph, Incidence):
+        sum_to_nets(graph, x, nets)
+        _sum_cells(graph.to_cells, nets, graph.direct, x, out)
+    else:
+        _sum_rows(graph.adjacency if isinstance(graph, RowGroups) else graph, x, out)
+
+
+def sum_to_nets(incidence, x, nets):
+    """The first half of `aggregate_dense` through the nets: ``nets [M, D]`` receives each net's sum."""
+    _sum_rows(incidence.to_nets, x, nets)
+
+
+@contracted
+def _sum_rows(adjacency, x, out):
+    """`reference.aggregate_dense` into ``out [N, D]``."""
+    indptr, sources, weight, out_scale, in_scale = adjacency
+    bounds = balanced_bounds(indptr)
+    for b in numba.prange(BLOCKS):
+        for i in range(bounds[b], bounds[b + 1]):
+            row = out[i]
+            row[:] = 0
+            add_row(indptr, sources, weight, in_scale, x, i, row)
+            for c in range(len(row)):
+                row[c] *= out_scale[i]
+
+
+@contracted
+def _sum_cells(to_cells, nets, direct, x, out):
+    indptr, sources, weight, _, ones = to_cells
+    indptr1, sources1, weight1, out_scale, in_scale = direct
+    bounds = balanced_bounds(indptr + indptr1)
+    for b in numba.prange(BLOCKS):
+        for i in range(bounds[b], bounds[b + 1]):
+            row = out[i]
+            row[:] = 0
+            add_row(indptr, sources, weight, ones, nets, i, row)
+            add_row(indptr1, sources1, weight1, in_scale, x, i, row)
+            for c in range(len(row)):
+                row[c] *= out_scale[i]
+
+
+@inlined
+def add_row(indptr, sources, weight, in_scale, x, i, row):
+    """Add ``sum_j weight[i, j] in_scale[j] x[j]`` to ``row [D]``, two entries a pass over it."""
+    start, stop = indptr[i], indptr[i + 1]
+    paired = start + (stop - start) // 2 * 2
+    for e in range(start, paired, 2):
+        j0, j1 = sources[e], sources[e + 1]
+        w0, w1 = weight[e] * in_scale[j0], weight[e + 1] * in_scale[j1]
+        for c in range(len(row)):
+            row[c] += w0 * x[j0, c] + w1 * x[j1, c]
+    if paired < stop:
+        j = sources[paired]
+        w = weight[paired] * in_scale[j]
+        for c in range(len(row)):
+            row[c] += w * x[j, c]
+
+
+@threaded
+def _sum_kept(adjacency, values, indices, out):
+    """`reference.aggregate` into ``out [N, D]``."""
+    indptr, sources, weight, out_scale, in_scale = adjacency
+    bounds = balanced_bounds(indptr)
+    for b in numba.prange(BLOCKS):
+        for i in range(bounds[b], bounds[b + 1]):
+            row = out[i]
+            row[:] = 0
+            _add_kept(indptr, sources, weight, in_scale, values, indices, i, row)
+            for c in range(len(row)):
+                row[c] *= out_scale[i]
+
+
+@threaded
+def _sum_kept_cells(to_cells, nets, direct, values, indices, out):
+    indptr, sources, weight, _, ones = to_cells
+    indptr1, sources1, weight1, out_scale, in_scale = direct
+    bounds = balanced_bounds(indptr + indptr1)
+    for b in numba.prange(BLOCKS):
+        for i in range(bounds[b], bounds[b + 1]):
+            row = out[i]
+            row[:] = 0
+            add_row(indptr, sources, weight, ones, nets, i, row)
+            _add_kept(indptr1, sources1, weight1, in_scale, values, indices, i, row)
+            for c in range(len(row)):
+                row[c] *= out_scale[i]
+
+
+@inlined
+def _add_kept(indptr, sources, weight, in_scale, values, indices, i, row):
+    """`add_row` for CBSR rows."""
+    for e in range(indptr[i], indptr[i + 1]):
+        j = sources[e]
+        w = weight[e] * in_scale[j]
+        for t in range(indices.shape[1]):
+            row[indices[j, t]] += w * values[j, t]
+
+
+@threaded
+def _sample(transposed, grad, indices, dvalues):
+    """`reference.aggregate_backward` into ``dvalues [N, k]``."""
+    indptr, sources, weight, out_scale, in_scale = transposed
+    bounds = balanced_bounds(indptr)
+    for b in numba.prange(BLOCKS):
+        for i in range(bounds[b], bounds[b + 1]):
+            row = dvalues[i]
+            row[:] = 0
+            _add_sampled(indptr, sources, weight, in_scale, grad, indices[i], i, row)
+            for t in range(len(row)):
+                row[t] *= out_scale[i]
+
+
+@threaded
+def _sample_cells(to_cells, nets, direct, grad, indices, dvalues):
+    indptr, sources, weight, _, ones = to_cells
+    indptr1, sources1, weight1, out_scale, in_scale = direct
+    bounds = balanced_bounds(indptr + indptr1)
+    for b in numba.prange(BLOCKS):
+        for i in range(bounds[b], bounds[b + 1]):
+            row = dvalues[i]
+            row[:] = 0
+            _add_sampled(indptr, sources, weight, ones, nets, indices[i], i, row)
+            _add_sampled(indptr1, sources1, weight1, in_scale, grad, indices[i], i, row)
+            for t in range(len(row)):
+                row[t] *= out_scale[i]
+
+
+@inlined
+def _add_sampled(indptr, sources, weight, in_scale, grad, kept, i, row):
+    """`add_row` at the columns ``kept [k]`` alone."""
+    for e in range(indptr[i], indptr[i + 1]):
+        j = sources[e]
+        w = weight[e] * in_scale[j]
+        for t in range(len(kept)):
+            row[t] += w * grad[j, kept[t]]

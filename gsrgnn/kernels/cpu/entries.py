@@ -1,0 +1,83 @@
+"""What is done with the kept entries of each row by itself: to and from a dense matrix, and times a small one."""
+
+import numba
+import numpy as np
+
+from gsrgnn.kernels.cpu.threads import BLOCKS, contracted, even_bounds, reassociated, threaded
+
+
+@threaded
+def scatter_add(values, indices, out):
+    """Add `reference.scatter` to ``out [N, D]``."""
+    for i in numba.prange(len(indices)):
+        for t in range(indices.shape[1]):
+            out[i, indices[i, t]] += values[i, t]
+
+
+@threaded
+def scatter_over(values, indices, out):
+    """``out [N, D]`` becomes `reference.scatter` of the values plus what it held at their places."""
+    for i in numba.prange(len(indices)):
+        for t in range(indices.shape[1]):
+            values[i, t] += out[i, indices[i, t]]
+        out[i] = 0
+        for t in range(indices.shape[1]):
+            out[i, indices[i, t]] = values[i, t]
+
+
+@threaded
+def to_fixed(x, scale, out):
+    """`reference.to_fixed` into ``out [N, D]``; the rows of ``x`` may lie apart."""
+    scale = x.dtype.type(scale)
+    for i in numba.prange(len(x)):
+        for c in range(x.shape[1]):
+            out[i, c] = out.dtype.type(np.rint(x[i, c] * scale))
+
+
+@threaded
+def scatter_fixed(values, indices, scale, out):
+    """`reference.scatter` into the fixed-point ``out [N, D]``."""
+    scale = values.dtype.type(scale)
+    for i in numba.prange(len(indices)):
+        out[i] = 0
+        for t in range(indices.shape[1]):
+            out[i, indices[i, t]] = out.dtype.type(np.rint(values[i, t] * scale))
+
+
+@contracted
+def product(values, indices, matrix, out):
+    """`reference.product` into ``out [N, C]``."""
+    bounds = even_bounds(len(out))
+    k = indices.shape[1]
+    unrolled = k // 4 * 4
+    for b in numba.prange(BLOCKS):
+        for i in range(bounds[b], bounds[b + 1]):
+            row = out[i]
+            row[:] = 0
+            for t in range(0, unrolled, 4):
+                v0, v1, v2, v3 = values[i, t], values[i, t + 1], values[i, t + 2], values[i, t + 3]
+                m0, m1 = matrix[indices[i, t]], matrix[indices[i, t + 1]]
+                m2, m3 = matrix[indices[i, t + 2]], matrix[indices[i, t + 3]]
+                for c in range(len(row)):
+                    row[c] += v0 * m0[c] + v1 * m1[c] + v2 * m2[c] + v3 * m3[c]
+            for t in range(unrolled, k):
+                v, m = values[i, t], matrix[indices[i, t]]
+                for c in range(len(row)):
+                    row[c] += v * m[c]
+
+
+@reassociated
+def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
+    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
+    bounds = even_bounds(len(grad))
+    for b in numba.prange(BLOCKS):
+        dmatrix[b] = 0
+        for i in range(bounds[b], bounds[b + 1]):
+            g = grad[i]
+            for t in range(indices.shape[1]):
+                v, m, dm = values[i, t], matrix[indices[i, t]], dmatrix[b, indices[i, t]]
+                dot = grad.dtype.type(0)
+                for c in range(len(g)):
+                    dot += g[c] * m[c]
+                    dm[c] += v * g[c]
+                dvalues[i, t] = dot

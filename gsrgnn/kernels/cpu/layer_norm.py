@@ -1,0 +1,118 @@
+"""The residual update ``x += LayerNorm(z + bias)`` of a layer, and its undoing with the gradient.
+
+One kernel does both, so that the same machine code makes an update and takes it off again: in fixed-point numbers
+that gives ``x`` back to the last bit, in whatever order the compiler adds up a row.
+"""
+
+import numba
+import numpy as np
+
+from gsrgnn.kernels.adjacency import Incidence
+from gsrgnn.kernels.cpu.aggregation import add_row, aggregate_dense, sum_to_nets
+from gsrgnn.kernels.cpu.threads import BLOCKS, balanced_bounds, even_bounds, first, inner_reassociated, reassociated
+
+
+def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None):
+    """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x``: the residual update of a layer.
+
+    With ``source``, ``(graph, h, nets)``, ``z`` is `aggregate_dense` of ``h`` and made on the way, a row at a time
+    where that can be; the array ``z [N, D]`` is then a work array.
+
+    Returns the first row of ``z`` that holds a NaN or an infinity, or -1; ``x`` is then of no use.
+    """
+    nothing = np.empty((0, z.shape[1]), z.dtype)
+    bad = _update(*_second_half(source, z), z, bias, gain, shift, eps, scale, sign, x, *[nothing] * 4)
+    return first(bad)
+
+
+def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift, source=None):
+    """Take `add_layer_norm` back and differentiate it, in one pass over the rows.
+
+    ``x`` is what it was before, to the last bit; ``z`` becomes the gradient with respect to ``z`` for the incoming
+    ``grad [N, D]``; ``dbias``, ``dgain`` and ``dshift`` ``[BLOCKS, D]`` receive the parameters' gradients by block.
+    """
+    _update(*_second_half(source, z), z, bias, gain, shift, eps, scale, -1, x, grad, dbias, dgain, dshift)
+
+
+def _second_half(source, z):
+    """What `_update` still has to sum for each row of ``z``; four times None where ``z`` is there."""
+    if source is None:
+        return (None,) * 4
+    graph, h, nets = source
+    if not isinstance(graph, Incidence):
+        aggregate_dense(graph, h, z)
+        return (None,) * 4
+    sum_to_nets(graph, h, nets)
+    return graph.to_cells, nets, graph.direct, h
+
+
+@reassociated
+def _update(to_cells, nets, direct, h, z, bias, gain, shift, eps, scale, sign, x, grad, dbias, dgain, dshift):
+    width = len(gain)
+    backward = len(grad) > 0
+    step, integer = z.dtype.type(sign * scale), x.dtype.type
+    if direct is None:
+        bounds = even_bounds(len(z))
+    else:
+        indptr, sources, weight, _, ones = to_cells
+        indptr1, sources1, weight1, out_scale, in_scale = direct
+        bounds = balanced_bounds(indptr + indptr1)
+    first_bad = np.full(BLOCKS, -1, np.int64)
+    for b in numba.prange(BLOCKS):
+        if backward:
+            dbias[b] = 0
+            dgain[b] = 0
+            dshift[b] = 0
+        for i in range(bounds[b], bounds[b + 1]):
+            row = z[i]
+            if direct is not None:
+                if not backward:
+                    row = z[bounds[b]]  # stays in cache; no later row needs it
+                row[:] = 0
+                add_row(indptr, sources, weight, ones, nets, i, row)
+                add_row(indptr1, sources1, weight1, in_scale, h, i, row)
+                for c in range(width):
+                    row[c] *= out_scale[i]
+            mean, rstd = _moments(row, bias, eps)
+            if not np.isfinite(mean + rstd):
+                first_bad[b] = i
+                break
+            for c in range(width):
+                normal = (row[c] + bias[c] - mean) * rstd
+                x[i, c] += integer(np.rint((normal * gain[c] + shift[c]) * step))
+            if backward:
+                _differentiate(row, bias, mean, rstd, gain, grad[i], dbias[b], dgain[b], dshift[b])
+    return first_bad
+
+
+@inner_reassociated
+def _moments(row, bias, eps):
+    """Mean and reciprocal deviation of ``row + bias``."""
+    count = row.dtype.type(len(row))
+    mean = variance = row.dtype.type(0)
+    for c in range(len(row)):
+        mean += row[c] + bias[c]
+    mean /= count
+    for c in range(len(row)):
+        variance += (row[c] + bias[c] - mean) ** 2
+    return mean, row.dtype.type(1) / np.sqrt(variance / count + row.dtype.type(eps))
+
+
+@inner_reassociated
+def _differentiate(row, bias, mean, rstd, gain, grad, dbias, dgain, dshift):
+    """``row`` becomes its own gradient for the incoming ``grad``; the parameters' gradients are added to."""
+    scaled = product = grad.dtype.type(0)
+    for c in range(len(row)):
+        row[c] = (row[c] + bias[c] - mean) * rstd
+        scaled += grad[c] * gain[c]
+        product += grad[c] * gain[c] * row[c]
+    scaled /= grad.dtype.type(len(row))
+    product /= grad.dtype.type(len(row))
+    for c in range(len(row)):
+        dgain[c] += grad[c] * row[c]
+    for c in range(len(row)):
+        dshift[c] += grad[c]
+    for c in range(len(row)):
+        row[c] = rstd * (grad[c] * gain[c] - scaled - row[c] * product)
+    for c in range(len(row)):
+        dbias[c] += row[c]

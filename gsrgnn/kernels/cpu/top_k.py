@@ -1,0 +1,132 @@
+"""Group sparsity: the k largest entries of each row, by a search for the smallest value that is kept.
+
+The search narrows the range of a row's values with one probe after another, each a count of the entries that reach
+it. It is done when just k do, after about five probes: the first takes the place that the row before ended at, the
+next ones interpolate between the two counts that enclose k. Where interpolating does not help (many equal values,
+far outliers) the range is halved, so that the number of probes stays below that of the bits and a few.
+"""
+
+import numba
+import numpy as np
+
+from gsrgnn.kernels.cpu.threads import BLOCKS, even_bounds, first, inner, threaded
+
+INTERPOLATED = 8
+_KEYS = {4: (np.int32, np.int32(0x7F800000)), 8: (np.int64, np.int64(0x7FF0000000000000))}
+
+
+def group_sparse(x, values, indices):
+    """`reference.group_sparse` into ``values [N, k]`` and ``indices [N, k]``.
+
+    Returns the first row that holds a NaN or an infinity, or -1; rows after it may be left unwritten.
+    """
+    integer, exponent = _KEYS[x.itemsize]
+    keys = np.empty((BLOCKS, x.shape[1]), integer)
+    return first(_group_sparse(x, values, indices, keys, exponent))
+
+
+@threaded
+def _group_sparse(x, values, indices, keys, exponent):
+    bounds = even_bounds(len(x))
+    first_bad = np.full(BLOCKS, -1, np.int64)
+    for b in numba.prange(BLOCKS):
+        columns = np.empty(x.shape[1], indices.dtype)
+        place = 0.5
+        for i in range(bounds[b], bounds[b + 1]):
+            if not _float_keys(x[i], keys[b], exponent):
+                first_bad[b] = i
+                break
+            place = _select_columns(keys[b], indices[i], columns, place)
+            for t in range(indices.shape[1]):
+                values[i, t] = x[i, indices[i, t]]
+    return first_bad
+
+
+@threaded
+def group_sparse_fixed(x, scale, values, indices):
+    """`reference.group_sparse` of the fixed-point ``x / scale`` into ``values [N, k]`` and ``indices [N, k]``."""
+    bounds = even_bounds(len(x))
+    unit = values.dtype.type(1 / scale)
+    for b in numba.prange(BLOCKS):
+        columns = np.empty(x.shape[1], indices.dtype)
+        place = 0.5
+        for i in range(bounds[b], bounds[b + 1]):
+            place = _select_columns(x[i], indices[i], columns, place)
+            for t in range(indices.shape[1]):
+                values[i, t] = values.dtype.type(x[i, indices[i, t]]) * unit
+
+
+@inner
+def _float_keys(row, keys, exponent):
+    """Integers that order as the floats of ``row`` do, into ``keys``; False if one is not finite."""
+    integer = keys.dtype.type
+    magnitude = integer(~(integer(1) << integer(keys.itemsize * 8 - 1)))
+    floats = keys.view(row.dtype)
+    for j in range(len(row)):
+        floats[j] = row[j] + row.dtype.type(0)  # -0 and +0 are one value, hence one key
+    highest = integer(0)
+    for j in range(len(row)):
+        highest = max(highest, integer(keys[j] & exponent))
+        keys[j] = integer(keys[j] ^ integer(integer(keys[j] >> integer(keys.itemsize * 8 - 1)) & magnitude))
+    return highest != exponent
+
+
+@inner
+def _select_columns(keys, indices, columns, place):
+    """The columns of the ``len(indices)`` largest keys, ascending, ties to the lowest; ``columns`` is a work array.
+
+    ``place`` is where between the smallest and the largest key to look first, 0 .. 1. Returns where the end was.
+    """
+    k = len(indices)
+    low = high = keys[0]
+    for j in range(len(keys)):
+        low = min(low, keys[j])
+        high = max(high, keys[j])
+    bottom, span = np.float64(low), np.float64(high) - np.float64(low)
+    low, reach = _threshold(keys, k, low, high, place)
+    t = 0
+    if reach == k:
+        for j in range(len(keys)):
+            columns[t] = j
+            t += keys[j] >= low
+            if t == k:
+                break
+        for t in range(k):
+            indices[t] = columns[t]
+    else:
+        ties = k - _count(keys, low + 1)
+        for j in range(len(keys)):
+            if keys[j] > low or keys[j] == low and ties > 0:
+                ties -= keys[j] == low
+                indices[t] = j
+                t += 1
+    return (np.float64(low) - bottom) / span if span > 0 else place
+
+
+@inner
+def _threshold(keys, k, low, high, place):
+    """A key that just k keys reach, or where equal ones forbid that, the k-th largest; and how many reach it."""
+    integer = keys.dtype.type
+    reach, beyond = len(keys), 0  # keys that reach low, and that exceed high
+    probes = 0
+    while low < high and reach > k:
+        probe = integer(low + np.int64((np.float64(high) - np.float64(low)) * place) + 1)
+        if probes > INTERPOLATED or not low < probe <= high:
+            probe = integer((low | high) - ((low ^ high) >> integer(1)))
+        count = _count(keys, probe)
+        if count >= k:
+            low, reach = probe, count
+        else:
+            high, beyond = integer(probe - integer(1)), count
+        place = (reach - k) / (reach - beyond)
+        probes += 1
+    return low, reach
+
+
+@inner
+def _count(keys, least):
+    """How many keys are ``least`` or more."""
+    count = np.int32(0)
+    for j in range(len(keys)):
+        count = np.int32(count + np.int32(keys[j] >= least))  # named at each step: a sum of int32 is int64 to Numba
+    return count
