@@ -220,8 +220,8 @@ class _Block:
 
     def split(self, x, groups):
         """Algorithm 1 line 4: the two groups of columns as fixed-point numbers, into ``groups [2, N, d]``."""
-        for group, columns in zip(groups, x.chunk(2, dim=1), strict=True):
-            self.kernels.to_fixed(columns.detach().numpy(), self.scale, array(group))
+        for number, group in enumerate(groups):
+            self.kernels.to_fixed(array(x), number * group.shape[1], self.scale, array(group))
 
     def join(self, groups):
         """Algorithm 1 line 11: the stream as floating-point numbers."""

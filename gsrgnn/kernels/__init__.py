@@ -99,7 +99,7 @@ def self_check(device_type="cpu", seed=0):
     compare("product_backward", (dvalues, want[0]), (dmatrix.sum(0), want[1]))
     scale = 2.0**20
     before = np.empty((num_nodes, width), np.int32)
-    kernels.to_fixed(grad, scale, before)
+    kernels.to_fixed(grad, 0, scale, before)
     compare("to_fixed", (before, reference.to_fixed(grad, scale)))
     kernels.group_sparse_fixed(before, scale, values, indices)
     want_values, want_indices = reference.group_sparse(before / np.float32(scale), k)

@@ -155,7 +155,7 @@ def test_fixed_point(x, data):
     k = data.draw(st.sampled_from([1, min(8, x.shape[1]), x.shape[1]]))
     scale = 2.0 ** min(100, 8 * x.itemsize - 2 - int(np.frexp(np.abs(x).max())[1]))
     fixed = poisoned(x.shape, {4: np.int32, 8: np.int64}[x.itemsize])
-    cpu.to_fixed(np.hstack([x, x])[:, x.shape[1]:], scale, fixed)
+    cpu.to_fixed(np.hstack([x + 1, x]), x.shape[1], scale, fixed)
     np.testing.assert_array_equal(fixed, reference.to_fixed(x, scale))
     values, indices = poisoned((len(x), k), x.dtype), poisoned((len(x), k), kernels.index_dtype(x.shape[1]))
     cpu.group_sparse_fixed(fixed, scale, values, indices)

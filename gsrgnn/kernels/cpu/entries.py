@@ -26,12 +26,13 @@ def scatter_over(values, indices, out):
 
 
 @threaded
-def to_fixed(x, scale, out):
-    """`reference.to_fixed` into ``out [N, D]``; the rows of ``x`` may lie apart."""
+def to_fixed(x, start, scale, out):
+    """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``."""
     scale = x.dtype.type(scale)
-    for i in numba.prange(len(x)):
-        for c in range(x.shape[1]):
-            out[i, c] = out.dtype.type(np.rint(x[i, c] * scale))
+    for i in numba.prange(len(out)):
+        columns, row = x[i, start:], out[i]
+        for c in range(len(row)):
+            row[c] = out.dtype.type(np.rint(columns[c] * scale))
 
 
 @threaded
