@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 OUT_OF_MEMORY = "out of memory"
-M_MMAP_THRESHOLD = -3  # of glibc's mallopt
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's mallopt
 
 
 def in_turn(contenders, rounds, warm_up=1):
@@ -158,6 +158,18 @@ def _report_peak(pipe, prepare, work, arguments):
             pipe.send(Peak(before, max(before, _highest())))
     except Exception as error:
         pipe.send(describe(error))
+
+
+def keep_freed_memory():
+    """Let this process use freed memory again in place of giving it back, where glibc manages it.
+
+    By default an array of 32 MB and more is asked of the system anew each time, page by page. That costs a model that
+    makes such arrays in every layer up to three times its own work, and is a matter of settings, not of the model.
+    """
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _forget_peak():
