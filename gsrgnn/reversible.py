@@ -21,12 +21,13 @@ import torch
 from torch import nn
 
 from gsrgnn import kernels
-from gsrgnn.cbsr import array, check_k, check_rows, index_dtype, net_table, operator
+from gsrgnn.cbsr import array, capturing, check_k, check_rows, index_dtype, net_table, operator
 
 RESIDUALS = ("sparse", "dense")
 ORDERS = ("aggregate", "transform")
 FIXED = {torch.float32: torch.int32, torch.float64: torch.int64}
 EPS = 1e-5
+FINE = 2**31 - 1  # in place of the row where an activation is not finite
 
 
 class ReversibleStack(nn.Module):
@@ -108,6 +109,7 @@ class ReversibleStack(nn.Module):
             block.select(x2, values, indices)
             block.run(layer, 0, values, indices)
             block.add_to(x1, layer, 0, sign=-1)
+        block.refuse(y)
         return block.join()
 
     @torch.no_grad()
@@ -115,7 +117,9 @@ class ReversibleStack(nn.Module):
         """The columns that GS keeps in each layer for an input ``x``: ``[L, 2, N, k]``, of group 1 and of group 2."""
         self._check(x, graph)
         chosen = x.new_empty(self.num_layers, 2, len(x), self.k, dtype=index_dtype(self.width // 2))
-        _forward(self, _Block(self, graph, x, self.scale(x)), x, choices=chosen)
+        block = _Block(self, graph, x, self.scale(x))
+        _forward(self, block, x, choices=chosen)
+        block.refuse(x)
         return chosen
 
     @torch.no_grad()
@@ -126,15 +130,22 @@ class ReversibleStack(nn.Module):
         layers and the largest entry of ``x``. Raises ValueError if that is not finite.
         """
         d = self.width // 2
+        if x.is_cuda:
+            return self._device_scale(x)
         reach = (math.sqrt(d - 1) * self.gain.abs().amax(-1) + self.shift.abs().amax(-1)).double().sum(0).max()
         bound = float(x.abs().max()) + float(reach) if len(x) else 1.0
         if not math.isfinite(bound):
-            if torch.isfinite(x).all():
-                raise ValueError("a gain or a shift of the stack is not finite: training diverged, lower its "
-                                 "learning rate")
-            row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
-            raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: the stream takes finite numbers only")
+            _refuse_stream(x)
         return 2.0 ** (8 * x.itemsize - 2 - max(0, math.frexp(bound)[1]))
+
+    def _device_scale(self, x):
+        """`scale` as a tensor on x's GPU, for which nothing waits; NaN where `scale` raises."""
+        reach = math.sqrt(self.width // 2 - 1) * self.gain.abs().amax(-1) + self.shift.abs().amax(-1)
+        bound = x.abs().amax().double() + reach.double().sum(0).max()
+        steps = 8 * x.itemsize - 2 - torch.frexp(bound).exponent.clamp_min(0)
+        integer, bias, digits = (torch.int32, 127, 23) if x.itemsize == 4 else (torch.int64, 1023, 52)
+        power = ((steps.to(integer) + bias) << digits).view(x.dtype)  # 2 ** steps, to the bit
+        return torch.where(torch.isfinite(bound), power, math.nan)
 
     def scratch(self, x, graph):
         """The working arrays for inputs like these: made at the first call and used again by every later one."""
@@ -151,6 +162,7 @@ class ReversibleStack(nn.Module):
                 indices=x.new_empty(len(x), self.k, dtype=index_dtype(d)),
                 nets=net_table(graph, x, d),
                 matrix=x.new_empty(d, d),
+                bad=x.new_empty(self.num_layers, 2, 1, dtype=torch.int32),
                 sums=x.new_empty(3, kernels.on(x.device.type).BLOCKS, d),
                 dmatrix=x.new_empty(kernels.on(x.device.type).BLOCKS, d, d))
         return self._scratch
@@ -172,8 +184,10 @@ class ReversibleStack(nn.Module):
         return x.new_empty(x.shape, dtype=FIXED[x.dtype]), x.new_empty(shape), x.new_empty(shape, dtype=indices)
 
     def _check_memory(self, x, needed, purpose):
-        free = psutil.virtual_memory().available
-        if x.device.type == "cpu" and needed > free:
+        if capturing(x):
+            return
+        free = free_memory(x.device)
+        if needed > free:
             raise MemoryError(
                 f"the stack needs {needed / 1e9:.1f} GB {purpose} ({len(x)} rows, width {self.width}, "
                 f"{self.num_layers} layers, k {self.k}, residual {self.residual!r}) and {free / 1e9:.1f} GB are free: "
@@ -199,6 +213,14 @@ class ReversibleStack(nn.Module):
             f", first={self.first!r}" if self.first else "")
 
 
+def free_memory(device):
+    """Bytes that can still be had there: of a GPU, what nobody holds and what torch holds and does not use."""
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
+    return psutil.virtual_memory().available
+
+
 class _Block:
     """One block of one layer, ``f(V, I) = LayerNorm(A scatter(V, I) W^T + bias)``, on the scratch arrays.
 
@@ -217,6 +239,7 @@ class _Block:
 
     def split(self, x):
         """Algorithm 1 line 4: the two groups of columns, as fixed-point numbers."""
+        self.scratch.bad.fill_(FINE)
         groups = self.scratch.x1, self.scratch.x2
         for group, columns in zip(groups, x.chunk(2, dim=1), strict=True):
             group.copy_((columns * self.scale).round_())
@@ -225,6 +248,20 @@ class _Block:
     def join(self):
         """Algorithm 1 line 11: the stream as floating-point numbers."""
         return torch.cat([self.scratch.x1, self.scratch.x2], dim=1).to(self.weight.dtype).div_(self.scale)
+
+    def refuse(self, x):
+        """Raises what a CPU raises on the way, where x or an activation on a GPU was not finite: waits for it once.
+
+        Not in the capture of a CUDA graph; there what follows is NaN.
+        """
+        bad = self.scratch.bad
+        if not bad.is_cuda or capturing(bad):
+            return
+        if not torch.isfinite(self.scale):
+            _refuse_stream(x)
+        if int(bad.min()) < FINE:
+            layer, block = divmod(int((bad.flatten() < FINE).int().argmax()), 2)
+            _refuse_overflow(layer, block, int(bad[layer, block]))
 
     def select(self, x, values, indices):
         """Lines 5 and 8: the top k of every row of a group."""
@@ -244,11 +281,10 @@ class _Block:
     def add_to(self, x, layer, block, sign=1):
         """``x += sign * LayerNorm(z + bias)``."""
         bias, gain, shift = (vector[layer, block] for vector in self.vectors)
+        bad = {"bad": self.scratch.bad[layer, block]} if x.is_cuda else {}
         row = self.kernels.add_layer_norm(array(self.scratch.z), array(bias), array(sign * gain), array(sign * shift),
-                                          EPS, self.scale, array(x))
-        if row >= 0:
-            raise ValueError(f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, "
-                             "lower its learning rate")
+                                          EPS, self.scale, array(x), **bad)
+        _refuse_overflow(layer, block, row)
 
     def undo(self, x, grad, layer, block, values, indices, gradients):
         """Recompute the block, take it off ``x`` and differentiate it for the incoming ``grad``.
@@ -272,6 +308,19 @@ class _Block:
             torch.mm(s.z.T, s.h, out=dweight)
             torch.mm(s.z, self.weight[layer, block], out=s.h)
             kernel.aggregate_backward(self.transposed, array(s.h), array(indices), array(s.dvalues), array(s.nets))
+
+
+def _refuse_stream(x):
+    if torch.isfinite(x).all():
+        raise ValueError("a gain or a shift of the stack is not finite: training diverged, lower its learning rate")
+    row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
+    raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: the stream takes finite numbers only")
+
+
+def _refuse_overflow(layer, block, row):
+    if row >= 0:
+        raise ValueError(f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, "
+                         "lower its learning rate")
 
 
 def _forward(stack, block, x, kept_values=None, kept_indices=None, choices=None):
@@ -301,6 +350,7 @@ class _Stack(torch.autograd.Function):
         block = _Block(stack, graph, x, stack.scale(x))
         stream, kept_values, kept_indices = kept = stack.kept(x) if keep else (None, None, None)
         _forward(stack, block, x, kept_values, kept_indices)
+        block.refuse(x)
         if keep:
             torch.cat([block.scratch.x1, block.scratch.x2], dim=1, out=stream)
             ctx.save_for_backward(*parameters, *kept)

@@ -3,6 +3,8 @@
 import importlib
 
 import numpy as np
+import torch
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 
@@ -10,11 +12,14 @@ __all__ = ["Adjacency", "Incidence", "cheaper_order", "index_dtype", "on", "self
 
 SCATTERED = 10  # on a CPU, for CBSR rows added up over 6 million pairs
 
-_MODULES = {"cpu": "gsrgnn.kernels.cpu"}
+_MODULES = {"cpu": "gsrgnn.kernels.cpu", "cuda": "gsrgnn.kernels.cuda"}
 
 
 def on(device_type):
-    """The kernels of a device type (``"cpu"``). Raises ValueError for a device that has none."""
+    """The kernels of a device type, ``"cpu"`` or ``"cuda"``.
+
+    Raises ValueError for a device that has none, ModuleNotFoundError for CUDA without numba-cuda.
+    """
     if device_type not in _MODULES:
         raise ValueError(f"no kernels for device {device_type!r}: gsrgnn has them for {sorted(_MODULES)}; "
                          "move the graph and the model there with .to(device)")
@@ -49,7 +54,7 @@ def self_check(device_type="cpu", seed=0):
     """
     from gsrgnn.kernels import reference
 
-    kernels = on(device_type)
+    kernels = on(device_type) if device_type == "cpu" else _OnArrays(on(device_type), device_type)
     rng = np.random.default_rng(seed)
     num_nodes, width, k = 40, 24, 5
     counts = rng.integers(0, 7, num_nodes)
@@ -122,6 +127,24 @@ def self_check(device_type="cpu", seed=0):
     compare("undo_layer_norm", (dz, dz_want), *zip(sums.sum(axis=1), (dz_want.sum(0), dgain, dshift), strict=True))
     report.append(("undo_layer_norm is exact", bool((fixed == before).all()), "to the last bit"))
     return report
+
+
+class _OnArrays:
+    """A device's kernels for NumPy arrays, which are copied there and back at every call."""
+
+    def __init__(self, kernels, device):
+        self.kernels, self.device, self.BLOCKS = kernels, device, kernels.BLOCKS
+
+    def __getattr__(self, name):
+        def call(*arguments):
+            arrays, spec = tree_flatten(arguments)
+            there = [torch.from_numpy(a).to(self.device) if isinstance(a, np.ndarray) else a for a in arrays]
+            result = getattr(self.kernels, name)(*tree_unflatten(there, spec))
+            for array, tensor in zip(arrays, there, strict=True):
+                if isinstance(array, np.ndarray):
+                    array[...] = tensor.cpu().numpy()
+            return result
+        return call
 
 
 def _csr(matrix):

@@ -2,10 +2,19 @@
 
 They take what `gsrgnn.kernels.cpu` takes, float32 on one GPU, and run on torch's current stream. Where a row is not
 finite the answer is a number, which waits for the GPU; give ``bad``, int32 ``[1]``, to have it written there instead.
+In a CUDA graph's capture, which cannot wait, the answer is -1.
+
+Rows of more than `MAX_WIDTH` columns, a k above `MAX_K` and float64 go to `torch_path`, with one warning, or raise
+ValueError where the environment variable GSRGNN_STRICT is set.
 """
+
+import functools
+import os
+import warnings
 
 import torch
 
+from gsrgnn.kernels import torch_path
 from gsrgnn.kernels.adjacency import Incidence
 from gsrgnn.kernels.cuda import entries, layer_norm, plan, products, sample, sum_kept, sum_rows, top_k
 from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, INDEX, LANES, WARPS
@@ -20,35 +29,74 @@ FINE = 2**31 - 1
 """What ``bad`` holds where every row is finite."""
 
 
+def _served(kernel):
+    """Decorator that gives what `refusal` objects to to the function of the same name in `torch_path`."""
+    @functools.wraps(kernel)
+    def call(*arguments, **options):
+        if (why := refusal(arguments)) is None:
+            return kernel(*arguments, **options)
+        if os.environ.get("GSRGNN_STRICT"):
+            raise ValueError(f"no CUDA kernel serves {why}: unset GSRGNN_STRICT to have torch compute it")
+        _warn(why)
+        return getattr(torch_path, kernel.__name__)(*arguments, **options)
+    return call
+
+
+def refusal(arguments):
+    """Why no kernel serves these arguments, in words; None where one does."""
+    for tensor in arguments:
+        if not isinstance(tensor, torch.Tensor) or tensor.ndim < 2:
+            continue
+        if tensor.dtype == torch.float64:
+            return "float64"
+        if tensor.shape[-1] > MAX_WIDTH:
+            return f"a width above {MAX_WIDTH}"
+        if tensor.dtype in INDEX and tensor.shape[1] > MAX_K:
+            return f"a k above {MAX_K}"
+    return None
+
+
+@functools.cache
+def _warn(why):
+    warnings.warn(f"no CUDA kernel serves {why}: torch computes it, slower and in more memory", stacklevel=4)
+
+
+@_served
 def group_sparse(x, values, indices, bad=None):
     """`reference.group_sparse` into ``values [N, k]`` and ``indices [N, k]``.
 
     Returns the first row that holds a NaN or an infinity, or -1.
     """
     return _named(bad, x, lambda flag: top_k.kernel(_items(x), False, INDEX[indices.dtype])(
-        _rows(x), x, _scalar(1.0, x), values, indices, flag))
+        _rows(x), x, _constant(1.0, x.device), values, indices, flag))
 
 
+@_served
 def group_sparse_fixed(x, scale, values, indices):
     """`reference.group_sparse` of the fixed-point ``x / scale`` into ``values [N, k]`` and ``indices [N, k]``."""
-    top_k.kernel(_items(x), True, INDEX[indices.dtype])(_rows(x), x, _scalar(scale, x), values, indices, _flag(x))
+    top_k.kernel(_items(x), True, INDEX[indices.dtype])(_rows(x), x, _scalar(scale, x), values, indices,
+                                                        _constant(FINE, x.device))
 
 
+@_served
 def gather(x, indices, values):
     """`reference.gather` into ``values [N, k]``."""
     entries.gather(INDEX[indices.dtype])(_entries(indices), x, indices, values)
 
 
+@_served
 def scatter_add(values, indices, out):
     """Add `reference.scatter` to ``out [N, D]``."""
     entries.scatter_add(INDEX[indices.dtype])(_entries(indices), values, indices, out)
 
 
+@_served
 def scatter_fixed(values, indices, scale, out):
     """`reference.scatter` into the fixed-point ``out [N, D]``."""
     entries.scatter_fixed(INDEX[indices.dtype])(_rows(out), values, indices, _scalar(scale, out), out)
 
 
+@_served
 def aggregate(graph, values, indices, out, nets=None):
     """`reference.aggregate` into ``out [N, D]``, over an `Adjacency` or, through ``nets [M, D]``, an `Incidence`.
 
@@ -62,6 +110,7 @@ def aggregate(graph, values, indices, out, nets=None):
         _sum_kept(graph, values, indices, out)
 
 
+@_served
 def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
     """`reference.aggregate_backward` into ``dvalues [N, k]``, ``transposed`` and ``nets`` as for `aggregate`."""
     if isinstance(transposed, Incidence):
@@ -72,6 +121,7 @@ def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
         _sample(transposed, grad, indices, dvalues)
 
 
+@_served
 def aggregate_dense(graph, x, out, nets=None):
     """`reference.aggregate_dense` into ``out [N, D]``, ``graph`` and ``nets`` as for `aggregate`."""
     if isinstance(graph, Incidence):
@@ -82,11 +132,13 @@ def aggregate_dense(graph, x, out, nets=None):
         _sum_rows(graph, x, out)
 
 
+@_served
 def product(values, indices, matrix, out):
     """`reference.product` into ``out [N, C]``."""
     products.product(_items(out), INDEX[indices.dtype])(_rows(out), values, indices, matrix, out)
 
 
+@_served
 def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
     """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
     index, tile = INDEX[indices.dtype], products.tile(len(matrix))
@@ -95,6 +147,7 @@ def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
                                     shared=4 * len(matrix) * tile)
 
 
+@_served
 def add_layer_norm(z, bias, gain, shift, eps, scale, x, bad=None):
     """``x += layer_norm(z + bias)`` for a fixed-point ``x``: the residual update of a layer.
 
@@ -104,6 +157,7 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, bad=None):
         _rows(z), z, bias, gain, shift, eps, _scalar(scale, z), x, flag))
 
 
+@_served
 def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift):
     """Take `add_layer_norm` back and differentiate it, in one pass over the rows.
 
@@ -162,6 +216,11 @@ def _scalar(value, like):
     return torch.full((1,), value, dtype=torch.float32, device=like.device)
 
 
+@functools.cache
+def _constant(value, device):
+    return torch.full((1,), value, dtype=torch.int32 if value == FINE else torch.float32, device=device)
+
+
 def _flag(like):
     return torch.full((1,), FINE, dtype=torch.int32, device=like.device)
 
@@ -170,6 +229,8 @@ def _named(bad, like, launch):
     flag = _flag(like) if bad is None else bad
     launch(flag)
     if bad is not None:
+        return -1
+    if like.is_cuda and torch.cuda.is_current_stream_capturing():
         return -1
     row = int(flag)
     return -1 if row == FINE else row
