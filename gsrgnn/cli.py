@@ -148,7 +148,7 @@ def bench(
 def doctor() -> None:
     """Say what this machine can do: versions, CPU, GPU, data found, kernels compiled and checked."""
     from gsrgnn.circuits import available
-    from gsrgnn.kernels import self_check
+    from gsrgnn.kernels import cuda_machine, self_check
 
     for name, value in {**results.versions(), **results.machine()}.items():
         typer.echo(f"{name:16} {value}")
@@ -157,7 +157,11 @@ def doctor() -> None:
     typer.echo(f"{'CIRCUITNET_ROOT':16} {os.environ.get('CIRCUITNET_ROOT') or 'not set'}")
     for name in available():
         typer.echo(f"{'circuit':16} {name}")
+    for name, words in cuda_machine.abilities():
+        typer.echo(f"{'CUDA':16} {name}: {words}")
     checks = self_check()
+    if not cuda_machine.gpu_missing():
+        checks += [(f"{name} on the GPU", ok, detail) for name, ok, detail in self_check("cuda")]
     for name, ok, detail in checks:
         typer.echo(f"{'kernel':16} {name}: {'ok' if ok else 'FAILED'} ({detail})")
     if failed := [name for name, ok, _ in checks if not ok]:

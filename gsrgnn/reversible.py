@@ -180,20 +180,25 @@ class ReversibleStack(nn.Module):
             return free
         indices = index_dtype(self.width // 2)
         self._check_memory(x, x.nbytes + math.prod(shape) * (x.itemsize + indices.itemsize),
-                           "to keep for its backward pass")
+                           "to keep for its backward pass", keeping=True)
         return x.new_empty(x.shape, dtype=FIXED[x.dtype]), x.new_empty(shape), x.new_empty(shape, dtype=indices)
 
-    def _check_memory(self, x, needed, purpose):
+    def _check_memory(self, x, needed, purpose, keeping=False):
         if capturing(x):
             return
         free = free_memory(x.device)
         if needed > free:
+            layer = len(x) * self.k * (x.itemsize + index_dtype(self.width // 2).itemsize)
+            fitting = 0
+            if keeping and self.residual == "sparse":
+                fitting = self.num_layers - math.ceil((needed - free) / layer)
             raise MemoryError(
                 f"the stack needs {needed / 1e9:.1f} GB {purpose} ({len(x)} rows, width {self.width}, "
                 f"{self.num_layers} layers, k {self.k}, residual {self.residual!r}) and {free / 1e9:.1f} GB are free: "
                 "lower the width"
                 + (", k or the depth, or use residual='dense', which keeps nothing a layer"
-                   if self.residual == "sparse" else ", or take a smaller graph"))
+                   if self.residual == "sparse" else ", or take a smaller graph")
+                + (f" ({fitting} layers would fit)" if fitting > 0 else ""))
 
     def _check(self, x, graph):
         if x.ndim != 2 or x.shape[1] != self.width:

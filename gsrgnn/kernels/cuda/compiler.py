@@ -16,6 +16,8 @@ if not find_spec("numba_cuda"):
 from numba import cuda, types
 from numba.core import config
 
+from gsrgnn.kernels.cuda_machine import gpu_missing
+
 SIMULATED = bool(config.ENABLE_CUDASIM)
 if not SIMULATED:  # the simulator has neither
     from numba.cuda.extending import intrinsic, register_jitable
@@ -54,6 +56,8 @@ class Kernel:
 
     @functools.cached_property
     def _compiled(self):
+        if not SIMULATED and (why := gpu_missing()):
+            raise RuntimeError(f"the CUDA kernels cannot run here: {why}")
         return cuda.jit(types.void(*self.arguments))(self.function)
 
     def __call__(self, blocks, *arguments, shared=0):
