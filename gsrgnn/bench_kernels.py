@@ -37,7 +37,7 @@ def run(*, circuits_=("synthetic/5324-F",), widths=WIDTHS, ks=KS, repeats=REPEAT
 
     Args:
         circuits_: names that `circuits.load` knows; aggregation is timed over their edges and, for ours, their nets.
-        output: where the record is written; ``results/bench-cuda-kernels.json`` if not given.
+        output: where the record is written; ``results/kernels-cuda.json`` if not given.
         say: called with a line for each thing done.
 
     Raises ValueError where no GPU can run the kernels.
@@ -48,7 +48,7 @@ def run(*, circuits_=("synthetic/5324-F",), widths=WIDTHS, ks=KS, repeats=REPEAT
     record = {"format": FORMAT, "complete": False, "provenance": provenance(), "gpu": torch.cuda.get_device_name(),
               "ceilings": {name: getattr(ceilings, name) for name in ("hbm", "l2", "shared", "issue", "l2_size")},
               "repeats": repeats, "rows": []}
-    output = Path(output or "results/bench-cuda-kernels.json")
+    output = Path(output or "results/kernels-cuda.json")
     try:
         for circuit in circuits_:
             graph = CircuitGraph.from_data(circuits.load(circuit)).to("cuda")
@@ -77,8 +77,9 @@ def read(path):
 def table(record):
     """The record as a frame: circuit, width, k, kernel, ms, bound in ms, what binds, time over bound, note."""
     rows = [{"circuit": row["circuit"], "width": row["width"], "k": row["k"], "kernel": row["name"],
-             "ms": 1e3 * row.get("seconds", np.nan), "bound ms": 1e3 * row.get("bound", np.nan), "by": row.get("by", ""),
-             "over bound": row.get("seconds", np.nan) / row.get("bound", np.nan), "note": row.get("note", "")}
+             "ms": 1e3 * row.get("seconds", np.nan), "bound ms": 1e3 * row.get("bound", np.nan),
+             "by": row.get("by", ""), "over bound": row.get("seconds", np.nan) / row.get("bound", np.nan),
+             "note": row.get("note", "")}
             for row in record["rows"]]
     return pd.DataFrame(rows, columns=["circuit", "width", "k", "kernel", "ms", "bound ms", "by", "over bound", "note"])
 

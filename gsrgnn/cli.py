@@ -115,7 +115,7 @@ def bench(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="default results/bench-CIRCUIT-HIDDEN-LAYERS.json")
     ] = None,
-    device: Annotated[str, typer.Option(help="only cpu: there are no CUDA kernels yet")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu or cuda; cuda also times each kernel")] = "cpu",
 ) -> None:
     """Time and memory of a training step, GSR-GNN beside every baseline on this machine.
 
@@ -123,6 +123,7 @@ def bench(
     was measured until then, marked incomplete, beside the record.
     """
     from gsrgnn import bench as benches
+    from gsrgnn import bench_kernels
 
     try:
         record = benches.run(
@@ -139,9 +140,15 @@ def bench(
             output=output,
             say=lambda words: typer.echo(words, err=True),
         )
+        typer.echo(benches.report(record))
+        if device == "cuda":
+            kernels = bench_kernels.run(
+                circuits_=dict.fromkeys((circuit, "synthetic/5324-F")),
+                say=lambda words: typer.echo(words, err=True),
+            )
+            typer.echo(bench_kernels.table(kernels).to_string(index=False))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    typer.echo(benches.report(record))
 
 
 @app.command()

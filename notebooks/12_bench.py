@@ -38,7 +38,8 @@ from gsrgnn import bench, figures
 
 if record == "newest":
     whole = [bench.read(path) for path in Path("results").glob("bench-*.json")
-             if not path.name.endswith(".partial.json")]
+             if not path.name.endswith(".partial.json")
+             and not path.name.startswith("bench-cuda-")]
     run = max(whole, default=None,
               key=lambda r: datetime.fromisoformat(r["provenance"]["date"]))
 else:
