@@ -133,8 +133,8 @@ print(f"ceilings: {H200.source}")
 figures.show(
     gpu_figures.bound_lines(forward, ks, dense), gpu_figures.bound_lines(backward, ks, dense),
     alt="Two line charts on logarithmic axes of the four bounds in milliseconds against k. In both the L2 cache binds "
-        "at every k. Aggregation stays below the level line of the dense product in bfloat16 up to k = 64; its backward "
-        "pass crosses it.",
+        "at every k. Aggregation stays below the level line of the dense product in bfloat16 up to k = 64; its "
+        "backward pass crosses it.",
     caption=f"Computed, not measured. Left: aggregation. Right: its backward pass. {nodes:,} nodes, {edges:,} entries, "
             f"width {width}.")
 

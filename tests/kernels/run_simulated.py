@@ -4,8 +4,11 @@ The simulator is chosen when numba is imported (NUMBA_ENABLE_CUDASIM=1), hence t
 exit status is 1 where one fails.
 """
 
+import copy
 import sys
 import traceback
+from contextlib import ExitStack
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -15,6 +18,7 @@ import simulated_warp
 
 sys.modules["gsrgnn.kernels.cuda.warp"] = simulated_warp
 
+from gsrgnn import CircuitGraph, cbsr, kernels, reversible  # noqa: E402
 from gsrgnn.kernels import Adjacency, Incidence, cuda, index_dtype, reference  # noqa: E402
 from gsrgnn.kernels.cuda import layer_norm, plan  # noqa: E402
 
@@ -46,7 +50,7 @@ def adjacency(counts, columns=None, scaled=True):
                      in_scale.astype(np.float32))
 
 
-def cbsr(count, width, k):
+def kept(count, width, k):
     values, indices = reference.group_sparse(RNG.standard_normal((count, width)).astype(np.float32), k)
     return np.ascontiguousarray(values), indices.astype(index_dtype(width))
 
@@ -81,7 +85,7 @@ def check_not_finite(bad):
 
 def check_aggregation(counts, width, k, scaled):
     graph = adjacency(counts, scaled=scaled)
-    values, indices = cbsr(len(counts), width, k)
+    values, indices = kept(len(counts), width, k)
     x = RNG.standard_normal((len(counts), width)).astype(np.float32)
     graph_, values_, indices_, x_ = tensors(graph), *map(tensors, (values, indices, x))
     out = poisoned(x.shape)
@@ -100,7 +104,7 @@ def check_aggregation(counts, width, k, scaled):
 
 def check_bfloat16(width, k):
     graph = adjacency([3, 0, 40])
-    values, indices = cbsr(3, width, k)
+    values, indices = kept(3, width, k)
     short = torch.from_numpy(values).bfloat16()
     out = poisoned((3, width))
     cuda.aggregate(tensors(graph), short, tensors(indices), out)
@@ -119,7 +123,7 @@ def check_nets(width, k):
     ones = np.ones(num_nets, np.float32)
     graph = tensors(Incidence(Adjacency(*csr(pins.T), ones, in_scale), Adjacency(*csr(pins), out_scale, ones),
                               diagonal))
-    values, indices = cbsr(count, width, k)
+    values, indices = kept(count, width, k)
     x = RNG.standard_normal((count, width)).astype(np.float32)
     out, nets, dvalues = poisoned(x.shape), poisoned((num_nets, width)), poisoned(values.shape)
     cuda.aggregate(graph, tensors(values), tensors(indices), out, nets)
@@ -140,7 +144,7 @@ def csr(matrix):
 
 def check_entries(width, k):
     x = RNG.standard_normal((5, width)).astype(np.float32)
-    values, indices = cbsr(5, width, k)
+    values, indices = kept(5, width, k)
     out = poisoned(values.shape)
     cuda.gather(tensors(x), tensors(indices), out)
     np.testing.assert_array_equal(out, reference.gather(x, indices))
@@ -154,7 +158,7 @@ def check_entries(width, k):
 
 def check_product(width, k, columns):
     count = 5
-    values, indices = cbsr(count, width, k)
+    values, indices = kept(count, width, k)
     matrix = RNG.standard_normal((width, columns)).astype(np.float32)
     grad = RNG.standard_normal((count, columns)).astype(np.float32)
     out = poisoned(grad.shape)
@@ -187,6 +191,30 @@ def check_layer_norm(count, width):
         assert cuda.add_layer_norm(tensors(z), *vectors, 1e-2, SCALE, out) == count // 2
 
 
+def check_stack(residual, first, via):
+    """The reversible stack on these kernels, forward, back and inverted, beside the same on the CPU's."""
+    graph = CircuitGraph.from_pins([0, 1, 2, 2, 3, 4, 5, 5], [0, 0, 0, 1, 1, 2, 2, 2], 6).through(via)
+    torch.manual_seed(0)
+    stack = reversible.ReversibleStack(8, 2, 2, residual, first)
+    x = torch.randn(6, 8)
+    results = []
+    for simulated in (False, True):
+        with ExitStack() as patches:
+            if simulated:
+                patches.enter_context(patch.object(kernels, "on", lambda device: cuda))
+                for module in (cbsr, reversible):
+                    patches.enter_context(patch.object(module, "array", lambda tensor: tensor.detach().contiguous()))
+                    patches.enter_context(patch.object(module, "operator", CircuitGraph.operator))
+            run, given = copy.deepcopy(stack), x.clone().requires_grad_()
+            out = run(given, graph)
+            (out * torch.linspace(-1, 1, 8)).sum().backward()
+            if simulated and residual == "dense":
+                close(run.inverse(out.detach(), graph), x)
+            results.append([out.detach(), given.grad, *(p.grad for p in run.parameters())])
+    for want, got in zip(*results, strict=True):
+        close(got, want)
+
+
 # Python threads are slow: as few blocks as cover every path. Rows are cut from 64 entries on, not from 256.
 layer_norm.BLOCKS = cuda.BLOCKS = 2
 sys.modules["gsrgnn.kernels.cuda.products"].BLOCKS = 2
@@ -200,7 +228,8 @@ CHECKS = [
     (check_bfloat16, 40, 8), (check_nets, 40, 4), (check_nets, 33, 33), (check_entries, 40, 4),
     (check_entries, 300, 33),
     (check_product, 40, 4, 40), (check_product, 33, 33, 7), (check_layer_norm, 5, 40), (check_layer_norm, 3, 1),
-    (check_layer_norm, 2, 192),
+    (check_layer_norm, 2, 192), (check_stack, "sparse", "aggregate", "nets"),
+    (check_stack, "dense", "transform", "edges"),
 ]
 
 if __name__ == "__main__":
