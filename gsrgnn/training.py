@@ -90,7 +90,7 @@ def _step(model, optimizer, data, graph, target):
 
     def step():
         optimizer.zero_grad()
-        loss = mse_loss(model(data.x, graph)[rows], target)
+        loss = mse_loss(model(data.x, graph).index_select(0, rows), target)
         loss.backward()
         optimizer.step()
         return loss.detach()

@@ -12,6 +12,7 @@ import functools
 import os
 import warnings
 
+import numpy as np
 import torch
 
 from gsrgnn.kernels import torch_path
@@ -154,7 +155,7 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, bad=None):
     Returns the first row of ``z`` that holds a NaN or an infinity, or -1; ``x`` is then of no use.
     """
     return _named(bad, z, lambda flag: layer_norm.add(_items(z))(
-        _rows(z), z, bias, gain, shift, eps, _scalar(scale, z), x, flag))
+        _rows(z), z, bias, gain, shift, np.float32(eps), _scalar(scale, z), x, flag))
 
 
 @_served
@@ -165,8 +166,8 @@ def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dsh
     ``grad [N, D]``; ``dbias``, ``dgain`` and ``dshift`` ``[BLOCKS, D]`` receive the parameters' gradients by block.
     """
     warps = layer_norm.warps(z.shape[1])
-    layer_norm.undo(_items(z), warps)(BLOCKS, z, bias, gain, shift, eps, _scalar(scale, z), x, grad, dbias, dgain,
-                                      dshift, shared=12 * z.shape[1] * warps)
+    layer_norm.undo(_items(z), warps)(BLOCKS, z, bias, gain, shift, np.float32(eps), _scalar(scale, z), x, grad,
+                                      dbias, dgain, dshift, shared=12 * z.shape[1] * warps)
 
 
 def _sum_kept(adjacency, values, indices, out):
@@ -188,7 +189,7 @@ def _sum_rows(adjacency, x, out):
 def _by_chunks(kernel, adjacency, inputs, out, shared=0):
     """Run ``kernel`` on every chunk of the rows, then add up the rows that were cut."""
     chunks = plan.of(adjacency)
-    partial = out.new_empty(chunks.slots, out.shape[1])
+    partial = out.new_empty(max(1, chunks.slots), out.shape[1])
     kernel(-(-len(chunks.row) // WARPS), *chunks[:4], *adjacency[1:], *inputs, out, partial, shared=shared)
     sum_kept.combine()(-(-len(chunks.split) // WARPS), chunks.split, adjacency.out_scale, partial, out)
 

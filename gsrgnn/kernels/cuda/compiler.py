@@ -19,6 +19,7 @@ from numba.core import config
 from gsrgnn.kernels.cuda_machine import gpu_missing
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
+config.CUDA_LOW_OCCUPANCY_WARNINGS = False  # a small graph makes a small grid
 if not SIMULATED:  # the simulator has neither
     from numba.cuda.extending import intrinsic, register_jitable
 else:
@@ -79,7 +80,7 @@ class Kernel:
 
 @functools.lru_cache(maxsize=64)
 def _stream(handle):
-    return cuda.external_stream(handle)
+    return cuda.external_stream(handle) if handle else 0
 
 
 def _for_device(argument):
