@@ -23,7 +23,7 @@ class Training:
             validation cells, ``seconds`` of the training step.
         best_epoch: the epoch of the highest validation Pearson; the model is left with its parameters.
         test: the four measures on the test cells, with those parameters.
-        prediction: float32 ``[N]``, with those parameters.
+        prediction: float32 ``[N]`` on the CPU, with those parameters.
     """
 
     history: pd.DataFrame
@@ -60,6 +60,7 @@ def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda
             step = captured(step, model, optimizer)
         except RuntimeError as error:
             warnings.warn(f"no CUDA graph: {error}", stacklevel=2)
+    y, val_mask, test_mask = data.y.cpu(), data.val_mask.cpu(), data.test_mask.cpu()
     rows, best, best_score = [], None, -float("inf")
     for epoch in range(1, epochs + 1):
         start = time.perf_counter()
@@ -67,11 +68,11 @@ def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda
         if data.x.is_cuda:
             torch.cuda.synchronize(data.x.device)
         seconds = time.perf_counter() - start
-        prediction = predict(model, data, graph) * scale + centre
+        prediction = (predict(model, data, graph) * scale + centre).cpu()
         if not (torch.isfinite(loss) and torch.isfinite(prediction).all()):
             raise ValueError(f"training diverged at epoch {epoch} (loss {loss.item():.3g}): "
                              f"lower learning_rate, which is {learning_rate}")
-        scores = correlations(data.y[data.val_mask], prediction[data.val_mask])
+        scores = correlations(y[val_mask], prediction[val_mask])
         rows.append({"epoch": epoch, "loss": loss.item(), **scores, "seconds": seconds})
         if best is None or scores["pearson"] > best_score:
             best, best_score = copy.deepcopy(model.state_dict()), max(scores["pearson"], best_score)
@@ -79,8 +80,8 @@ def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda
         if progress:
             progress(rows[-1])
     model.load_state_dict(best)
-    prediction = predict(model, data, graph) * scale + centre
-    test = correlations(data.y[data.test_mask], prediction[data.test_mask])
+    prediction = (predict(model, data, graph) * scale + centre).cpu()
+    test = correlations(y[test_mask], prediction[test_mask])
     return Training(pd.DataFrame(rows), best_epoch, test, prediction.flatten())
 
 
