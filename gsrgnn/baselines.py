@@ -272,7 +272,7 @@ class _SegmentCSR:
     def __init__(self, graph, dtype):
         self.segment_csr = _torch_scatter().segment_csr
         self.source, target = _edges(graph, dtype)
-        self.indptr = torch.searchsorted(target, torch.arange(graph.num_nodes + 1))
+        self.indptr = torch.searchsorted(target, torch.arange(graph.num_nodes + 1, device=target.device))
         self.weight = None if graph.norm == "mean" else _edge_weight(graph, dtype, self.source, target)[:, None]
         self.tensors = [t for t in (self.source, self.indptr, self.weight) if t is not None]
 
@@ -295,18 +295,23 @@ class _CSR:
 class _Product(torch.autograd.Function):
     """``matrix @ x``; going back the transposed matrix is at hand, where autograd would make it anew.
 
-    With a named reduction ``torch.sparse.mm`` takes a kernel that is faster than the one behind ``@``.
+    On a CPU, with a named reduction, ``torch.sparse.mm`` takes a kernel that is faster than the one behind ``@``; on a
+    GPU there is only that one, cuSPARSE's.
     """
 
     @staticmethod
     def forward(ctx, x, matrix, transposed):
         ctx.transposed = transposed
-        return torch.sparse.mm(matrix, x, "sum")
+        return _product(matrix, x)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        return torch.sparse.mm(ctx.transposed, grad, "sum"), None, None
+        return _product(ctx.transposed, grad), None, None
+
+
+def _product(matrix, x):
+    return matrix @ x if x.is_cuda else torch.sparse.mm(matrix, x, "sum")
 
 
 def _csr_matrix(graph, dtype, transposed):

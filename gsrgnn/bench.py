@@ -10,11 +10,13 @@ import os
 import re
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 import numba
 import numpy as np
@@ -24,14 +26,16 @@ from torch.nn.functional import mse_loss
 from torch_geometric import seed_everything
 
 from gsrgnn import baselines, circuits, measure
+from gsrgnn.cuda_graph import captured
 from gsrgnn.exactness import gradient_error
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels import cpu, index_dtype, reference
+from gsrgnn.kernels.cuda_machine import gpu_missing
 from gsrgnn.models import GSRGNN
 from gsrgnn.results import machine, provenance
 from gsrgnn.reversible import RESIDUALS, ReversibleStack
 
-FORMAT = "gsrgnn bench 1"
+FORMAT = "gsrgnn bench 2"
 PHASES = ("forward", "backward", "step")
 STATES = ("measured", "left out", "not installed", "failed", "not reached")
 REFERENCE = "RevGNN edge_index"
@@ -131,15 +135,19 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
         gradient_layers: depths for the gradients' error; may be empty.
         limit: a row is left out where its step is expected to take longer, in seconds. What is expected is the depth
             times a step with one layer.
-        device: "cpu".
+        device: "cpu" or "cuda". On a GPU memory is what torch's allocator counts there, by default and with expandable
+            segments, and GSR-GNN's step is also timed as one CUDA graph; top k and gradients are left out:
+            `bench_kernels` has the kernels, and the gradients are the CPU's.
         output: where the record is written; ``results/bench-<circuit>-<hidden>-<layers>.json`` if not given. It is
             written when complete. What there is when an exception or Ctrl-C ends it is kept as ``...partial.json``.
         say: called with a line for each thing done.
 
-    Raises ValueError for an argument out of range and for another device.
+    Raises ValueError for an argument out of range, for another device and for a GPU that is missing.
     """
-    if device != "cpu":
-        raise ValueError(f"device is {device!r}: there are no CUDA kernels yet, the bench runs on 'cpu'")
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"device is {device!r}: the bench runs on 'cpu' or 'cuda'")
+    if device == "cuda" and (why := gpu_missing()):
+        raise ValueError(f"device is 'cuda' and no GPU can be used: {why}")
     memory_layers = sorted(set(memory_layers or [layers]))
     for name, value, least in (("hidden", hidden, 2), ("layers", layers, 1), ("steps", steps, 5),
                                *(("k", x, 1) for x in k), *(("memory_layers", x, 1) for x in memory_layers),
@@ -151,13 +159,14 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
     if not limit > 0:
         raise ValueError(f"limit is {limit}: it takes seconds above 0")
     contenders = rows(hidden, k, only)
-    name = f"bench-{re.sub('[^A-Za-z0-9]+', '-', circuit)}-{hidden}-{layers}.json"
+    name = "bench-" + "cuda-" * (device == "cuda") + f"{re.sub('[^A-Za-z0-9]+', '-', circuit)}-{hidden}-{layers}.json"
     output = Path(output or Path("results") / name)
     if output.suffix != ".json":
         raise ValueError(f"output is {output}: a record's name ends in .json")
 
     data = circuits.load(circuit)
     inputs = {"x": data.x, "y": data.y, "cell": data.cell, "net": data.net}
+    inputs = _on(inputs, device)
     graphs = _graphs(inputs)
     record = {
         "format": FORMAT, "complete": False,
@@ -168,21 +177,27 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
                   "nets": graphs["mean"].num_nets, "pins": len(data.cell), "features": data.num_features},
         "threads": {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()},
         "provenance": provenance(),
-        "floor": _floor(data, hidden, layers),
+        "floor": _floor(data, hidden, layers, device),
         "rows": [{"name": row.name, "ours": row.ours, "state": "not reached", "note": "the run ended before",
                   "memory": {}} for row in contenders],
+        "profile": [],
         "top_k": [],
         "gradient": [],
     }
     try:
-        measure.keep_freed_memory()
-        with measure.bounded_memory():
-            _times(record, contenders, inputs, graphs, say, partial(_floor, data, hidden, layers))
+        if device == "cpu":
+            measure.keep_freed_memory()
+        with measure.bounded_memory() if device == "cpu" else nullcontext():
+            _times(record, contenders, inputs, graphs, say, partial(_floor, data, hidden, layers, device))
+        narrow = sorted(x for x in set(k) if x < hidden / 2)
+        if device == "cpu" and narrow:
+            record["profile"] = profile(inputs, graphs, hidden, layers, narrow[len(narrow) // 2], steps)
+            say(f"a step by kernel: {record['profile'][0]['row']}")
         _memory(record, contenders, inputs, say)
-        for entry in _top_k(len(data.x), hidden // 2, sorted(x for x in set(k) if x < hidden / 2), steps):
+        for entry in () if device == "cuda" else _top_k(len(data.x), hidden // 2, narrow, steps):
             record["top_k"].append(entry)
             say(f"top {entry['k']}: {entry['torch.topk'] / entry['group_sparse']:.1f} times as fast as torch.topk")
-        for entry in _gradients(gradient_layers):
+        for entry in () if device == "cuda" else _gradients(gradient_layers):
             record["gradient"].append(entry)
             say(f"gradient of {entry['num_layers']} layers, {entry['residual']}: off by {entry['same choices']:.1e}")
         record["complete"] = True
@@ -193,7 +208,7 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
     return record
 
 
-def floor(nodes, features, hidden, layers, pins):
+def floor(nodes, features, hidden, layers, pins, device="cpu"):
     """The least a training step of GSR-GNN can take on this machine, whatever k and however well its kernels do.
 
     Its dense products and its streams, measured apart, added; `run` takes the lowest of one a round. With N nodes,
@@ -217,17 +232,22 @@ def floor(nodes, features, hidden, layers, pins):
     d = hidden // 2
     shapes = {(nodes, d, d): 6 * layers, (d, nodes, d): 2 * layers,
               (nodes, features, hidden): 1, (features, nodes, hidden): 1}
-    products = sum(times * measure.product_seconds(*shape) for shape, times in shapes.items())
+    products = sum(times * measure.product_seconds(*shape, device=device) for shape, times in shapes.items())
     multiplications = sum(times * math.prod(shape) for shape, times in shapes.items())
     parameters = layers * 2 * (d * d + 3 * d) + hidden * (features + 1) + 3 * hidden + 1
     streamed = 4 * (6 * nodes * hidden * layers + 7 * parameters + nodes * features + 2 * pins)
-    speed = measure.copy_speed()
+    speed = measure.copy_speed(2**30 if device == "cuda" else 2**27, device=device)
     return {"products_seconds": products, "multiplications": multiplications, "streamed_bytes": streamed,
             "copy_bytes_per_second": speed, "seconds": products + streamed / speed}
 
 
+def _on(inputs, device):
+    return {name: tensor.to(device) if name in ("x", "y") else tensor for name, tensor in inputs.items()}
+
+
 def _graphs(inputs):
-    return {norm: CircuitGraph.from_pins(inputs["cell"], inputs["net"], len(inputs["x"]), norm=norm)
+    device = inputs["x"].device
+    return {norm: CircuitGraph.from_pins(inputs["cell"], inputs["net"], len(inputs["x"]), norm=norm).to(device)
             for norm in ("mean", "sym")}
 
 
@@ -236,19 +256,41 @@ class _Trainer:
 
     def __init__(self, row, inputs, graphs, hidden, layers):
         self.x, self.y, self.graph = inputs["x"], inputs["y"], row.graph(graphs)
-        self.model = row.make(self.x.shape[1], hidden, layers)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+        self.model = row.make(self.x.shape[1], hidden, layers).to(self.x.device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, capturable=self.x.is_cuda)
 
     def step(self):
         """One step; seconds of each of `PHASES`, the step being all of it."""
+        measure.wait()
         start = time.perf_counter()
         self.optimizer.zero_grad()
         loss = mse_loss(self.model(self.x, self.graph), self.y)
+        measure.wait()
         between = time.perf_counter()
         loss.backward()
+        measure.wait()
         after = time.perf_counter()
         self.optimizer.step()
+        measure.wait()
         return {"forward": between - start, "backward": after - between, "step": time.perf_counter() - start}
+
+    def captured_seconds(self, rounds):
+        """Median seconds of the step replayed as one CUDA graph. Raises RuntimeError where it cannot be captured."""
+        def step():
+            self.optimizer.zero_grad()
+            loss = mse_loss(self.model(self.x, self.graph), self.y)
+            loss.backward()
+            self.optimizer.step()
+            return loss.detach()
+
+        replay, seconds = captured(step, self.model, self.optimizer), []
+        for _ in range(rounds):
+            measure.wait()
+            start = time.perf_counter()
+            replay()
+            measure.wait()
+            seconds.append(time.perf_counter() - start)
+        return median(seconds)
 
     def make_moments(self):
         """Adam's state, as a first step would leave it."""
@@ -262,8 +304,8 @@ class _Trainer:
         return measure.kept_bytes(lambda: self.model(self.x, self.graph), apart)
 
 
-def _floor(data, hidden, layers):
-    return floor(len(data.x), data.num_features, hidden, layers, len(data.cell))
+def _floor(data, hidden, layers, device):
+    return floor(len(data.x), data.num_features, hidden, layers, len(data.cell), device)
 
 
 def _times(record, contenders, inputs, graphs, say, measure_floor):
@@ -300,6 +342,11 @@ def _times(record, contenders, inputs, graphs, say, measure_floor):
     for name, trainer in trainers.items():
         if entries[name]["state"] == "measured":
             entries[name]["kept_bytes"] = trainer.kept()
+            if parameters["device"] == "cuda" and entries[name]["ours"]:
+                try:
+                    entries[name]["captured_seconds"] = trainer.captured_seconds(parameters["steps"])
+                except RuntimeError as error:
+                    say(f"{name}: no CUDA graph: {measure.describe(error)}")
 
 
 class _LeftOut(Exception):
@@ -331,6 +378,48 @@ def _memory(record, contenders, inputs, say):
             for depth in parameters["memory_layers"]:
                 entry["memory"][str(depth)] = _peak(row, entry, depth, parameters, path)
             say(f"memory: {row.name}")
+
+
+def profile(inputs, graphs, hidden, layers, k, rounds):
+    """Where a training step of GSR-GNN through the nets goes, kernel by kernel: a list, the costliest first.
+
+    Each entry has the ``row``, a kernel's ``name``, its ``calls`` and median ``seconds`` in a step, and the
+    ``moved_bytes`` that these calls read and write at least once; what no kernel takes is ``"everything else"``, with
+    ``moved_bytes`` 0.
+    """
+    row = Row(f"GSR k={k} nets", "GSRGNN", "nets", {"k": k})
+    trainer = _Trainer(row, inputs, graphs, hidden, layers)
+    names = [name for name in cpu.__all__ if callable(getattr(cpu, name)) and name != "prepare"]
+    taken = {name: [] for name in names}
+
+    def timed(name, call):
+        def run(*arguments, **options):
+            start = time.perf_counter()
+            result = call(*arguments, **options)
+            taken[name].append(time.perf_counter() - start)
+            return result
+        return run
+
+    trainer.step()
+    steps = {name: [] for name in (*names, "everything else")}
+    with patch.multiple(cpu, **{name: timed(name, getattr(cpu, name)) for name in names}):
+        for _ in range(rounds):
+            seconds = trainer.step()["step"]
+            for name in names:
+                steps[name].append((len(taken[name]), sum(taken[name])))
+                seconds -= sum(taken[name])
+                taken[name].clear()
+            steps["everything else"].append((1, seconds))
+    stream, kept = 4 * len(inputs["x"]) * (hidden // 2), 5 * len(inputs["x"]) * k
+    nets = 8 * trainer.graph.num_summed_nets * (hidden // 2)
+    moved = {"to_fixed": 2 * stream, "group_sparse_fixed": stream + kept, "product": kept + stream,
+             "add_layer_norm": 3 * stream + nets, "undo_layer_norm": 5 * stream + nets,
+             "aggregate_dense": 2 * stream + nets, "aggregate": kept + stream + nets,
+             "aggregate_backward": stream + 2 * kept + nets, "product_backward": stream + 2 * kept,
+             "scatter_fixed": kept + stream, "scatter_add": kept + 2 * stream, "scatter_over": 2 * kept + 2 * stream}
+    entries = [{"row": row.name, "name": name, "calls": times[0][0], "seconds": median(t for _, t in times),
+                "moved_bytes": times[0][0] * moved.get(name, 0)} for name, times in steps.items() if times[0][0]]
+    return sorted(entries, key=lambda entry: -entry["seconds"])
 
 
 def _top_k(num_rows, width, ks, rounds):
@@ -369,15 +458,20 @@ def _gradients(depths, circuit="synthetic/200", width=32, k=4):
 def _peak(row, entry, depth, parameters, path):
     try:
         _within(entry, depth, parameters["limit"])
+        if parameters["device"] == "cuda":
+            task = _prepare, _train_once, path, row, parameters["hidden"], depth, "cuda"
+            memory = measure.gpu_memory(*task)
+            growing = measure.gpu_memory(*task, expandable=True)
+            return {**memory, "peak": memory["allocated"], "reserved, expandable": growing["reserved"]}
         peak = measure.peak_memory(_prepare, _train_once, path, row, parameters["hidden"], depth)
     except (_LeftOut, MemoryError, RuntimeError) as error:
         return {"note": str(error)}
     return {"before": peak.before, "peak": peak.peak}
 
 
-def _prepare(path, row, hidden, depth):
+def _prepare(path, row, hidden, depth, device="cpu"):
     """What is there before the model: the circuit, the graph as this row reads it, compiled kernels."""
-    inputs = torch.load(path)
+    inputs = _on(torch.load(path), device)
     graphs = _graphs(inputs)
     _Trainer(row, inputs, graphs, hidden, 1).step()
     return partial(_Trainer, row, inputs, graphs, hidden, depth)
@@ -390,7 +484,8 @@ def _train_once(make):
 
 
 def table(record):
-    """The record as a frame, a row a contender, in its order.
+    """The record as a frame, a row a contender, in its order. From a GPU it has further columns: the step as one CUDA
+    graph, and the peaks of active and of reserved memory.
 
     Columns: forward, backward and step in ms (medians); kept for the backward pass, peak memory and growth by depth,
     in MB of 10^6 bytes; how many times faster the step is than RevGNN's on an edge_index and than the best other
@@ -398,17 +493,22 @@ def table(record):
     the peak adds to the process before the model was made.
     """
     reference, peer = _step_seconds(record, REFERENCE), best_peer(record)
-    shown = []
+    on_gpu, shown = record["parameters"]["device"] == "cuda", []
     for entry in record["rows"]:
         line = {"row": entry["name"]}
         seconds = entry.get("seconds", {})
         line |= {f"{phase} ms": seconds.get(phase, math.nan) * 1e3 for phase in PHASES}
+        if on_gpu:
+            line["captured ms"] = entry.get("captured_seconds", math.nan) * 1e3
         line["kept MB"] = entry.get("kept_bytes", math.nan) / 1e6
         notes = [f"{entry['state']}: {entry['note']}"] * (entry["state"] != "measured")
         for depth in record["parameters"]["memory_layers"]:
             memory = entry["memory"].get(str(depth), {})
             peak, before = (memory.get(name, math.nan) / 1e6 for name in ("peak", "before"))
             line |= {f"peak MB, {depth} layers": peak, f"growth MB, {depth} layers": peak - before}
+            if on_gpu:
+                line |= {f"{name} MB, {depth} layers": memory.get(name, math.nan) / 1e6
+                         for name in ("active", "reserved", "reserved, expandable")}
             if "note" in memory and entry["state"] == "measured":
                 notes.append(f"memory, {depth} layers: {memory['note']}")
         step = seconds.get("step", math.nan)
@@ -574,7 +674,7 @@ def _checksum(record):
 
 
 _PARTS = {"format": str, "complete": bool, "parameters": dict, "graph": dict, "threads": dict, "provenance": dict,
-          "floor": dict, "rows": list, "top_k": list, "gradient": list, "checksum": str}
+          "floor": dict, "rows": list, "profile": list, "top_k": list, "gradient": list, "checksum": str}
 _PARAMETERS = {"circuit": str, "hidden": int, "layers": int, "k": list, "steps": int, "only": (str, type(None)),
                "memory_layers": list, "gradient_layers": list, "limit": (int, float), "device": str}
 _ROW = {"name": str, "ours": bool, "state": str, "note": str, "memory": dict}
@@ -601,6 +701,8 @@ def _check(record):
                      f"unknown: {', '.join(extra) or 'none'})")
     for entry in record["rows"]:
         _check_row(entry, record)
+    for entry in record["profile"]:
+        _has(entry, {"row": str, "name": str, "calls": int, "seconds": float, "moved_bytes": int}, "the profile")
     for entry in record["top_k"]:
         for name in ("k", "rows", "width", "group_sparse", "group_sparse_fixed", "torch.topk"):
             _positive(entry, name, "a top k")

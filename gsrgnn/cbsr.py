@@ -6,6 +6,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from gsrgnn import kernels
+from gsrgnn.graph import CircuitGraph
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +19,8 @@ class CBSR:
             of uint8, int16 and int32 that holds ``num_columns``.
         num_columns: width of the matrix it stands for.
 
-    Raises ValueError for shapes that differ, a column out of range, or columns that do not ascend.
+    Raises ValueError for shapes that differ, a column out of range, or columns that do not ascend; in code that
+    ``torch.compile`` traces, where values are not known, it does not.
     """
 
     values: torch.Tensor
@@ -26,6 +28,8 @@ class CBSR:
     num_columns: int
 
     def __post_init__(self):
+        if torch.compiler.is_compiling():
+            return
         if self.values.ndim != 2 or self.values.shape != self.indices.shape:
             raise ValueError(f"values {list(self.values.shape)} and indices {list(self.indices.shape)} differ: "
                              "CBSR takes two matrices of one shape [N, k]")
@@ -65,7 +69,8 @@ def group_sparse(x, k):
     """
     _matrix("x", x)
     check_k(k, x.shape[1])
-    return CBSR(*_GroupSparse.apply(x, k), x.shape[1])
+    values, indices = torch.ops.gsrgnn.group_sparse(x, int(k))
+    return _selected(values, indices, x.shape[1])
 
 
 def aggregate(graph, x, via=None):
@@ -87,8 +92,9 @@ def aggregate(graph, x, via=None):
     if via is not None:
         graph = graph.through(via)
     if isinstance(x, CBSR):
-        return _Aggregate.apply(values, x.indices, x.num_columns, graph)
-    return _AggregateDense.apply(values, graph)
+        indices = x.indices if x.indices.device.type == "cpu" else x.indices.to(index_dtype(x.num_columns))
+        return torch.ops.gsrgnn.aggregate(values, indices, x.num_columns, graph.number)
+    return torch.ops.gsrgnn.aggregate_dense(values, graph.number, False)
 
 
 def check_k(k, width):
@@ -108,9 +114,15 @@ def index_dtype(num_columns):
     return getattr(torch, kernels.index_dtype(num_columns).name)
 
 
+def capturing(tensor):
+    """Whether work on the tensor's device is being captured as a CUDA graph: nothing may wait for it then."""
+    return tensor.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
 def array(tensor):
     """What a kernel takes for a tensor."""
-    return tensor.detach().contiguous().numpy()
+    tensor = tensor.detach().contiguous()
+    return tensor.numpy() if tensor.device.type == "cpu" else tensor
 
 
 def operator(graph, dtype, transposed=False):
@@ -125,7 +137,9 @@ def operator(graph, dtype, transposed=False):
 
 
 def _as_arrays(part):
-    return part.numpy() if isinstance(part, torch.Tensor) else type(part)(*map(_as_arrays, part))
+    if isinstance(part, torch.Tensor):
+        return part.numpy() if part.device.type == "cpu" else part
+    return type(part)(*map(_as_arrays, part))
 
 
 def net_table(graph, like, width):
@@ -149,63 +163,110 @@ def _matrix(name, x):
         raise ValueError(f"{name} has dtype {x.dtype}: it takes float32 or float64")
 
 
-class _GroupSparse(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, k):
-        values = x.new_empty(len(x), k)
-        indices = x.new_empty(len(x), k, dtype=index_dtype(x.shape[1]))
-        select(x, values, indices)
-        ctx.save_for_backward(indices)
-        ctx.shape = x.shape
-        ctx.mark_non_differentiable(indices)
-        return values, indices
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad, _):
-        (indices,) = ctx.saved_tensors
-        dx = grad.new_zeros(ctx.shape)
-        kernels.on(grad.device.type).scatter_add(array(grad), array(indices), array(dx))
-        return dx, None
+def _selected(values, indices, num_columns):
+    """`CBSR` of what a kernel selected: nothing to check, which on a GPU would have to wait for it."""
+    if torch.compiler.is_compiling():
+        return CBSR(values, indices, num_columns)
+    made = object.__new__(CBSR)
+    for name, value in (("values", values), ("indices", indices), ("num_columns", num_columns)):
+        object.__setattr__(made, name, value)
+    return made
 
 
-class _Aggregate(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, values, indices, num_columns, graph):
-        out = values.new_empty(len(values), num_columns)
-        nets = net_table(graph, values, num_columns)
-        kernels.on(graph.device.type).aggregate(operator(graph, values.dtype), array(values), array(indices),
-                                                array(out), array(nets))
-        ctx.save_for_backward(indices)
-        ctx.graph = graph
-        return out
+def _operator(schema, fake):
+    """Decorator that makes a function an operator of torch's, for all devices; ``fake`` makes outputs without data."""
+    name = "gsrgnn::" + schema.partition("(")[0]
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        (indices,) = ctx.saved_tensors
-        dvalues = grad.new_empty(indices.shape)
-        nets = net_table(ctx.graph, grad, grad.shape[1])
-        transposed = operator(ctx.graph, grad.dtype, transposed=True)
-        kernels.on(grad.device.type).aggregate_backward(transposed, array(grad), array(indices), array(dvalues),
-                                                        array(nets))
-        return dvalues, None, None, None
+    def register(function):
+        torch.library.define(name, schema.partition("(")[1] + schema.partition("(")[2])
+        torch.library.impl(name, "CompositeExplicitAutograd")(function)
+        torch.library.register_fake(name)(fake)
+        return function
+    return register
 
 
-class _AggregateDense(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, graph):
-        ctx.graph = graph
-        return _product(graph, x, transposed=False)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        return _product(ctx.graph, grad, transposed=True), None
+def _differentiable(name, setup_context):
+    def register(backward):
+        torch.library.register_autograd(f"gsrgnn::{name}", once_differentiable(backward), setup_context=setup_context)
+        return backward
+    return register
 
 
-def _product(graph, x, transposed):
-    out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    nets = net_table(graph, x, x.shape[1])
-    kernels.on(x.device.type).aggregate_dense(operator(graph, x.dtype, transposed), array(x), array(out), array(nets))
+@_operator("group_sparse(Tensor x, int k) -> (Tensor, Tensor)",
+           lambda x, k: (x.new_empty(len(x), k), x.new_empty(len(x), k, dtype=index_dtype(x.shape[1]))))
+def _group_sparse(x, k):
+    values = x.new_empty(len(x), k)
+    indices = x.new_empty(len(x), k, dtype=index_dtype(x.shape[1]))
+    select(x, values, indices)
+    return values, indices
+
+
+@_operator("scatter(Tensor values, Tensor indices, int num_columns) -> Tensor",
+           lambda values, indices, num_columns: values.new_empty(len(values), num_columns))
+def _scatter(values, indices, num_columns):
+    dense = values.new_zeros(len(values), num_columns)
+    kernels.on(values.device.type).scatter_add(array(values), array(indices), array(dense))
+    return dense
+
+
+def _keep_indices(ctx, inputs, output):
+    ctx.num_columns = inputs[0].shape[1]
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(output[1])
+
+
+@_differentiable("group_sparse", _keep_indices)
+def _group_sparse_backward(ctx, grad, _):
+    return torch.ops.gsrgnn.scatter(grad, ctx.saved_tensors[0], ctx.num_columns), None
+
+
+@_operator("aggregate(Tensor values, Tensor indices, int num_columns, int graph) -> Tensor",
+           lambda values, indices, num_columns, graph: values.new_empty(len(values), num_columns))
+def _aggregate(values, indices, num_columns, graph):
+    graph = CircuitGraph.numbered(graph)
+    out = values.new_empty(len(values), num_columns)
+    kernels.on(graph.device.type).aggregate(operator(graph, values.dtype), array(values), array(indices), array(out),
+                                            array(net_table(graph, values, num_columns)))
     return out
+
+
+@_operator("aggregate_backward(Tensor grad, Tensor indices, int graph) -> Tensor",
+           lambda grad, indices, graph: grad.new_empty(indices.shape))
+def _sample(grad, indices, graph):
+    graph = CircuitGraph.numbered(graph)
+    dvalues = grad.new_empty(indices.shape)
+    kernels.on(graph.device.type).aggregate_backward(operator(graph, grad.dtype, transposed=True), array(grad),
+                                                     array(indices), array(dvalues),
+                                                     array(net_table(graph, grad, grad.shape[1])))
+    return dvalues
+
+
+def _keep_graph(ctx, inputs, output):
+    ctx.number = inputs[3]
+    ctx.graph = CircuitGraph.numbered(ctx.number)  # alive until the backward pass
+    ctx.save_for_backward(inputs[1])
+
+
+@_differentiable("aggregate", _keep_graph)
+def _aggregate_backward(ctx, grad):
+    return torch.ops.gsrgnn.aggregate_backward(grad, ctx.saved_tensors[0], ctx.number), None, None, None
+
+
+@_operator("aggregate_dense(Tensor x, int graph, bool transposed) -> Tensor",
+           lambda x, graph, transposed: torch.empty_like(x, memory_format=torch.contiguous_format))
+def _aggregate_dense(x, graph, transposed):
+    graph = CircuitGraph.numbered(graph)
+    out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    kernels.on(graph.device.type).aggregate_dense(operator(graph, x.dtype, transposed), array(x), array(out),
+                                                  array(net_table(graph, x, x.shape[1])))
+    return out
+
+
+def _keep_direction(ctx, inputs, output):
+    _, ctx.number, ctx.transposed = inputs
+    ctx.graph = CircuitGraph.numbered(ctx.number)
+
+
+@_differentiable("aggregate_dense", _keep_direction)
+def _aggregate_dense_backward(ctx, grad):
+    return torch.ops.gsrgnn.aggregate_dense(grad, ctx.number, not ctx.transposed), None, None

@@ -115,7 +115,7 @@ def bench(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="default results/bench-CIRCUIT-HIDDEN-LAYERS.json")
     ] = None,
-    device: Annotated[str, typer.Option(help="only cpu: there are no CUDA kernels yet")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu or cuda; cuda also times each kernel")] = "cpu",
 ) -> None:
     """Time and memory of a training step, GSR-GNN beside every baseline on this machine.
 
@@ -123,6 +123,7 @@ def bench(
     was measured until then, marked incomplete, beside the record.
     """
     from gsrgnn import bench as benches
+    from gsrgnn import bench_kernels
 
     try:
         record = benches.run(
@@ -139,16 +140,22 @@ def bench(
             output=output,
             say=lambda words: typer.echo(words, err=True),
         )
+        typer.echo(benches.report(record))
+        if device == "cuda":
+            kernels = bench_kernels.run(
+                circuits_=dict.fromkeys((circuit, "synthetic/5324-F")),
+                say=lambda words: typer.echo(words, err=True),
+            )
+            typer.echo(bench_kernels.table(kernels).to_string(index=False))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    typer.echo(benches.report(record))
 
 
 @app.command()
 def doctor() -> None:
     """Say what this machine can do: versions, CPU, GPU, data found, kernels compiled and checked."""
     from gsrgnn.circuits import available
-    from gsrgnn.kernels import self_check
+    from gsrgnn.kernels import cuda_machine, self_check
 
     for name, value in {**results.versions(), **results.machine()}.items():
         typer.echo(f"{name:16} {value}")
@@ -157,7 +164,11 @@ def doctor() -> None:
     typer.echo(f"{'CIRCUITNET_ROOT':16} {os.environ.get('CIRCUITNET_ROOT') or 'not set'}")
     for name in available():
         typer.echo(f"{'circuit':16} {name}")
+    for name, words in cuda_machine.abilities():
+        typer.echo(f"{'CUDA':16} {name}: {words}")
     checks = self_check()
+    if not cuda_machine.gpu_missing():
+        checks += [(f"{name} on the GPU", ok, detail) for name, ok, detail in self_check("cuda")]
     for name, ok, detail in checks:
         typer.echo(f"{'kernel':16} {name}: {'ok' if ok else 'FAILED'} ({detail})")
     if failed := [name for name, ok, _ in checks if not ok]:

@@ -1,6 +1,8 @@
 """A circuit as a graph: cells joined through nets, every net a clique over its pins."""
 
+import itertools
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ from gsrgnn.kernels.adjacency import Adjacency, Incidence
 
 NORMS = ("sum", "mean", "sym")
 DIRECT = 3  # pins of a net up to which its s (s - 1) pairs are no more than the 2 s entries of a sum over it
+_numbers, _graphs = itertools.count(), WeakValueDictionary()
 
 
 class CircuitGraph:
@@ -41,6 +44,7 @@ class CircuitGraph:
             self._matrix = matrix
         elif 2 * pins.nnz < num_edges:
             self.via = "nets"
+        self._number()
 
     @classmethod
     def from_pins(cls, cell, net, num_cells, norm="mean", self_loops=True, max_net=None, multiplicity=True):
@@ -264,8 +268,21 @@ class CircuitGraph:
 
     def _changed(self, **changes):
         changed = CircuitGraph.__new__(CircuitGraph)
-        changed.__dict__ = {**self.__dict__, **changes}
+        changed.__setstate__({**self.__dict__, **changes})
         return changed
+
+    def __setstate__(self, state):
+        self.__dict__ = state
+        self._number()
+
+    def _number(self):
+        self.number = next(_numbers)
+        _graphs[self.number] = self
+
+    @staticmethod
+    def numbered(number):
+        """The graph of a ``number``, by which the operators that torch knows take one: torch has no type for it."""
+        return _graphs[number]
 
     def __repr__(self):
         return f"CircuitGraph(num_nodes={self.num_nodes}, num_edges={self.num_edges}, norm={self.norm!r})"

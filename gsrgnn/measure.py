@@ -163,13 +163,47 @@ def _report_peak(pipe, prepare, work, arguments):
 def keep_freed_memory():
     """Let this process use freed memory again in place of giving it back, where glibc manages it.
 
-    By default an array of 32 MB and more is asked of the system anew each time, page by page. That costs a model that
-    makes such arrays in every layer up to three times its own work, and is a matter of settings, not of the model.
+    By default an array of 32 MB and more is asked of the system anew each time, page by page. That slows a model that
+    makes such arrays in every layer, and is a matter of settings, not of the model.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def gpu_memory(prepare, work, *arguments, expandable=False):
+    """Bytes of GPU memory of ``work(prepare(*arguments))`` in a process of its own, by torch's allocator.
+
+    Returns ``before``, allocated when the work began, and the peaks ``allocated``, ``active`` and ``reserved`` during
+    it. What is reserved depends on how the allocator cuts its segments: ``expandable`` lets them grow, which PyTorch
+    does not by default.
+
+    Raises MemoryError where the work runs out of memory, RuntimeError with the message of any other exception.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        answer = pool.apply(_report_gpu_peak, (prepare, work, arguments, expandable))
+    if isinstance(answer, dict):
+        return answer
+    raise (MemoryError if answer.startswith(OUT_OF_MEMORY) else RuntimeError)(answer)
+
+
+def _report_gpu_peak(prepare, work, arguments, expandable):
+    os.environ["PYTORCH_ALLOC_CONF"] = os.environ["PYTORCH_CUDA_ALLOC_CONF"] = f"expandable_segments:{expandable}"
+    try:
+        state = prepare(*arguments)
+        gc.collect()
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work(state)
+        torch.cuda.synchronize()
+        stats = torch.cuda.memory_stats()
+    except Exception as error:
+        return describe(error)
+    peaks = {name: stats[f"{name}_bytes.all.peak"] for name in ("allocated", "active", "reserved")}
+    return {"before": before, **peaks}
 
 
 def _forget_peak():
@@ -204,29 +238,38 @@ def bounded_memory():
 def describe(error):
     """An exception in one line; one that speaks of memory begins with `OUT_OF_MEMORY`."""
     line = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or "can't allocate memory" in line or "not enough memory" in line:
+    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    if out_of_memory or "can't allocate memory" in line or "not enough memory" in line:
         return line if line.startswith(OUT_OF_MEMORY) else f"{OUT_OF_MEMORY}: {line}" if line else OUT_OF_MEMORY
     return f"{type(error).__name__}: {line}"
 
 
-def copy_speed(size=2**27, repeats=5):
+def copy_speed(size=2**27, repeats=5, device="cpu"):
     """Bytes a second at which this machine copies ``size`` bytes, read and written ones added: best of repeats."""
-    source, target = torch.ones(2, size // 4)
+    source, target = torch.ones(2, size // 4, device=device)
     return 2 * source.nbytes / _fastest(lambda: target.copy_(source), repeats)
 
 
-def product_seconds(rows, inner, columns, repeats=5):
+def product_seconds(rows, inner, columns, repeats=5, device="cpu"):
     """Seconds of a product ``[rows, inner] @ [inner, columns]`` into an array made before: best of repeats."""
-    left, right = torch.randn(rows, inner), torch.randn(inner, columns)
-    out = torch.empty(rows, columns)
+    left, right = torch.randn(rows, inner, device=device), torch.randn(inner, columns, device=device)
+    out = torch.empty(rows, columns, device=device)
     return _fastest(lambda: torch.mm(left, right, out=out), repeats)
+
+
+def wait():
+    """Until what was launched on a GPU is done; at once where none is in use."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def _fastest(call, repeats):
     call()
+    wait()
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
         call()
+        wait()
         seconds.append(time.perf_counter() - start)
     return min(seconds)

@@ -21,12 +21,13 @@ import torch
 from torch import nn
 
 from gsrgnn import kernels
-from gsrgnn.cbsr import array, check_k, check_rows, index_dtype, net_table, operator
+from gsrgnn.cbsr import array, capturing, check_k, check_rows, index_dtype, net_table, operator
 
 RESIDUALS = ("sparse", "dense")
 ORDERS = ("aggregate", "transform")
 FIXED = {torch.float32: torch.int32, torch.float64: torch.int64}
 EPS = 1e-5
+FINE = 2**31 - 1  # in place of the row where an activation is not finite
 
 
 class ReversibleStack(nn.Module):
@@ -43,7 +44,7 @@ class ReversibleStack(nn.Module):
         k: entries that GS keeps of each row of a group, ``1 <= k <= width / 2``.
         residual: ``"sparse"`` or ``"dense"``.
         first: ``"aggregate"``, ``(A S) W^T`` as the paper has it, or ``"transform"``, ``A (S W^T)``, which makes use of
-            the zeros of ``S`` in the Linear too; if not given, the one that takes fewer operations on the graph.
+            the zeros of ``S`` in the Linear too; if not given, the faster one by `kernels.cheaper_order`.
 
     Parameters, the first axis being the layer and the second the block (f1, f2): ``weight [L, 2, d, d]``,
     ``bias [L, 2, d]`` of the Linear and ``gain [L, 2, d]``, ``shift [L, 2, d]`` of the LayerNorm, ``d = width / 2``.
@@ -107,6 +108,7 @@ class ReversibleStack(nn.Module):
             block.update(x2, layer, 1, values, indices, sign=-1)
             block.select(x2, values, indices)
             block.update(x1, layer, 0, values, indices, sign=-1)
+        block.refuse(y)
         return block.join(block.scratch.groups)
 
     @torch.no_grad()
@@ -116,6 +118,7 @@ class ReversibleStack(nn.Module):
         chosen = x.new_empty(self.num_layers, 2, len(x), self.k, dtype=index_dtype(self.width // 2))
         block = _Block(self, graph, x, self.scale(x))
         _forward(self, block, x, block.scratch.groups, choices=chosen)
+        block.refuse(x)
         return chosen
 
     @torch.no_grad()
@@ -126,16 +129,23 @@ class ReversibleStack(nn.Module):
         layers and the largest entry of ``x``. Raises ValueError if that is not finite.
         """
         d = self.width // 2
+        if x.is_cuda:
+            return self._device_scale(x)
         reach = (math.sqrt(d - 1) * self.gain.abs().amax(-1) + self.shift.abs().amax(-1)).double().sum(0).max()
         low, high = torch.aminmax(x) if len(x) else (x.new_tensor(0),) * 2
         bound = max(-float(low), float(high)) + float(reach)
         if not math.isfinite(bound):
-            if torch.isfinite(x).all():
-                raise ValueError("a gain or a shift of the stack is not finite: training diverged, lower its "
-                                 "learning rate")
-            row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
-            raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: the stream takes finite numbers only")
+            _refuse_stream(x)
         return 2.0 ** (8 * x.itemsize - 2 - max(0, math.frexp(bound)[1]))
+
+    def _device_scale(self, x):
+        """`scale` as a tensor on x's GPU, for which nothing waits; NaN where `scale` raises."""
+        reach = math.sqrt(self.width // 2 - 1) * self.gain.abs().amax(-1) + self.shift.abs().amax(-1)
+        bound = x.abs().amax().double() + reach.double().sum(0).max()
+        steps = 8 * x.itemsize - 2 - torch.frexp(bound).exponent.clamp_min(0)
+        integer, bias, digits = (torch.int32, 127, 23) if x.itemsize == 4 else (torch.int64, 1023, 52)
+        power = ((steps.to(integer) + bias) << digits).view(x.dtype)  # 2 ** steps, to the bit
+        return torch.where(torch.isfinite(bound), power, math.nan)
 
     def scratch(self, x, graph):
         """The working arrays for inputs like these: made at the first call and used again by every later one."""
@@ -153,6 +163,7 @@ class ReversibleStack(nn.Module):
                 indices=x.new_empty(len(x), self.k, dtype=index_dtype(d)),
                 nets=net_table(graph, x, d),
                 matrix=x.new_empty(d, d),
+                bad=x.new_empty(self.num_layers, 2, 1, dtype=torch.int32),
                 sums=x.new_empty(3, kernels.on(x.device.type).BLOCKS, d),
                 dmatrix=x.new_empty(kernels.on(x.device.type).BLOCKS, d, d))
         return self._scratch
@@ -171,18 +182,25 @@ class ReversibleStack(nn.Module):
             return free
         indices = index_dtype(self.width // 2)
         self._check_memory(x, x.nbytes + math.prod(shape) * (x.itemsize + indices.itemsize),
-                           "to keep for its backward pass")
+                           "to keep for its backward pass", keeping=True)
         return x.new_empty(groups, dtype=FIXED[x.dtype]), x.new_empty(shape), x.new_empty(shape, dtype=indices)
 
-    def _check_memory(self, x, needed, purpose):
-        free = psutil.virtual_memory().available
-        if x.device.type == "cpu" and needed > free:
+    def _check_memory(self, x, needed, purpose, keeping=False):
+        if capturing(x):
+            return
+        free = free_memory(x.device)
+        if needed > free:
+            layer = len(x) * self.k * (x.itemsize + index_dtype(self.width // 2).itemsize)
+            fitting = 0
+            if keeping and self.residual == "sparse":
+                fitting = self.num_layers - math.ceil((needed - free) / layer)
             raise MemoryError(
                 f"the stack needs {needed / 1e9:.1f} GB {purpose} ({len(x)} rows, width {self.width}, "
                 f"{self.num_layers} layers, k {self.k}, residual {self.residual!r}) and {free / 1e9:.1f} GB are free: "
                 "lower the width"
                 + (", k or the depth, or use residual='dense', which keeps nothing a layer"
-                   if self.residual == "sparse" else ", or take a smaller graph"))
+                   if self.residual == "sparse" else ", or take a smaller graph")
+                + (f" ({fitting} layers would fit)" if fitting > 0 else ""))
 
     def _check(self, x, graph):
         if x.ndim != 2 or x.shape[1] != self.width:
@@ -200,6 +218,14 @@ class ReversibleStack(nn.Module):
     def extra_repr(self):
         return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
             f", first={self.first!r}" if self.first else "")
+
+
+def free_memory(device):
+    """Bytes that can still be had there: of a GPU, what nobody holds and what torch holds and does not use."""
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
+    return psutil.virtual_memory().available
 
 
 class _Block:
@@ -220,6 +246,7 @@ class _Block:
 
     def split(self, x, groups):
         """Algorithm 1 line 4: the two groups of columns as fixed-point numbers, into ``groups [2, N, d]``."""
+        self.scratch.bad.fill_(FINE)
         for number, group in enumerate(groups):
             self.kernels.to_fixed(array(x), number * group.shape[1], self.scale, array(group))
 
@@ -229,6 +256,20 @@ class _Block:
         for group, columns in zip(groups, x.chunk(2, dim=1), strict=True):
             columns.copy_(group).mul_(1 / self.scale)
         return x
+
+    def refuse(self, x):
+        """Raises what a CPU raises on the way, where x or an activation on a GPU was not finite: waits for it once.
+
+        Not in the capture of a CUDA graph; there what follows is NaN.
+        """
+        bad = self.scratch.bad
+        if not bad.is_cuda or capturing(bad):
+            return
+        if not torch.isfinite(self.scale):
+            _refuse_stream(x)
+        if int(bad.min()) < FINE:
+            layer, block = divmod(int((bad.flatten() < FINE).int().argmax()), 2)
+            _refuse_overflow(layer, block, int(bad[layer, block]))
 
     def select(self, x, values, indices):
         """Lines 5 and 8: the top k of every row of a group."""
@@ -252,10 +293,10 @@ class _Block:
         """``x += sign * f(V, I)``, Algorithm 1 lines 6 and 7, 9 and 10."""
         source = self.run(layer, block, values, indices)
         vectors = (array(vector[layer, block]) for vector in self.vectors)
-        row = self.kernels.add_layer_norm(array(self.scratch.z), *vectors, EPS, self.scale, array(x), sign, source)
-        if row >= 0:
-            raise ValueError(f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, "
-                             "lower its learning rate")
+        bad = {"bad": self.scratch.bad[layer, block]} if x.is_cuda else {}
+        row = self.kernels.add_layer_norm(array(self.scratch.z), *vectors, EPS, self.scale, array(x), sign, source,
+                                          **bad)
+        _refuse_overflow(layer, block, row)
 
     def undo(self, x, grad, layer, block, values, indices, gradients):
         """Recompute the block, take it off ``x`` and differentiate it for the incoming ``grad``.
@@ -279,6 +320,19 @@ class _Block:
             torch.mm(s.z.T, s.h, out=dweight)
             torch.mm(s.z, self.weight[layer, block], out=s.h)
             kernel.aggregate_backward(self.transposed, array(s.h), array(indices), array(s.dvalues), array(s.nets))
+
+
+def _refuse_stream(x):
+    if torch.isfinite(x).all():
+        raise ValueError("a gain or a shift of the stack is not finite: training diverged, lower its learning rate")
+    row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
+    raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: the stream takes finite numbers only")
+
+
+def _refuse_overflow(layer, block, row):
+    if row >= 0:
+        raise ValueError(f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, "
+                         "lower its learning rate")
 
 
 def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choices=None):
@@ -307,6 +361,7 @@ class _Stack(torch.autograd.Function):
         block = _Block(stack, graph, x, stack.scale(x))
         groups, *kept = stack.kept(x) if keep else (block.scratch.groups,)
         _forward(stack, block, x, groups, *kept)
+        block.refuse(x)
         if keep:
             ctx.save_for_backward(*parameters, groups, *kept)
         ctx.stack, ctx.graph, ctx.scale = stack, graph, block.scale

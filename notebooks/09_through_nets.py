@@ -93,36 +93,43 @@ show(matrix(B, "B"), "·", matrix(t, "t"), "+", matrix((1 - q) * x, "(1 − q) �
 #
 # A net of $s$ pins on $s$ cells makes $s (s - 1)$ edges, and $s$ entries in $B$, each of which is read twice: once
 # to the net, once from it. From $s = 4$ on the nets have the fewer entries, and a large net has $(s - 1) / 2$ times
-# fewer.
+# fewer. A net of two or three pins has no more pairs than it would have entries, and needs no row in the table if its
+# pairs are added directly. So the package sums only nets of four pins and more; $M$, a sparse matrix, holds the pairs of
+# the small nets and, on its diagonal, $1 - q$. With $B$ for the large nets alone
+#
+# $$
+# A x = B (B^\top x) + M x .
+# $$
 
 # %%
 name = circuits.default() if circuit == "default" else circuit
 data = circuits.load(name)
 graph = CircuitGraph.from_data(data)
 edges, nets = graph.adjacency(), graph.incidence()
-entries = {"edges": len(edges.indices), "nets": 2 * len(nets.to_nets.indices)}
+entries = {"edges": len(edges.indices), "nets": 2 * len(nets.to_nets.indices) + len(nets.direct.indices)}
 print(f"circuit: {name}" + ", SYNTHETIC" * name.startswith("synthetic/"))
 print(f"entries over the edges:    {entries['edges']:,} (equal pairs merged)")
-print(f"entries through the nets:  {entries['nets']:,}")
+print(f"entries through the nets:  {entries['nets']:,} (twice {len(nets.to_nets.indices):,} in B, "
+      f"{len(nets.direct.indices):,} in M)")
 print(f"ratio: {entries['edges'] / entries['nets']:.1f}; default: via {graph.via}")
 
 # %% [markdown]
 # That is the whole story for a dense $x$: $D$ multiplications an entry on either route. With CBSR the first step
-# still costs $k$ an entry, but $t$ is dense, and so the second costs $D$. With $E$ entries over the edges, $P$
-# cell-net pairs and $N$ cells:
+# still costs $k$ an entry, but $t$ is dense, and so the second costs $D$. With $E$ entries over the edges, $P$ in $B$
+# and $F$ in $M$:
 #
 # | | over the edges | through the nets |
 # |:--|:--|:--|
-# | forward, $A \cdot \mathrm{scatter}(V, I)$ | $E k$ | $P (k + D) + N k$ |
-# | backward, $A^\top G$ at the kept positions | $E k$ | $P (D + k) + N k$ |
-# | dense $A x$ | $E D$ | $2 P D + N D$ |
+# | forward, $A \cdot \mathrm{scatter}(V, I)$ | $E k$ | $P (k + D) + F k$ |
+# | backward, $A^\top G$ at the kept positions | $E k$ | $P (D + k) + F k$ |
+# | dense $A x$ | $E D$ | $2 P D + F D$ |
 
 # %% tags=["hide-input"]
-E, P, N = entries["edges"], entries["nets"] // 2, graph.num_nodes
+E, P, F, N = entries["edges"], len(nets.to_nets.indices), len(nets.direct.indices), graph.num_nodes
 work = pd.DataFrame({
     (f"D = {D}", route): {
-        f"CBSR, k = {k}, forward or backward": E * k if route == "edges" else P * (k + D) + N * k,
-        "dense": E * D if route == "edges" else 2 * P * D + N * D}
+        f"CBSR, k = {k}, forward or backward": E * k if route == "edges" else P * (k + D) + F * k,
+        "dense": E * D if route == "edges" else 2 * P * D + F * D}
     for D in widths for route in ("edges", "nets")}) / 1e6
 figures.table(work, "{:,.0f}", f"Millions of multiplications for one aggregation on {data.name}")
 
@@ -165,7 +172,8 @@ for route in ("edges", "nets"):
 # ## Measured
 #
 # Each contender writes into an array made beforehand. It is called once to warm up and then in turn with the others;
-# the table has medians. The kernels are the package's own on either route. `torch.sparse` is PyTorch's product of a
+# the table has medians. The kernels are the package's own on either route; over the edges they take eight rows at a
+# time where rows share their neighbours, as the cells of a large net do. `torch.sparse` is PyTorch's product of a
 # CSR matrix with a dense one, the usual way to aggregate over edges without messages; it has no CBSR form.
 
 # %% tags=["hide-input"]
@@ -190,7 +198,7 @@ for D in widths:
     x, upstream, out = torch.randn(3, N, D).unbind()
     X, G, Y = x.numpy(), upstream.numpy(), out.numpy()
     V, I = (part.numpy() for part in (group_sparse(x, k).values, group_sparse(x, k).indices))
-    dV, table = np.empty_like(V), np.empty((graph.num_nets, D), np.float32)
+    dV, table = np.empty_like(V), np.empty((graph.through("nets").num_summed_nets, D), np.float32)
     contenders = {("dense", "torch.sparse"): partial(torch.mm, matrix_csr, x, out=out)}
     for route in ("edges", "nets"):
         A, A_T = (operator(graph.through(route), x.dtype, flip) for flip in (False, True))
@@ -231,7 +239,7 @@ Markdown(f"How long an aggregation takes over the edges, against through the net
 #
 # ## Recap
 #
-# - $A x = B (B^\top x) + (1 - q) \circ x$, exactly; norms are scales before and after.
+# - $A x = B (B^\top x) + (1 - q) \circ x$, exactly; norms are scales before and after. Small nets stay pairs.
 # - Two entries a pin replace one entry a pair of pins.
 # - It serves CBSR and dense input, forward and backward.
 #

@@ -470,28 +470,29 @@ figures.table(pd.DataFrame(rows).T, "{:.2g}", "Algorithm 2 against the gradient,
 # A block multiplies three matrices, $A\,S\,W^\top$ with $S = \mathrm{scatter}(V, I)$, and may begin at either end. The
 # paper aggregates first: $(A S) W^\top$. Then $A S$ is dense, and the Linear costs $N (D/2)^2$ multiplications. But
 # $S$ has only $k$ entries a row. **Transform first**, $A (S W^\top)$, and the Linear costs $N k D / 2$, in exchange for
-# a dense aggregation. This is not in the paper. With $d = D / 2$, $E$ entries over the edges and $P$ through the
-# nets ([the chapter on the nets](09_through_nets.ipynb)):
+# a dense aggregation. This is not in the paper. With $d = D / 2$, $E$ entries over the edges, and through the nets $P$
+# in $B$ and $F$ in $M$ ([the chapter on the nets](09_through_nets.ipynb)):
 #
 # | one block, a whole step | aggregate first | transform first |
 # |:--|:--|:--|
 # | Linear: forward, again, two products backward | $4 N d^2$ | $4 N k d$ |
 # | aggregation over the edges: forward, again, backward | $3 E k$ | $3 E d$ |
-# | aggregation through the nets: the same | $3 (P (k + d) + N k)$ | $3 (2 P d + N d)$ |
+# | aggregation through the nets: the same | $3 (P (k + d) + F k)$ | $3 (2 P d + F d)$ |
 #
 # Subtract the columns, and $d - k$ drops out: whatever $k < d$ is, transforming first takes fewer multiplications where
 #
 # $$
 # d > \frac{3}{4} \frac{E}{N} \ \text{ over the edges}, \qquad
-# d > \frac{3}{4} \Bigl(\frac{P}{N} + 1\Bigr) \ \text{ through the nets.}
+# d > \frac{3}{4} \frac{P + F}{N} \ \text{ through the nets.}
 # $$
 #
 # A cell lies on a few nets and has many neighbours. So through the nets any ordinary width is past the border; over the
 # edges it depends on the circuit.
 
 # %%
-E, P = len(graph.adjacency().indices), len(graph.incidence().to_nets.indices)
-borders = {"edges": 0.75 * E / N, "nets": 0.75 * (P / N + 1)}
+E, nets = len(graph.adjacency().indices), graph.incidence()
+P, F = len(nets.to_nets.indices), len(nets.direct.indices)
+borders = {"edges": 0.75 * E / N, "nets": 0.75 * (P + F) / N}
 for route, border in borders.items():
     reads = operator(graph.through(route), x.dtype)
     choices = {2 * n: cheaper_order(reads, N, n, k) for n in (d, wide // 2)}
@@ -499,9 +500,10 @@ for route, border in borders.items():
           + ", ".join(f"{first} first at D = {width}" for width, first in choices.items()))
 
 # %% [markdown]
-# Multiplications are not all alike. One that runs along a row is done several at a time; one that adds to a scattered
-# column is done alone. `kernels.cheaper_order`, by which the package decides, counts the latter ten times, and so
-# transforms first from smaller widths on. Both orders give the same numbers up to rounding, and the same gradient:
+# Multiplications are not all alike. Those of a dense product are done many at a time, one that adds to a scattered
+# column is done alone. `kernels.cheaper_order`, by which the package decides, counts each kind at what it costs on a
+# CPU beside one of a dense product; $d - k$ does not drop out then, and for a large $k$ the paper's order wins through
+# the nets too. Both orders give the same numbers up to rounding, and the same gradient:
 
 # %%
 def make(first, width, layers, dtype=torch.float32):
@@ -541,16 +543,16 @@ medians = pd.Series({name: median(values) for name, values in times.items()}).un
 w = wide // 2
 counts = pd.DataFrame({
     "aggregate": {"edges": 3 * E * k + 4 * N * w * w,
-                  "nets": 3 * (P * (k + w) + N * k) + 4 * N * w * w},
+                  "nets": 3 * (P * (k + w) + F * k) + 4 * N * w * w},
     "transform": {"edges": 3 * E * w + 4 * N * k * w,
-                  "nets": 3 * (2 * P * w + N * w) + 4 * N * k * w}}) * 4 / 1e6  # 4 blocks
+                  "nets": 3 * (2 * P * w + F * w) + 4 * N * k * w}}) * 4 / 1e6  # 4 blocks
 both = pd.concat({"multiplications, millions": counts, "milliseconds": medians}, axis=1)
 figures.table(both.rename(columns="{} first".format, level=1), "{:,.0f}",
               f"Forward and backward through 2 layers, width {wide}, k = {k}, "
               f"{torch.get_num_threads()} threads, medians of {repeats}")
 
 # %% [markdown]
-# The time falls by less than the count. A library's dense product makes more multiplications a second than a kernel
+# Time does not follow the count alone. A library's dense product makes more multiplications a second than a kernel
 # that reads $k$ scattered rows, and GS, LayerNorm and the updates of the stream take their time in either order. What
 # is kept for the backward pass is the same too: the sparsity that saved memory now also saves work in the Linear.
 #
@@ -561,7 +563,7 @@ figures.table(both.rename(columns="{} first".format, level=1), "{:,.0f}",
 # - Floating-point numbers do not undo their sums, and GS turns a rounding error into another choice. Whole numbers undo
 #   them to the last bit, and nothing has to be kept for it.
 # - The recomputed gradient is that of Algorithm 1. Algorithm 2 as printed is not, at any depth.
-# - Through the nets, transform first: the Linear then costs $N k d$ in place of $N d^2$.
+# - Through the nets, and unless $k$ is large, transform first: the Linear then costs $N k d$ in place of $N d^2$.
 #
 # ## Exercises
 #

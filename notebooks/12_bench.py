@@ -38,7 +38,8 @@ from gsrgnn import bench, figures
 
 if record == "newest":
     whole = [bench.read(path) for path in Path("results").glob("bench-*.json")
-             if not path.name.endswith(".partial.json")]
+             if not path.name.endswith(".partial.json")
+             and not path.name.startswith("bench-cuda-")]
     run = max(whole, default=None,
               key=lambda r: datetime.fromisoformat(r["provenance"]["date"]))
 else:
@@ -115,8 +116,9 @@ Markdown(what_was_run())
 #   - This package's kernels, [through the nets](09_through_nets.ipynb).
 # :::
 #
-# All get the same encoder, norm and head. Any model that is not GSR is called a **peer**, also where it runs on
-# this package's kernels.
+# All get the same encoder, norm and head, and run in a process that uses freed memory again: by default glibc asks the
+# system anew for every large array, which slows the models that make one in every layer. Any model that is not GSR is
+# called a **peer**, also where it runs on this package's kernels.
 #
 # ## The floor
 #
@@ -188,6 +190,29 @@ if run:
     display(Markdown(in_words()))
 
 # %% [markdown]
+# ## Where a step of GSR-GNN goes
+#
+# The same step, kernel by kernel. The fourth column is the least that a kernel has to read and write, and the fifth at
+# which speed it does; beside the speed of a large copy, with the floor above, it says whether memory holds a kernel
+# back or its own work.
+
+# %% tags=["hide-input"]
+if run and run["profile"]:
+    profile = pd.DataFrame(run["profile"])
+    shown = pd.DataFrame({
+        "kernel": profile["name"], "calls": profile["calls"], "ms": 1e3 * profile["seconds"],
+        "MB": [bytes / 1e6 if bytes else np.nan for bytes in profile["moved_bytes"]],
+        "GB/s": [bytes / seconds / 1e9 if bytes else np.nan
+                 for bytes, seconds in zip(profile["moved_bytes"], profile["seconds"], strict=True)],
+        "share, %": 100 * profile["seconds"] / profile["seconds"].sum()})
+    style = figures.table(shown, caption=f"{profile['row'][0]}, medians", index=False)
+    display(style.format({name: "{:,.1f}" for name in ("ms", "MB", "GB/s", "share, %")}, na_rep="–"))
+
+# %% [markdown]
+# `add_layer_norm` and `undo_layer_norm` are where a block ends: they sum over the neighbours, normalise, and update the
+# stream. *Everything else* is what surrounds the layers: encoder, norm, head, loss and optimiser, and the copies of the
+# stream and of its gradient between PyTorch's arrays and the stack's.
+#
 # ## Memory
 #
 # *Kept* is what the forward pass leaves for the backward pass, counted in memory. *Peak* is the highest resident memory

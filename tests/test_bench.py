@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from gsrgnn import baselines, bench, figures, measure
 from gsrgnn.cli import app
+from gsrgnn.kernels.cuda_machine import gpu_missing
 
 ONLY = "RevGNN edge_index,RevGNN csr,CheckpointSAGE sqrt,GSR k=4,GSR dense"
 TINY = {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "k": [4, 2, 8], "only": ONLY,
@@ -80,8 +81,8 @@ def test_the_table_is_arithmetic_on_the_record(record):
 
 def test_the_floor_counts_the_products_and_the_streams(monkeypatch):
     shapes = []
-    monkeypatch.setattr(measure, "product_seconds", lambda *shape: shapes.append(shape) or 0.5)
-    monkeypatch.setattr(measure, "copy_speed", lambda: 1000.0)
+    monkeypatch.setattr(measure, "product_seconds", lambda *shape, device: shapes.append(shape) or 0.5)
+    monkeypatch.setattr(measure, "copy_speed", lambda *size, device: 1000.0)
     least = bench.floor(nodes=100, features=7, hidden=16, layers=3, pins=50)
     model = bench.rows(16, [4], "GSR k=4 nets")[0].make(7, 16, 3)
     parameters = sum(p.numel() for p in model.parameters())
@@ -154,7 +155,7 @@ def test_ctrl_c_keeps_what_was_measured_and_no_half_of_a_record(tmp_path, monkey
 
 
 @pytest.mark.parametrize(("options", "match"), [
-    ({"device": "cuda"}, "device is 'cuda': there are no CUDA kernels yet"),
+    ({"device": "tpu"}, "device is 'tpu': the bench runs on 'cpu' or 'cuda'"),
     ({"steps": 4}, "steps is 4: it takes a whole number, at least 5"),
     ({"layers": 0}, "layers is 0"), ({"hidden": 15}, "hidden is 15"), ({"k": [0]}, "k is 0"),
     ({"memory_layers": [0]}, "memory_layers is 0"), ({"limit": 0}, "limit is 0"),
@@ -251,7 +252,9 @@ def test_the_command(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.stderr
     assert "GSR k=4 nets" in result.stdout
     assert bench.read("results/bench-synthetic-64-16-1.json")["parameters"]["k"] == [4, 2]
-    assert CliRunner().invoke(app, ["bench", "--device", "cuda"]).stderr.startswith("error: device is 'cuda'")
+    if missing := gpu_missing():
+        stderr = CliRunner().invoke(app, ["bench", "--device", "cuda"]).stderr
+        assert stderr == f"error: device is 'cuda' and no GPU can be used: {missing}\n"
     wrong = CliRunner().invoke(app, ["bench", "--k", "4;8"])
     assert wrong.stderr == "error: --k 4;8: expected whole numbers and commas, as in 4,8,16\n"
 

@@ -1,6 +1,10 @@
+import copy
+import gc
+
 import pytest
 import torch
 from torch.autograd import gradcheck
+from torch.library import opcheck
 
 from gsrgnn import CBSR, CircuitGraph, aggregate, group_sparse
 from gsrgnn.graph import NORMS
@@ -119,3 +123,43 @@ def test_differentiating_twice_is_refused():
     (grad,) = torch.autograd.grad(aggregate(GRAPH, group_sparse(x, 2)).square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         grad.sum().backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_torch_accepts_the_registered_operators(dtype):
+    x = torch.randn(5, 6, dtype=dtype)
+    values, indices = torch.ops.gsrgnn.group_sparse(x, 2)
+    ops, number = torch.ops.gsrgnn, GRAPH.number
+    for op, arguments in ((ops.group_sparse, (x.clone().requires_grad_(), 2)), (ops.scatter, (values, indices, 6)),
+                          (ops.aggregate, (values.clone().requires_grad_(), indices, 6, number)),
+                          (ops.aggregate_backward, (x, indices, number)),
+                          (ops.aggregate_dense, (x.clone().requires_grad_(), number, False))):
+        opcheck(op.default, arguments)
+
+
+@pytest.mark.parametrize("via", ["edges", "nets"])
+def test_compiling_does_not_break_the_graph_of_a_function(via):
+    graph = CircuitGraph.from_pins([0, 1, 1, 2, 3], [0, 0, 1, 1, 1], 5).through(via)
+
+    def function(x):
+        return aggregate(graph, aggregate(graph, group_sparse(x.sin(), 2)).cos())
+
+    results = []
+    for call in (function, torch.compile(function, fullgraph=True, backend="aot_eager")):
+        x = torch.linspace(0, 1, 30).reshape(5, 6).requires_grad_()
+        out = call(x)
+        out.square().sum().backward()
+        results.append((out.detach(), x.grad))
+    for plain, compiled in zip(*results, strict=True):
+        torch.testing.assert_close(compiled, plain)
+
+
+def test_a_graph_lives_until_the_backward_pass_and_a_copy_has_a_number_of_its_own():
+    graph = CircuitGraph.from_pins([0, 1, 1, 2], [0, 0, 1, 1], 3)
+    assert copy.deepcopy(graph).number != graph.number
+    x = torch.randn(3, 4, requires_grad=True)
+    out = aggregate(graph, group_sparse(x, 2))
+    del graph
+    gc.collect()
+    out.sum().backward()
+    assert x.grad is not None

@@ -219,3 +219,13 @@ def test_bad_stack(arguments, message):
 def test_input_that_does_not_fit(graph, x, message):
     with pytest.raises(ValueError, match=message):
         ReversibleStack(WIDTH, 1, K)(x, graph)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [1e-3, 0.7, 1.0, 300.0])
+def test_the_scale_on_a_gpu_is_that_of_the_cpu(dtype, size):
+    stack = ReversibleStack(16, 5, 4).to(dtype)
+    x = torch.randn(30, 16, dtype=dtype) * size
+    assert stack._device_scale(x).item() == stack.scale(x)
+    x[3, 4] = torch.inf
+    assert stack._device_scale(x).isnan()

@@ -54,3 +54,9 @@ def test_bad_training(data):
         run(data, epochs=0)
     with pytest.raises(ValueError, match="diverged at epoch .* lower learning_rate, which is 1e"):
         run(data, model=RevGNN, learning_rate=1e30)
+
+
+def test_without_a_gpu_a_cuda_graph_is_refused_with_the_reason_and_training_goes_on(data):
+    with pytest.warns(UserWarning, match="no CUDA graph: the model is on the CPU"):
+        result = run(data, epochs=2, cuda_graph=True)
+    assert torch.equal(result.prediction, run(data, epochs=2).prediction)

@@ -3,6 +3,8 @@
 import importlib
 
 import numpy as np
+import torch
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 
@@ -12,11 +14,14 @@ __all__ = ["Adjacency", "Incidence", "cheaper_order", "index_dtype", "on", "self
 # products of kept entries with a matrix that a step makes; each for one number.
 COST = {"row": 6, "scattered": 50, "kept": 20}
 
-_MODULES = {"cpu": "gsrgnn.kernels.cpu"}
+_MODULES = {"cpu": "gsrgnn.kernels.cpu", "cuda": "gsrgnn.kernels.cuda"}
 
 
 def on(device_type):
-    """The kernels of a device type (``"cpu"``). Raises ValueError for a device that has none."""
+    """The kernels of a device type, ``"cpu"`` or ``"cuda"``.
+
+    Raises ValueError for a device that has none, ModuleNotFoundError for CUDA without numba-cuda.
+    """
     if device_type not in _MODULES:
         raise ValueError(f"no kernels for device {device_type!r}: gsrgnn has them for {sorted(_MODULES)}; "
                          "move the graph and the model there with .to(device)")
@@ -55,7 +60,7 @@ def self_check(device_type="cpu", seed=0):
     """
     from gsrgnn.kernels import reference
 
-    kernels = on(device_type)
+    kernels = on(device_type) if device_type == "cpu" else _OnArrays(on(device_type), device_type)
     rng = np.random.default_rng(seed)
     num_nodes, width, k = 40, 24, 5
     x, grad = rng.standard_normal((2, num_nodes, width)).astype(np.float32)
@@ -132,6 +137,24 @@ def _graphs(rng, num_nodes):
     nets = Incidence(Adjacency(*_csr(pins.T), ones, in_scale), Adjacency(*_csr(pins), out_scale, ones), scaled(few)[0])
     return {"over edges": scaled(few), "over shared neighbours": scaled(pins @ pins.T),
             "through nets": (nets, scaled(pins @ pins.T + few)[1])}
+
+
+class _OnArrays:
+    """A device's kernels for NumPy arrays, which are copied there and back at every call."""
+
+    def __init__(self, kernels, device):
+        self.kernels, self.device, self.BLOCKS = kernels, device, kernels.BLOCKS
+
+    def __getattr__(self, name):
+        def call(*arguments):
+            arrays, spec = tree_flatten(arguments)
+            there = [torch.from_numpy(a).to(self.device) if isinstance(a, np.ndarray) else a for a in arrays]
+            result = getattr(self.kernels, name)(*tree_unflatten(there, spec))
+            for array, tensor in zip(arrays, there, strict=True):
+                if isinstance(array, np.ndarray):
+                    array[...] = tensor.cpu().numpy()
+            return result
+        return call
 
 
 def _csr(matrix):

@@ -1,0 +1,201 @@
+"""The kernel table: each CUDA kernel beside its `limits` and its peers, on one GPU in one run, as one record.
+
+A record is a dict, written as JSON: `run` makes it, `table` shows it.
+"""
+
+import json
+import re
+import subprocess
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gsrgnn import circuits, kernels, limits
+from gsrgnn.bench import write
+from gsrgnn.graph import CircuitGraph
+from gsrgnn.kernels.cuda_machine import gpu_missing
+from gsrgnn.measure import describe
+from gsrgnn.results import provenance
+
+FORMAT = "gsrgnn bench kernels 1"
+KS = (4, 8, 16, 32, 64)
+WIDTHS = (128, 192)
+REPEATS = 20
+
+
+def run(*, circuits_=("synthetic/5324-F",), widths=WIDTHS, ks=KS, repeats=REPEATS, output=None, say=print):
+    """Time every kernel and its peers and write the record; returns it.
+
+    Each is called ``repeats`` times after a warm-up, in turn with the others of its width and k, and timed with CUDA
+    events; medians are reported. The data stays where it is from call to call, as it does in training: what fits the
+    L2 cache is read from there, which the bounds allow for. The ceilings are measured first, in the same process.
+
+    Args:
+        circuits_: names that `circuits.load` knows; aggregation is timed over their edges and, for ours, their nets.
+        output: where the record is written; ``results/kernels-cuda.json`` if not given.
+        say: called with a line for each thing done.
+
+    Raises ValueError where no GPU can run the kernels.
+    """
+    if why := gpu_missing():
+        raise ValueError(f"the kernel table needs a GPU: {why}")
+    ceilings = measured_ceilings()
+    record = {"format": FORMAT, "complete": False, "provenance": provenance(), "gpu": torch.cuda.get_device_name(),
+              "ceilings": {name: getattr(ceilings, name) for name in ("hbm", "l2", "shared", "issue", "l2_size")},
+              "repeats": repeats, "rows": []}
+    output = Path(output or "results/kernels-cuda.json")
+    try:
+        for circuit in circuits_:
+            graph = CircuitGraph.from_data(circuits.load(circuit)).to("cuda")
+            for width in widths:
+                for k in sorted(k for k in ks if k < width):
+                    for row in _rows(graph, width, k, ceilings, repeats):
+                        record["rows"].append({"circuit": circuit, "width": width, "k": k, **row})
+                    say(f"{circuit}, width {width}, k = {k}")
+        record["complete"] = True
+    finally:
+        write(record, output if record["complete"] else output.with_suffix(".partial.json"))
+    return record
+
+
+def read(path):
+    """The record at ``path``. Raises ValueError, naming the file, where it is none of `run`'s."""
+    try:
+        record = json.loads(Path(path).read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON ({error}): run gsrgnn bench --device cuda again") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise ValueError(f"{path} is no record of the format {FORMAT!r}: run gsrgnn bench --device cuda again")
+    return record
+
+
+def table(record):
+    """The record as a frame: circuit, width, k, kernel, ms, bound in ms, what binds, time over bound, note."""
+    rows = [{"circuit": row["circuit"], "width": row["width"], "k": row["k"], "kernel": row["name"],
+             "ms": 1e3 * row.get("seconds", np.nan), "bound ms": 1e3 * row.get("bound", np.nan),
+             "by": row.get("by", ""), "over bound": row.get("seconds", np.nan) / row.get("bound", np.nan),
+             "note": row.get("note", "")}
+            for row in record["rows"]]
+    return pd.DataFrame(rows, columns=["circuit", "width", "k", "kernel", "ms", "bound ms", "by", "over bound", "note"])
+
+
+def _rows(graph, width, k, ceilings, repeats):
+    """A dict a kernel or peer: name, seconds or note, and for ours bound and by."""
+    n, index = graph.num_nodes, kernels.index_dtype(width).itemsize
+    x, grad, out = torch.randn(3, n, width, device="cuda")
+    calls, bounds = {}, {}
+    ours = kernels.on("cuda")
+    values, indices = x.new_empty(n, k), x.new_empty(n, k, dtype=torch.uint8 if index == 1 else torch.int16)
+    bad = torch.full((1,), ours.FINE, dtype=torch.int32, device="cuda")
+    dvalues, fixed = torch.empty_like(values), (x * 2**20).int()
+    scale = torch.tensor(2.0**20, device="cuda")
+    calls["top-k"] = partial(ours.group_sparse, x, values, indices, bad)
+    calls["top-k, fixed point"] = partial(ours.group_sparse_fixed, fixed, scale, values, indices)
+    bounds["top-k"] = bounds["top-k, fixed point"] = limits.top_k(ceilings, n, width, k, index)
+    calls["torch.topk"] = partial(torch.topk, x, k, dim=1)
+    ones, zeros = x.new_ones(width), x.new_zeros(width)
+    sums = x.new_empty(3, ours.BLOCKS, width)
+    calls["add_layer_norm"] = partial(ours.add_layer_norm, x, zeros, ones, zeros, 1e-5, scale, fixed, bad)
+    bounds["add_layer_norm"] = limits.add_layer_norm(ceilings, n, width)
+    z = x.clone()
+    calls["undo_layer_norm"] = partial(ours.undo_layer_norm, z, zeros, ones, zeros, 1e-5, scale, fixed, grad, *sums)
+    bounds["undo_layer_norm"] = limits.undo_layer_norm(ceilings, n, width)
+    for via in ("edges", "nets"):
+        if via == "nets" and graph.num_nets == 0:
+            continue
+        routed = graph.through(via)
+        straight, transposed = routed.operator(), routed.operator(transposed=True)
+        nets = x.new_empty(graph.num_summed_nets, width)
+        calls[f"aggregate, {via}"] = partial(ours.aggregate, straight, values, indices, out, nets)
+        calls[f"aggregate_backward, {via}"] = partial(ours.aggregate_backward, transposed, grad, indices, dvalues, nets)
+        calls[f"aggregate_dense, {via}"] = partial(ours.aggregate_dense, straight, x, out, nets)
+    straight = graph.through("edges").operator()
+    edges = len(straight.indices)
+    bounds |= {"aggregate, edges": limits.aggregate(ceilings, n, edges, width, k, index),
+               "aggregate_backward, edges": limits.aggregate_backward(ceilings, n, edges, width, k, index),
+               "aggregate_dense, edges": limits.aggregate_dense(ceilings, n, edges, width)}
+    half = partial(ours.aggregate, straight, out=out)
+    calls["aggregate, edges, bfloat16"] = lambda: half(values=values.bfloat16(), indices=indices)
+    for name, dtype in (("cuSPARSE float32", torch.float32), ("cuSPARSE bfloat16", torch.bfloat16)):
+        matrix = torch.sparse_csr_tensor(straight.indptr.int(), straight.indices, straight.weight.to(dtype), (n, n))
+        calls[name] = partial(torch.mm, matrix, x.to(dtype))
+    matrix = torch.sparse_csr_tensor(straight.indptr.int(), straight.indices, straight.weight, (n, n))
+    calls["dense mask and cuSPARSE"] = lambda: matrix @ _masked(x, k)
+    if find_spec("torch_scatter"):
+        from torch_scatter import segment_csr
+
+        calls["torch_scatter.segment_csr"] = lambda: segment_csr(x[straight.indices.long()], straight.indptr)
+    for name, seconds in _times(calls, repeats).items():
+        if isinstance(seconds, str):
+            yield {"name": name, "note": seconds}
+            continue
+        bound = bounds.get(name)
+        yield {"name": name, "seconds": seconds} | ({"bound": bound.seconds, "by": bound.by} if bound else {})
+
+
+def _masked(x, k):
+    chosen = x.topk(k, dim=1).indices
+    return torch.zeros_like(x).scatter_(1, chosen, x.gather(1, chosen))
+
+
+def _times(calls, repeats):
+    """Name -> median seconds of a call, in turn, by CUDA events; or why there are none."""
+    times, failed = {name: [] for name in calls}, {}
+    for number in range(-2, repeats):
+        for name, call in calls.items():
+            if name in failed:
+                continue
+            start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            try:
+                start.record()
+                call()
+                stop.record()
+                stop.synchronize()
+            except Exception as error:  # whatever it is, the others go on
+                failed[name] = describe(error)
+                torch.cuda.empty_cache()
+                continue
+            if number >= 0:
+                times[name].append(start.elapsed_time(stop) / 1e3)
+    return {name: failed.get(name) or median(times[name]) for name in calls}
+
+
+def measured_ceilings():
+    """`limits.Ceilings` of this GPU: a large copy, a copy within the L2 cache, and clocks times units for the rest."""
+    properties = torch.cuda.get_device_properties()
+    hbm = _copy_speed(2**31)
+    l2 = _copy_speed(int(properties.L2_cache_size // 8))
+    clock = getattr(properties, "clock_rate", 0) * 1e3 or _clock()
+    units = properties.multi_processor_count
+    return limits.Ceilings(hbm, l2, units * 128 * clock, units * 4 * clock, properties.L2_cache_size,
+                           f"{properties.name}: copies measured, {units} multiprocessors at {clock / 1e9:.2f} GHz")
+
+
+def _copy_speed(size, repeats=20):
+    """Bytes a second, read and written, of a copy of ``size`` bytes: best of several runs of ten."""
+    source, target = torch.ones(2, size // 4, device="cuda")
+
+    def ten():
+        for _ in range(10):
+            target.copy_(source)
+    times = []
+    for _ in range(repeats):
+        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        ten()
+        stop.record()
+        stop.synchronize()
+        times.append(start.elapsed_time(stop) / 1e4)
+    return 2 * source.nbytes / min(times)
+
+
+def _clock():
+    """The highest clock of a multiprocessor in Hz, by nvidia-smi."""
+    text = subprocess.run(["nvidia-smi", "--query-gpu=clocks.max.sm", "--format=csv,noheader"],
+                          capture_output=True, text=True, check=True).stdout
+    return int(re.search(r"\d+", text).group()) * 1e6

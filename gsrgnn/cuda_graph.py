@@ -1,0 +1,53 @@
+"""A whole training step as one CUDA graph: its launches are recorded once and replayed with one call."""
+
+import torch
+
+WARM_UP = 3
+
+
+def captured(step, model, optimizer):
+    """``step`` recorded as a CUDA graph; a function that replays it and returns what ``step`` returned, a tensor.
+
+    ``step`` runs `WARM_UP` times before, which compiles kernels and makes every buffer; parameters and the optimizer's
+    state are then set back, so that the first replay is the first step. The tensor is written anew by each replay.
+
+    Args:
+        step: callable without arguments that zeroes gradients, computes a loss, and steps ``optimizer``.
+        optimizer: made with ``capturable=True``.
+
+    Raises RuntimeError, the state being what it was, where no GPU holds the model or the step cannot be captured.
+    """
+    if not next(model.parameters()).is_cuda:
+        raise RuntimeError("the model is on the CPU: a CUDA graph needs it, the data and the graph on a GPU")
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    current, side = torch.cuda.current_stream(), torch.cuda.Stream()
+    try:
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UP):
+                step()
+        current.wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            out = step()
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        raise RuntimeError(f"the step cannot be captured: {error}") from error
+    finally:
+        _set_back(model, optimizer, before)
+    buffers = [getattr(module, "_scratch", None) for module in model.modules()]  # the graph writes into them
+
+    def replay(_buffers=buffers):
+        graph.replay()
+        return out
+    return replay
+
+
+@torch.no_grad()
+def _set_back(model, optimizer, before):
+    for parameter, value in zip(model.parameters(), before, strict=True):
+        parameter.copy_(value)
+    for state in optimizer.state.values():  # Adam's is zero before the first step
+        for value in state.values():
+            value.zero_()

@@ -1,0 +1,153 @@
+"""The residual update ``x += LayerNorm(z + bias)`` of a fixed-point ``x``, and the same taken off and differentiated.
+
+What is taken off must equal what was added to the last bit. Both kernels compute it with the same functions, in which
+every product that is added to something is an explicit fused multiply-add: the compiler has nothing left to contract in
+one kernel and not in the other.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from gsrgnn.kernels.cuda.compiler import FIXED, FLOAT, WARPS, Kernel, array, cuda, device, types
+from gsrgnn.kernels.cuda.warp import round_int, shuffle, shuffle_xor
+
+BLOCKS = 256
+SHARED = 48 * 1024
+
+
+@device
+def sum_float(value):
+    """The sum over the lanes, in one order, the same in every lane."""
+    value = np.float32(value + shuffle_xor(value, 16))
+    value = np.float32(value + shuffle_xor(value, 8))
+    value = np.float32(value + shuffle_xor(value, 4))
+    value = np.float32(value + shuffle_xor(value, 2))
+    return np.float32(value + shuffle_xor(value, 1))
+
+
+@device
+def row_mean(total, width):
+    return shuffle(np.float32(total / np.float32(width)), 0)
+
+
+@device
+def reciprocal_deviation(squares, width, eps):
+    variance = cuda.fma(squares, np.float32(np.float32(1) / np.float32(width)), np.float32(eps))
+    return shuffle(np.float32(np.float32(1) / np.float32(math.sqrt(np.float32(variance)))), 0)
+
+
+@device
+def update(normal, gain, shift, scale):
+    return round_int(np.float32(np.float32(cuda.fma(normal, gain, shift)) * scale))
+
+
+def warps(width):
+    """Warps in a block of `undo`: each has three rows of sums in shared memory."""
+    return min(8, SHARED // (12 * width))
+
+
+@functools.cache
+def add(items):
+    """``(z, bias, gain, shift, eps, scale, x, bad)`` for at most ``32 * items`` columns, a warp a row.
+
+    ``bad [1]`` becomes the first row whose moments are not finite, if it was higher.
+    """
+
+    def add_layer_norm(z, bias, gain, shift, eps, scale, x, bad):
+        row = cuda.blockIdx.x * WARPS + cuda.threadIdx.y
+        if row >= z.shape[0]:
+            return
+        lane = cuda.threadIdx.x
+        width = z.shape[1]
+        entries = cuda.local.array(items, types.float32)
+        total = np.float32(0)
+        for r in range(items):
+            c = lane + 32 * r
+            entries[r] = np.float32(0)
+            if c < width:
+                entries[r] = z[row, c] + bias[c]
+            total += entries[r]
+        mean = row_mean(sum_float(total), width)
+        squares = np.float32(0)
+        for r in range(items):
+            if lane + 32 * r < width:
+                entries[r] -= mean
+                squares = np.float32(cuda.fma(entries[r], entries[r], squares))
+        rstd = reciprocal_deviation(sum_float(squares), width, eps)
+        if lane == 0 and not math.isfinite(mean + rstd):
+            cuda.atomic.min(bad, 0, np.int32(row))
+        for r in range(items):
+            c = lane + 32 * r
+            if c < width:
+                x[row, c] += update(np.float32(entries[r] * rstd), gain[c], shift[c], scale[0])
+
+    return Kernel(add_layer_norm, [array(FLOAT), *[array(FLOAT, 1)] * 3, FLOAT, array(FLOAT, 1), array(FIXED),
+                                   array(types.int32, 1)])
+
+
+@functools.cache
+def undo(items, warps):
+    """``(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift)``, `BLOCKS` blocks of ``warps`` warps.
+
+    A block takes every `BLOCKS`-th run of rows; a lane adds up the gradients of its own columns in shared memory, and
+    the block adds up its warps in their order.
+    """
+
+    def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift):
+        sums = cuda.shared.array(0, types.float32)
+        lane, warp, block = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockIdx.x
+        rows, width = z.shape[0], z.shape[1]
+        base = warp * 3 * width
+        for c in range(lane, 3 * width, 32):
+            sums[base + c] = np.float32(0)
+        entries = cuda.local.array(items, types.float32)
+        for row in range(block * warps + warp, rows, BLOCKS * warps):
+            total = np.float32(0)
+            for r in range(items):
+                c = lane + 32 * r
+                entries[r] = np.float32(0)
+                if c < width:
+                    entries[r] = z[row, c] + bias[c]
+                total += entries[r]
+            mean = row_mean(sum_float(total), width)
+            squares = np.float32(0)
+            for r in range(items):
+                if lane + 32 * r < width:
+                    entries[r] -= mean
+                    squares = np.float32(cuda.fma(entries[r], entries[r], squares))
+            rstd = reciprocal_deviation(sum_float(squares), width, eps)
+            scaled = product = np.float32(0)
+            for r in range(items):
+                c = lane + 32 * r
+                if c < width:
+                    normal = np.float32(entries[r] * rstd)
+                    entries[r] = normal
+                    x[row, c] -= update(normal, gain[c], shift[c], scale[0])
+                    g = grad[row, c]
+                    scaled += g * gain[c]
+                    product += g * gain[c] * normal
+                    sums[base + width + c] += g * normal
+                    sums[base + 2 * width + c] += g
+            scaled = sum_float(scaled) / np.float32(width)
+            product = sum_float(product) / np.float32(width)
+            for r in range(items):
+                c = lane + 32 * r
+                if c < width:
+                    dz = np.float32(rstd * (grad[row, c] * gain[c] - scaled - entries[r] * product))
+                    z[row, c] = dz
+                    sums[base + c] += dz
+        cuda.syncthreads()
+        for c in range(warp * 32 + lane, width, warps * 32):
+            first, second, third = np.float32(0), np.float32(0), np.float32(0)
+            for w in range(warps):
+                first += sums[w * 3 * width + c]
+                second += sums[w * 3 * width + width + c]
+                third += sums[w * 3 * width + 2 * width + c]
+            dbias[block, c] = first
+            dgain[block, c] = second
+            dshift[block, c] = third
+
+    return Kernel(undo_layer_norm, [array(FLOAT), *[array(FLOAT, 1)] * 3, FLOAT, array(FLOAT, 1), array(FIXED),
+                                    *[array(FLOAT)] * 4], warps)

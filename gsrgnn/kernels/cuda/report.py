@@ -1,0 +1,122 @@
+"""What the compiler makes of the kernels, without a GPU: PTX, cubin, registers, spills and local memory."""
+
+import multiprocessing
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from gsrgnn.kernels.cuda.compiler import BFLOAT16, LANES, Kernel, types
+
+CAPABILITIES = ((8, 0), (9, 0))
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A kernel as ptxas reports it.
+
+    Attributes:
+        name: the kernel and what it is specialised for.
+        capability: as in "9.0".
+        registers: of a thread.
+        spills, stack: bytes of a thread, spilled registers (stores and loads) and stack frame.
+        threads: of a block.
+        cubin: bytes of machine code.
+    """
+
+    name: str
+    capability: str
+    registers: int
+    spills: int
+    stack: int
+    threads: int
+    cubin: int
+
+
+def specialisations(width=192, ks=(8, 64)):
+    """Name -> `Kernel` of every kernel that a width and these k use."""
+    from gsrgnn.kernels.cuda import entries, layer_norm, products, sample, sum_kept, sum_rows, top_k
+
+    items, index = -(-width // LANES), types.uint8 if width <= 256 else types.int16
+    kernels = {"group_sparse": top_k.kernel(items, False, index),
+               "group_sparse_fixed": top_k.kernel(items, True, index)}
+    for k in ks:
+        rounds = -(-k // LANES)
+        for scaled in (False, True):
+            suffix = f" k<={LANES * rounds}{', scaled' * scaled}"
+            for onto in (False, True):
+                end = suffix + ", onto" * onto
+                kernels["aggregate" + end] = sum_kept.kernel(rounds, scaled, index, onto=onto)
+                kernels["aggregate_backward" + end] = sample.kernel(rounds, scaled, index, onto)
+        kernels[f"aggregate bfloat16 k<={LANES * rounds}"] = sum_kept.kernel(rounds, False, index, BFLOAT16)
+    for scaled in (False, True):
+        for onto in (False, True):
+            kernels[f"aggregate_dense{', scaled' * scaled}{', onto' * onto}"] = sum_rows.kernel(items, scaled, onto=onto)
+    kernels["aggregate_dense bfloat16"] = sum_rows.kernel(items, False, BFLOAT16)
+    kernels |= {"add up pieces": sum_kept.combine(), "add up pieces, onto": sum_kept.combine(True),
+                "to_fixed": entries.to_fixed(), "scatter_add": entries.scatter_add(index),
+                "scatter_fixed": entries.scatter_fixed(index), "scatter_over": entries.scatter_over(index),
+                "add_layer_norm": layer_norm.add(items),
+                "undo_layer_norm": layer_norm.undo(items, layer_norm.warps(width)),
+                "product": products.product(items, index),
+                "product_backward, values": products.values_gradient(items, index),
+                "product_backward, matrix": products.matrix_gradient(index)}
+    return kernels
+
+
+def ptxas():
+    """The assembler's path: the one that nvidia-cuda-nvcc installs, else one on PATH; None where there is neither."""
+    spec = find_spec("nvidia.cu13") if find_spec("nvidia") else None
+    for folder in spec.submodule_search_locations if spec else ():
+        if (path := Path(folder) / "bin" / "ptxas").exists():
+            return str(path)
+    return shutil.which("ptxas")
+
+
+def ptx(kernel: Kernel, capability):
+    """The PTX of a kernel for a compute capability, as in ``(9, 0)``. One capability a process: see `compile_all`."""
+    from types import SimpleNamespace
+    from unittest.mock import patch
+
+    from numba.cuda import compile as compile_to
+
+    # What a kernel calls is compiled for the current device; here there is none.
+    with patch("numba.cuda.dispatcher.get_current_device", lambda: SimpleNamespace(compute_capability=capability)):
+        text, _ = compile_to(kernel.function, types.void(*kernel.arguments), cc=capability, device=False, abi="numba")
+    return text
+
+
+def compile_one(name, kernel: Kernel, capability):
+    """`Compiled` for a kernel. Raises RuntimeError with the assembler's words where it refuses."""
+    text = ptx(kernel, capability)
+    with tempfile.TemporaryDirectory() as folder:
+        source, cubin = Path(folder) / "kernel.ptx", Path(folder) / "kernel.cubin"
+        source.write_text(text)
+        done = subprocess.run([ptxas(), "-v", f"-arch=sm_{capability[0]}{capability[1]}", source, "-o", cubin],
+                              capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"ptxas refuses {name}: {done.stderr.strip()}")
+        size = cubin.stat().st_size
+    stack, stores, loads = map(int, re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, "
+                                              r"(\d+) bytes spill loads", done.stderr).groups())
+    registers = int(re.search(r"Used (\d+) registers", done.stderr).group(1))
+    return Compiled(name, f"{capability[0]}.{capability[1]}", registers, stores + loads, stack,
+                    LANES * kernel.warps, size)
+
+
+def compile_all(capability, width=192, ks=(8, 64)):
+    """`Compiled` of every kernel of `specialisations`, in a process of its own: what a kernel calls is compiled once.
+
+    Raises RuntimeError where numba-cuda or ptxas is missing or one of them fails.
+    """
+    if ptxas() is None:
+        raise RuntimeError("ptxas was not found: pip install 'gsrgnn[cuda]', or put that of a CUDA toolkit on PATH")
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return [Compiled(**one) for one in pool.apply(_compile_all, (capability, width, ks))]
+
+
+def _compile_all(capability, width, ks):
+    return [asdict(compile_one(name, kernel, capability)) for name, kernel in specialisations(width, ks).items()]

@@ -1,0 +1,105 @@
+"""Group sparsity: the k largest entries of each row, a warp a row.
+
+Each lane holds every 32nd entry of the row in registers, as integers that order as the numbers do. The warp bisects on
+the integer threshold that exactly k entries reach, at most 32 steps of a count each, and then writes the kept entries
+in the order of their columns: of each 32 a ballot says which lanes keep theirs, the bits below a lane's own say where.
+"""
+
+import functools
+
+import numpy as np
+
+from gsrgnn.kernels.cuda.compiler import FIXED, FLOAT, WARPS, Kernel, array, cuda, device, types
+from gsrgnn.kernels.cuda.warp import ballot, float_bits, max_uint, min_uint, sum_int
+
+SIGN = np.uint32(0x80000000)
+MINUS_INFINITY, INFINITY = np.uint32(0x007FFFFF), np.uint32(0xFF800000)  # as keys; what lies beyond is a NaN
+
+
+@device
+def float_key(value):
+    """uint32 that orders as float32 does; -0 and +0 are one value, hence one key."""
+    bits = float_bits(value + np.float32(0))
+    return np.uint32(bits ^ (np.uint32(0xFFFFFFFF) if bits >= SIGN else SIGN))
+
+
+@device
+def fixed_key(value):
+    """uint32 that orders as int32 does."""
+    return np.uint32(np.uint32(value) ^ SIGN)
+
+
+@device
+def float_value(value, unit):
+    return value
+
+
+@device
+def fixed_value(value, unit):
+    return np.float32(np.float32(value) * unit)
+
+
+@functools.cache
+def kernel(items, fixed, index):
+    """``(x, scale, values, indices, bad)`` for rows of at most ``32 * items`` columns.
+
+    ``bad [1]`` becomes the first row that holds a NaN or an infinity, if it was higher.
+    """
+    key_of, value_of = (fixed_key, fixed_value) if fixed else (float_key, float_value)
+    lowest, highest = (-1, 2**32) if fixed else (int(MINUS_INFINITY), int(INFINITY))
+
+    def top_k(x, scale, values, indices, bad):
+        row = cuda.blockIdx.x * WARPS + cuda.threadIdx.y
+        if row >= x.shape[0]:
+            return
+        lane = cuda.threadIdx.x
+        width, k = x.shape[1], values.shape[1]
+        keys = cuda.local.array(items, types.uint32)
+        low, high = np.uint32(0xFFFFFFFF), np.uint32(0)
+        for j in range(items):
+            c = lane + 32 * j
+            keys[j] = np.uint32(0)
+            if c < width:
+                key = key_of(x[row, c])
+                low, high = min(low, key), max(high, key)
+                keys[j] = key
+        low, high = min_uint(low), max_uint(high)
+        if lane == 0 and (low <= lowest or high >= highest):
+            cuda.atomic.min(bad, 0, np.int32(row))
+        if k == width:
+            high = low
+        while low < high:  # low becomes the largest threshold that at least k entries reach
+            span = np.uint32(high - low)
+            middle = np.uint32(low + (span >> np.uint32(1)) + (span & np.uint32(1)))
+            count = np.int32(0)
+            for j in range(items):
+                count += np.int32(keys[j] >= middle)
+            count = sum_int(np.int32(count))
+            if count == k:
+                low = high = middle
+            elif count > k:
+                low = middle
+            else:
+                high = np.uint32(middle - np.uint32(1))
+        above = np.int32(0)
+        for j in range(items):
+            above += np.int32(keys[j] > low)
+        ties = k - sum_int(np.int32(above))
+        before = np.uint32((np.uint32(1) << np.uint32(lane)) - np.uint32(1))
+        written, tied = 0, 0
+        unit = np.float32(np.float32(1) / scale[0])
+        for j in range(items):
+            c = lane + 32 * j
+            there = c < width
+            equal = np.uint32(ballot(there and keys[j] == low))
+            keep = there and (keys[j] > low or (keys[j] == low and tied + cuda.popc(equal & before) < ties))
+            kept = np.uint32(ballot(keep))
+            if keep:
+                t = written + cuda.popc(kept & before)
+                values[row, t] = value_of(x[row, c], unit)
+                indices[row, t] = c
+            written += cuda.popc(kept)
+            tied += cuda.popc(equal)
+
+    return Kernel(top_k, [array(FIXED if fixed else FLOAT), array(FLOAT, 1), array(FLOAT), array(index),
+                          array(types.int32, 1)])

@@ -1,0 +1,144 @@
+"""The operators in plain torch, on any device and for any size: what the CUDA kernels do not serve.
+
+They take what `gsrgnn.kernels.cpu` takes, as tensors. They make dense and temporary matrices that the kernels avoid.
+"""
+
+import torch
+
+from gsrgnn.kernels.adjacency import Incidence
+
+BLOCKS = 1
+
+
+def group_sparse(x, values, indices, bad=None):
+    """`reference.group_sparse` into ``values [N, k]`` and ``indices [N, k]``; returns the first row not finite, or -1.
+
+    With ``bad``, int32 ``[1]``, the row is written there if it is lower, and -1 is returned.
+    """
+    _select(x, values, indices)
+    return _first(x, bad)
+
+
+def group_sparse_fixed(x, scale, values, indices):
+    """`reference.group_sparse` of the fixed-point ``x / scale`` into ``values [N, k]`` and ``indices [N, k]``."""
+    _select(x, values, indices)
+    values.mul_(1 / scale)
+
+
+def to_fixed(x, start, scale, out):
+    """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``."""
+    out.copy_((x[:, start:start + out.shape[1]] * scale).round_())
+
+
+def scatter_over(values, indices, out):
+    """``out [N, D]`` becomes `reference.scatter` of the values plus what it held at their places."""
+    values += out.gather(1, indices.long())
+    out.zero_().scatter_(1, indices.long(), values)
+
+
+def scatter_add(values, indices, out):
+    """Add `reference.scatter` to ``out [N, D]``."""
+    index = indices.long()
+    out.scatter_(1, index, out.gather(1, index) + values)
+
+
+def scatter_fixed(values, indices, scale, out):
+    """`reference.scatter` into the fixed-point ``out [N, D]``."""
+    out.zero_().scatter_(1, indices.long(), (values * scale).round().to(out.dtype))
+
+
+def aggregate(graph, values, indices, out, nets=None):
+    """`reference.aggregate` into ``out [N, D]``, over an `Adjacency` or an `Incidence`."""
+    aggregate_dense(graph, _dense(values, indices, out.shape[1]), out, nets)
+
+
+def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
+    """`reference.aggregate_backward` into ``dvalues [N, k]``."""
+    full = torch.empty_like(grad)
+    aggregate_dense(transposed, grad, full, nets)
+    torch.gather(full, 1, indices.long(), out=dvalues)
+
+
+def aggregate_dense(graph, x, out, nets=None):
+    """`reference.aggregate_dense` into ``out [N, D]``."""
+    if isinstance(graph, Incidence):
+        _sum_rows(graph.to_nets, x, nets)
+        _sum_rows(graph.to_cells, nets, out)
+        direct = torch.empty_like(out)
+        _sum_rows(graph.direct, x, direct)
+        out += direct
+    else:
+        _sum_rows(graph, x, out)
+
+
+def product(values, indices, matrix, out):
+    """`reference.product` into ``out [N, C]``."""
+    torch.mm(_dense(values, indices, len(matrix)), matrix, out=out)
+
+
+def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
+    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
+    torch.gather(grad @ matrix.T, 1, indices.long(), out=dvalues)
+    _by_block(dmatrix, _dense(values, indices, len(matrix)).T @ grad)
+
+
+def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad=None):
+    """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x``; returns as `group_sparse` does."""
+    if source:
+        aggregate_dense(*source[:2], z, *source[2:])
+    normal, _ = _normal(z, bias, eps)
+    x.add_(_update(normal, gain, shift, sign * scale, x))
+    return _first(normal, bad)
+
+
+def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift, source=None):
+    """Take `add_layer_norm` off ``x`` and differentiate it; ``z`` becomes its gradient."""
+    if source:
+        aggregate_dense(*source[:2], z, *source[2:])
+    normal, rstd = _normal(z, bias, eps)
+    x.sub_(_update(normal, gain, shift, scale, x))
+    scaled = grad * gain
+    z.copy_(rstd * (scaled - scaled.mean(1, keepdim=True) - normal * (scaled * normal).mean(1, keepdim=True)))
+    for by_block, total in ((dbias, z.sum(0)), (dgain, (grad * normal).sum(0)), (dshift, grad.sum(0))):
+        _by_block(by_block, total)
+
+
+def _select(x, values, indices):
+    columns = torch.sort(x, dim=1, descending=True, stable=True).indices[:, :values.shape[1]].sort(dim=1).values
+    indices.copy_(columns)
+    values.copy_(x.gather(1, columns))
+
+
+def _dense(values, indices, width):
+    return values.new_zeros(len(values), width).scatter_(1, indices.long(), values)
+
+
+def _sum_rows(adjacency, x, out):
+    indptr, sources, weight, out_scale, in_scale = adjacency
+    matrix = torch.sparse_csr_tensor(indptr, sources.long(), weight, (len(out), len(x)), check_invariants=False)
+    torch.mul(matrix @ (in_scale[:, None] * x), out_scale[:, None], out=out)
+
+
+def _normal(z, bias, eps):
+    centred = z + bias
+    centred -= centred.mean(1, keepdim=True)
+    rstd = torch.rsqrt(centred.square().mean(1, keepdim=True) + eps)
+    return centred * rstd, rstd
+
+
+def _update(normal, gain, shift, scale, x):
+    return ((normal * gain + shift) * scale).round().to(x.dtype)
+
+
+def _by_block(out, total):
+    out[0] = total
+    out[1:] = 0
+
+
+def _first(x, bad):
+    finite = torch.isfinite(x).all(1)
+    row = torch.where(finite.all(), 2**31 - 1, (~finite).int().argmax())
+    if bad is not None:
+        bad.copy_(torch.minimum(bad, row.to(bad.dtype)))
+        return -1
+    return -1 if bool(finite.all()) else int(row)

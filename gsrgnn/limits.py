@@ -1,0 +1,137 @@
+"""The least time that each CUDA kernel can take: bytes and instructions over the chip's ceilings.
+
+A kernel is bound by four things at once: the memory (HBM), the L2 cache, shared memory, and the instructions that its
+schedulers issue. The largest of the four times is its `Bound`. Matrices are ``[N, D]`` float32, CBSR rows have k values
+of 4 bytes and k indices of ``index`` bytes; E is the number of entries of the graph.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+SECTOR = 32  # bytes that the L2 moves at the least
+BANKS = 32
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What a GPU can do at most.
+
+    Attributes:
+        hbm, l2, shared: bytes a second, of the memory, the L2 cache, and all shared memories together.
+        issue: instructions of a warp a second, all multiprocessors together.
+        l2_size: bytes.
+        source: where the numbers come from.
+    """
+
+    hbm: float
+    l2: float
+    shared: float
+    issue: float
+    l2_size: float
+    source: str
+
+
+H200 = Ceilings(hbm=4.8e12, l2=5.5e12, shared=132 * 128 * 1.755e9, issue=132 * 4 * 1.755e9, l2_size=60e6,
+                source="an H200 by its data sheet, its L2 assumed at 5.5 TB/s")
+"""4.8 TB/s; 132 multiprocessors at 1.755 GHz, each 128 bytes of shared memory and 4 instructions a clock."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Seconds that each part of the chip needs at the least for one call of a kernel."""
+
+    hbm: float
+    l2: float
+    shared: float
+    issue: float
+
+    @property
+    def seconds(self):
+        """The largest."""
+        return max(self.hbm, self.l2, self.shared, self.issue)
+
+    @property
+    def by(self):
+        """Its name."""
+        return max(("hbm", "l2", "shared", "issue"), key=lambda name: getattr(self, name))
+
+
+def sectors(size):
+    """Sectors that ``size`` contiguous bytes touch on average, at a place that is a multiple of ``size``."""
+    step = math.gcd(size, SECTOR)
+    return (size - step) / SECTOR + 1
+
+
+def sampled_sectors(width, k):
+    """Sectors on average that k random columns of a float32 row of ``width`` lie in."""
+    in_sector = SECTOR // 4
+    missed = math.comb(width - in_sector, k) / math.comb(width, k) if width - in_sector >= k else 0
+    return width / in_sector * (1 - missed)
+
+
+def conflicts(width, lanes, draws=2000):
+    """How many times a shared memory access is repeated on average where ``lanes`` lanes add to random columns.
+
+    The lanes of a group add to different columns of their row of sums; the groups' rows follow each other. What counts
+    is the fullest of the 32 banks. Simulated with a fixed seed.
+    """
+    rng = np.random.default_rng(0)
+    k = min(lanes, width)
+    groups = max(1, 32 // lanes)
+    banks = np.concatenate([(rng.permuted(np.tile(np.arange(width), (draws, 1)), axis=1)[:, :k] + g * width) % BANKS
+                            for g in range(groups)], axis=1)
+    return float(np.mean([np.bincount(row, minlength=BANKS).max() for row in banks]))
+
+
+def top_k(ceilings, rows, width, k, index=1, steps=20):
+    """`group_sparse`: the row in, values and indices out; ``steps`` of bisection over the row in registers."""
+    items = -(-width // 32)
+    instructions = 8 * items + steps * (2 * items + 8) + 12 * items + 20
+    return Bound(rows * (4 * width + (4 + index) * k) / ceilings.hbm,
+                 rows * (4 * width + (4 + index) * k) / ceilings.l2, 0, rows * instructions / ceilings.issue)
+
+
+def aggregate(ceilings, rows, edges, width, k, index=1):
+    """`aggregate` over edges: a neighbour's values and indices from the L2, k additions to shared memory."""
+    lanes, rounds = min(k, 32), -(-k // 32)
+    groups = max(1, 32 // lanes)
+    kept = (4 + index) * k * rows
+    hbm = 8 * edges + 4 * rows * width + (kept if kept < ceilings.l2_size else (4 + index) * k * edges)
+    l2 = edges * (8 + SECTOR * (sectors(4 * k) + sectors(index * k))) + 4 * rows * width
+    accesses = 2 * edges / groups * rounds * conflicts(width, lanes)  # a load and a store for each warp's addition
+    cleared = rows * groups * width / 32 * 2
+    return Bound(hbm / ceilings.hbm, l2 / ceilings.l2, 128 * (accesses + cleared) / ceilings.shared,
+                 (edges / groups * (6 + 8 * rounds) + 4 * cleared) / ceilings.issue)
+
+
+def aggregate_backward(ceilings, rows, edges, width, k, index=1):
+    """`aggregate_backward`: the sectors of a neighbour's gradient in which the k columns lie."""
+    rounds, groups = -(-k // 32), max(1, 32 // min(k, 32))
+    gradient = 4 * rows * width
+    read = SECTOR * sampled_sectors(width, k)
+    hbm = 8 * edges + (4 + index) * k * rows + (gradient if gradient < ceilings.l2_size else edges * read)
+    return Bound(hbm / ceilings.hbm, edges * (8 + read) / ceilings.l2, 0,
+                 edges / groups * (5 + 3 * rounds) / ceilings.issue)
+
+
+def aggregate_dense(ceilings, rows, edges, width, itemsize=4):
+    """`aggregate_dense` (SpMM): a neighbour's whole row from the L2."""
+    x = itemsize * rows * width
+    hbm = 8 * edges + 4 * rows * width + (x if x < ceilings.l2_size else itemsize * edges * width)
+    return Bound(hbm / ceilings.hbm, edges * (8 + itemsize * width) / ceilings.l2, 0,
+                 edges * (3 + 3 * -(-width // 32)) / ceilings.issue)
+
+
+def add_layer_norm(ceilings, rows, width):
+    """The residual update: z in, x in and out."""
+    size = 12 * rows * width
+    return Bound(size / ceilings.hbm, size / ceilings.l2, 0, rows * (-(-width // 32) * 16 + 30) / ceilings.issue)
+
+
+def undo_layer_norm(ceilings, rows, width):
+    """The same undone and differentiated: z and x in and out, the gradient in; three column sums in shared memory."""
+    size, items = 20 * rows * width, -(-width // 32)
+    return Bound(size / ceilings.hbm, size / ceilings.l2, 128 * 6 * rows * items / ceilings.shared,
+                 rows * (items * 36 + 60) / ceilings.issue)

@@ -1,0 +1,244 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # On the GPU
+#
+# On a GPU the same operators are limited by other things than on a CPU, and the limits can be computed before
+# anything runs. This page divides each kernel's work among the threads of a GPU, derives the least time that it can
+# take, and shows what the compiler makes of it. **No GPU has run these kernels yet.** They agree with the reference
+# in a simulator and they compile; how fast they are is open until somebody with a card runs `gsrgnn bench --device
+# cuda`.
+#
+# Afterwards you can
+#
+# - say what a warp, a lane and shared memory are, and which of them a row of the matrix is given to;
+# - compute a lower bound for the time of an aggregation from the sizes of a graph and four numbers of a chip;
+# - say from which k on CBSR can no longer win against a dense product in half precision.
+
+# %% tags=["parameters"]
+nodes, edges, width = 69_800, 22_500_000, 192  # Table 1's graph 10, a group of hidden size 384
+ks = [4, 8, 16, 32, 64]
+compile_width = 192  # kernels are compiled for this width, for k up to 64
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import Markdown, display
+
+from gsrgnn import bench, bench_kernels, figures, gpu_figures, limits
+from gsrgnn.kernels import cuda_machine
+from gsrgnn.limits import H200
+
+# %% [markdown]
+# ## Warps, lanes, shared memory
+#
+# A GPU runs threads in **warps** of 32. The threads of a warp, its **lanes**, execute one instruction at a time
+# together. Each lane has registers of its own, the fastest memory there is, and lanes can hand each other register
+# values. A few warps form a **block**, which has some tens of kilobytes of **shared memory** on the chip: 32 banks,
+# each of which serves one address at a time. Behind it lie the **L2 cache**, shared by the whole chip and read in
+# sectors of 32 bytes, and the memory proper, **HBM**.
+#
+# So a kernel is bound by four things at once: bytes from HBM, bytes from the L2, accesses to shared memory, and the
+# instructions that the schedulers can issue. The largest of the four times is a lower bound, whatever the code does.
+#
+# ## Top-k: a warp a row
+#
+# The lanes hold a row in registers, every 32nd entry each, as integers that order as the numbers do. The warp then asks
+# how many entries reach a threshold and halves the interval that the threshold lies in, until exactly $k$ do. An
+# interval of 32-bit integers is empty after 32 halvings. What is kept is written in the order of the columns: each lane
+# counts the lanes below its own that also keep theirs. Equal entries go to the lowest columns first.
+
+# %% tags=["hide-input"]
+figures.show(
+    gpu_figures.top_k_steps([12, 3, 40, 7, 25, 25, 1, 33, 9, 25, 18, 2], 4),
+    alt="A row of twelve integers, below it one line a step of the bisection with a mark under each entry that reaches "
+        "the threshold and their number, and in the last line the four kept entries, numbered in the order of columns.",
+    caption="Twelve lanes of a warp, k = 4. Of three equal entries the two in the lowest columns are kept.")
+
+# %% [markdown]
+# Each entry is read once and each kept one written once. That takes little time; the instructions of the bisection,
+# some twenty steps over $D / 32$ registers, take longer.
+#
+# ## Long rows and short ones
+#
+# Aggregation and its backward pass give a warp one row of the graph. A clock net's cell has thousands of neighbours,
+# most cells have few, and one warp must not run on when all the others are done. So longer rows are cut into chunks. A
+# warp that has a whole row writes the result itself. The pieces of a row that was cut are written side by side, and a
+# second kernel adds them up in their order. Nothing is added to by two warps at once, so no atomic operation is needed
+# and the result is the same in every run. The cuts depend on the graph alone and are made once.
+
+# %% tags=["hide-input"]
+figures.show(
+    gpu_figures.chunks([120, 40, 1, 900, 0, 210, 60], 256),
+    alt="Bars for seven rows of different length. The row of 900 entries is cut into four pieces, each given to a warp "
+        "of its own; every other row is one warp's, the empty one too.",
+    caption="Seven rows, chunks of at most 256 entries. Orange: pieces of one row.")
+
+# %% [markdown]
+# ## Aggregation: sums in shared memory
+#
+# The warp keeps the $D$ sums of its row in shared memory. A neighbour brings $k$ values and their columns; $k$ lanes
+# read one each and add it to its column. The columns of a CBSR row are distinct, so no two of these lanes meet. With
+# $k = 8$ only 8 of 32 lanes would work, so the warp takes $32 / k$ neighbours at a time. These can share columns; so
+# each group of lanes has a row of sums of its own, and the rows are added up at the end.
+
+# %% tags=["hide-input"]
+figures.show(
+    gpu_figures.group_sums(16, 4, [[1, 4, 9, 14], [0, 4, 5, 12], [4, 7, 9, 15]]),
+    alt="Three groups of four lanes, each joined by lines to four columns of its own row of sixteen sums. Column 4 "
+        "occurs in all three rows.",
+    caption="Three groups of four lanes; column 4 is added to by all three, in three places.")
+
+# %% [markdown]
+# The backward pass turns this round. The row's $k$ columns are known before the first neighbour, so a lane holds one of
+# them and reads that column of each neighbour's gradient: the sum stays in a register, nothing is scattered. What it
+# costs is the reading. $k$ columns of a row of $D$ lie in many sectors, and a sector is moved whole for 4 bytes of it.
+#
+# Through the nets both directions are made of the same kernels: sums over each net's cells, then over each cell's nets.
+#
+# ## The bounds
+#
+# For a graph of $N$ nodes and $E$ entries, an aggregation of CBSR rows with one-byte indices moves at least
+#
+# $$
+# \underbrace{8 E + 5 N k + 4 N D}_{\text{HBM}}, \qquad
+# \underbrace{E \, (8 + 32 \, (s(4k) + s(k)))  + 4 N D}_{\text{L2}} \quad \text{bytes},
+# $$
+#
+# 8 for a neighbour's number and weight, $s(n)$ being the sectors that $n$ bytes touch. HBM is read once, as long as the
+# CBSR matrix fits the L2. In shared memory each warp-wide addition is a load and a store, each repeated as often as the
+# fullest bank is hit; for random columns that is simulated. Below, each bound for a graph of the size of the paper's
+# graph 10 on an H200.
+
+# %%
+forward = [limits.aggregate(H200, nodes, edges, width, k) for k in ks]
+backward = [limits.aggregate_backward(H200, nodes, edges, width, k) for k in ks]
+select = [limits.top_k(H200, nodes, width, k) for k in ks]
+dense = {"dense, float32": limits.aggregate_dense(H200, nodes, edges, width).seconds,
+         "dense, bfloat16": limits.aggregate_dense(H200, nodes, edges, width, 2).seconds}
+print(f"ceilings: {H200.source}")
+
+# %% tags=["hide-input"]
+figures.show(
+    gpu_figures.bound_lines(forward, ks, dense), gpu_figures.bound_lines(backward, ks, dense),
+    alt="Two line charts on logarithmic axes of the four bounds in milliseconds against k. In both the L2 cache binds "
+        "at every k. Aggregation stays below the level line of the dense product in bfloat16 up to k = 64; its "
+        "backward pass crosses it.",
+    caption=f"Computed, not measured. Left: aggregation. Right: its backward pass. {nodes:,} nodes, {edges:,} entries, "
+            f"width {width}.")
+
+# %% tags=["hide-input"]
+bounds = pd.DataFrame({"top-k": [b.seconds for b in select], "aggregation": [b.seconds for b in forward],
+                       "backward": [b.seconds for b in backward]}, index=[f"k = {k}" for k in ks]) * 1e3
+for name, seconds in dense.items():
+    bounds[f"{name} / aggregation"] = 1e3 * seconds / bounds["aggregation"]
+figures.table(bounds, "{:,.2f}", "Bounds in ms, and what CBSR could save at best")
+
+# %% [markdown]
+# The last two columns are what the bounds allow, not what was reached. Where a ratio falls to one, CBSR stops paying:
+# a dense product in half precision moves as few bytes. The backward pass gets there first.
+
+# %% tags=["hide-input"]
+pays = [k for k, bound in zip(ks, forward, strict=True) if bound.seconds < dense["dense, bfloat16"]]
+pays_back = [k for k, bound in zip(ks, backward, strict=True) if bound.seconds < dense["dense, bfloat16"]]
+print(f"below the bound of a dense product in bfloat16: aggregation up to k = {max(pays)}, "
+      f"backward up to k = {max(pays_back)}")
+
+# %% [markdown]
+# ## What the compiler makes of them
+#
+# Compiling needs no GPU. Each kernel becomes machine code for two generations of chips when this page is made. If a
+# kernel needs more registers than a lane has, or indexes them by numbers that are not known beforehand, the compiler
+# moves them to memory and the kernel slows down many times. So the table must say 0 for both.
+
+# %% tags=["hide-input"]
+def compiled():
+    try:
+        from gsrgnn.kernels.cuda import report
+
+        found = [kernel for capability in report.CAPABILITIES
+                 for kernel in report.compile_all(capability, compile_width)]
+    except (ImportError, RuntimeError) as error:
+        return Markdown(f"Not compiled here: {error}.")
+    frame = pd.DataFrame([{"kernel": kernel.name, "chip": kernel.capability, "registers": kernel.registers,
+                           "moved": kernel.spills + kernel.stack} for kernel in found])
+    frame = frame.pivot(index="kernel", columns="chip", values=["registers", "moved"])
+    frame = frame.reindex(dict.fromkeys(kernel.name for kernel in found))
+    names = {"registers": "registers", "moved": "bytes in memory"}
+    frame.columns = [f"{names[part]}, {chip}" for part, chip in frame.columns]
+    return figures.table(frame.rename_axis(None), "{:,.0f}", f"A lane's registers, width {compile_width}")
+
+
+compiled()
+
+# %% [markdown]
+# ## What was measured
+
+# %% tags=["hide-input"]
+kernel_record, steps = Path("results/kernels-cuda.json"), sorted(Path("results").glob("bench-cuda-*.json"))
+steps = [path for path in steps if not path.name.endswith(".partial.json")]
+if kernel_record.exists():
+    record = bench_kernels.read(kernel_record)
+    display(Markdown(f"On {record['gpu']}, {record['provenance']['date']}."))
+    formats = {"ms": "{:,.3f}", "bound ms": "{:,.3f}", "over bound": "{:,.2f}"}
+    display(figures.table(bench_kernels.table(record), formats, "Each kernel, its bound and its peers", index=False))
+for path in steps:
+    record = bench.read(path)
+    display(figures.table(bench.table(record).drop(columns="note"), "{:,.2f}", f"A training step: {path.stem}"))
+if not kernel_record.exists() and not steps:
+    why = cuda_machine.gpu_missing() or "a GPU is there, and `gsrgnn bench --device cuda` makes the records"
+    display(Markdown(f"**Nothing yet.** There is no record of a GPU in `results`. Where this page was made: {why}."))
+
+# %% [markdown]
+# With a card, two commands make the records that this page shows when the book is built again:
+#
+# ```sh
+# .venv/bin/python -m pytest -m gpu
+# .venv/bin/gsrgnn bench --device cuda --circuit synthetic/5324-F --hidden 384 --layers 100
+# ```
+#
+# ## What is missing
+#
+# - Every time. The bounds say what cannot be beaten, not how near the kernels come.
+# - The ceilings of a real card. Those above are of a data sheet, and the L2's is an assumption.
+# - Whether the simulator and the chip agree. The simulator runs one lane after another where a chip runs 32 at once;
+#   mistakes of timing do not show in it.
+# - A backward pass with atomic additions, which would read each gradient once where this one reads sectors. Whether it
+#   is faster only a card can tell.
+#
+# ## Recap
+#
+# - A row is a warp's; rows that are too long are cut, and no two warps add to one place.
+# - CBSR aggregation is bound by the L2 cache: by sectors, not by bytes.
+# - The bound comes first. A time without it says nothing about what is left to gain.
+#
+# ## Exercises
+#
+# **1.** At $k = 4$ a neighbour's values fill half a sector and its indices an eighth of another. What would the bound
+# be if both lay in one sector of 32 bytes?
+
+# %% tags=["hide-cell"]
+k = 4
+packed = edges * (8 + 32) / H200.l2
+print(f"{1e3 * packed:.2f} ms in place of {1e3 * limits.aggregate(H200, nodes, edges, width, k).l2:.2f}")
+
+# %% [markdown]
+# **2.** The bound of the backward pass counts sectors. Which width would make it equal to that of the forward pass at
+# $k = 8$?
+
+# %% tags=["hide-cell"]
+# One where the k columns share sectors: k values of a row of 4 D bytes lie in at most D / 8 sectors.
+for narrow in (16, 24, 32, 64):
+    print(f"width {narrow}: {limits.sampled_sectors(narrow, 8):.1f} sectors, "
+          f"forward {limits.sectors(32) + limits.sectors(8):.1f}")

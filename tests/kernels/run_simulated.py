@@ -1,0 +1,252 @@
+"""Every CUDA kernel in Numba's simulator against the reference. Run by `test_cuda.py` in a process of its own.
+
+The simulator is chosen when numba is imported (NUMBA_ENABLE_CUDASIM=1), hence the process. Prints a line a check; the
+exit status is 1 where one fails.
+"""
+
+import copy
+import sys
+import traceback
+from contextlib import ExitStack
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent))
+import simulated_warp
+
+sys.modules["gsrgnn.kernels.cuda.warp"] = simulated_warp
+
+from gsrgnn import CircuitGraph, cbsr, kernels, reversible  # noqa: E402
+from gsrgnn.kernels import Adjacency, Incidence, cuda, index_dtype, reference  # noqa: E402
+from gsrgnn.kernels.cuda import layer_norm, plan  # noqa: E402
+
+RNG = np.random.default_rng(0)
+SCALE = 2.0**20
+
+
+def tensors(part):
+    return torch.from_numpy(np.ascontiguousarray(part)) if isinstance(part, np.ndarray) else type(part)(
+        *map(tensors, part))
+
+
+def poisoned(shape, dtype=np.float32):
+    return torch.from_numpy(np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 77, dtype))
+
+
+def rows(count, width, ties):
+    if ties:
+        return RNG.choice([-1.0, -0.0, 0.0, 1.0, 2.0], (count, width)).astype(np.float32)
+    return (RNG.standard_normal((count, width)) * 10.0 ** RNG.integers(-30, 30)).astype(np.float32)
+
+
+def adjacency(counts, columns=None, scaled=True):
+    columns = columns or len(counts)
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    in_scale = RNG.random(columns) if scaled else np.ones(columns)
+    return Adjacency(indptr, RNG.integers(0, columns, indptr[-1]).astype(np.int32),
+                     RNG.random(indptr[-1]).astype(np.float32), RNG.random(len(counts)).astype(np.float32),
+                     in_scale.astype(np.float32))
+
+
+def kept(count, width, k):
+    values, indices = reference.group_sparse(RNG.standard_normal((count, width)).astype(np.float32), k)
+    return np.ascontiguousarray(values), indices.astype(index_dtype(width))
+
+
+def close(got, want, tolerance=1e-4):
+    np.testing.assert_allclose(np.asarray(got), want, rtol=0, atol=tolerance)
+
+
+def check_top_k(width, k, ties):
+    x = rows(5, width, ties)
+    values, indices = poisoned((5, k)), poisoned((5, k), index_dtype(width))
+    assert cuda.group_sparse(torch.from_numpy(x), values, indices) == -1
+    want_values, want_indices = reference.group_sparse(x, k)
+    np.testing.assert_array_equal(indices, want_indices)
+    np.testing.assert_array_equal(values, want_values)
+    fixed = reference.to_fixed(x / np.abs(x).max(), SCALE)
+    values, indices = poisoned((5, k)), poisoned((5, k), index_dtype(width))
+    cuda.group_sparse_fixed(torch.from_numpy(fixed), SCALE, values, indices)
+    want, want_indices = reference.group_sparse(fixed, k)
+    np.testing.assert_array_equal(indices, want_indices)
+    np.testing.assert_array_equal(values, want.astype(np.float32) * np.float32(1 / SCALE))
+
+
+def check_not_finite(bad):
+    x = rows(6, 40, False)
+    x[3, 39] = x[5, 0] = bad
+    assert cuda.group_sparse(torch.from_numpy(x), poisoned((6, 2)), poisoned((6, 2), np.uint8)) == 3
+    flag = torch.full((1,), cuda.FINE, dtype=torch.int32)
+    cuda.group_sparse(torch.from_numpy(x), poisoned((6, 2)), poisoned((6, 2), np.uint8), bad=flag)
+    assert int(flag) == 3
+
+
+def check_aggregation(counts, width, k, scaled):
+    graph = adjacency(counts, scaled=scaled)
+    values, indices = kept(len(counts), width, k)
+    x = RNG.standard_normal((len(counts), width)).astype(np.float32)
+    graph_, values_, indices_, x_ = tensors(graph), *map(tensors, (values, indices, x))
+    out = poisoned(x.shape)
+    cuda.aggregate(graph_, values_, indices_, out)
+    close(out, reference.aggregate(graph, values, indices, width))
+    again = poisoned(x.shape)
+    cuda.aggregate(graph_, values_, indices_, again)
+    assert torch.equal(out, again)
+    dvalues = poisoned(values.shape)
+    cuda.aggregate_backward(graph_, x_, indices_, dvalues)
+    close(dvalues, reference.aggregate_backward(graph, x, indices))
+    out = poisoned(x.shape)
+    cuda.aggregate_dense(graph_, x_, out)
+    close(out, reference.aggregate_dense(graph, x))
+
+
+def check_bfloat16(width, k):
+    graph = adjacency([3, 0, 40])
+    values, indices = kept(3, width, k)
+    short = torch.from_numpy(values).bfloat16()
+    out = poisoned((3, width))
+    cuda.aggregate(tensors(graph), short, tensors(indices), out)
+    close(out, reference.aggregate(graph, short.float().numpy(), indices, width))
+    x = torch.from_numpy(RNG.standard_normal((3, width)).astype(np.float32)).bfloat16()
+    out = poisoned((3, width))
+    cuda.aggregate_dense(tensors(graph), x, out)
+    close(out, reference.aggregate_dense(graph, x.float().numpy()))
+
+
+def check_nets(width, k):
+    count, num_nets = 7, 4
+    pins = RNG.poisson(0.5, (count, num_nets)).astype(np.float32)
+    direct = RNG.poisson(0.3, (count, count)).astype(np.float32)
+    out_scale, in_scale = RNG.random((2, count)).astype(np.float32)
+    matrix = out_scale[:, None] * (pins @ pins.T + direct) * in_scale
+    ones = np.ones(num_nets, np.float32)
+    graph = tensors(Incidence(Adjacency(*csr(pins.T), ones, in_scale), Adjacency(*csr(pins), out_scale, ones),
+                              Adjacency(*csr(direct), out_scale, in_scale)))
+    values, indices = kept(count, width, k)
+    x = RNG.standard_normal((count, width)).astype(np.float32)
+    out, nets, dvalues = poisoned(x.shape), poisoned((num_nets, width)), poisoned(values.shape)
+    cuda.aggregate(graph, tensors(values), tensors(indices), out, nets)
+    close(out, matrix @ reference.scatter(values, indices, width))
+    nets = poisoned((num_nets, width))
+    cuda.aggregate_backward(graph, tensors(x), tensors(indices), dvalues, nets)
+    close(dvalues, reference.gather(matrix @ x, indices))
+    out, nets = poisoned(x.shape), poisoned((num_nets, width))
+    cuda.aggregate_dense(graph, tensors(x), out, nets)
+    close(out, matrix @ x)
+
+
+def csr(matrix):
+    places, columns = np.nonzero(matrix)
+    return (np.searchsorted(places, np.arange(len(matrix) + 1)).astype(np.int64), columns.astype(np.int32),
+            matrix[places, columns])
+
+
+def check_entries(width, k):
+    x = RNG.standard_normal((5, width)).astype(np.float32)
+    values, indices = kept(5, width, k)
+    out, over = torch.from_numpy(x.copy()), torch.from_numpy(values.copy())
+    cuda.scatter_over(over, tensors(indices), out)
+    np.testing.assert_array_equal(over, values + reference.gather(x, indices))
+    np.testing.assert_array_equal(out, reference.scatter(over.numpy(), indices, width))
+    out = poisoned(x.shape, np.int32)
+    cuda.to_fixed(torch.from_numpy(np.hstack([x + 1, x])), width, SCALE, out)
+    np.testing.assert_array_equal(out, reference.to_fixed(x, SCALE))
+    out = torch.from_numpy(x.copy())
+    cuda.scatter_add(tensors(values), tensors(indices), out)
+    np.testing.assert_array_equal(out, x + reference.scatter(values, indices, width))
+    out = poisoned(x.shape, np.int32)
+    cuda.scatter_fixed(tensors(values), tensors(indices), SCALE, out)
+    np.testing.assert_array_equal(out, reference.to_fixed(reference.scatter(values, indices, width), SCALE))
+
+
+def check_product(width, k, columns):
+    count = 5
+    values, indices = kept(count, width, k)
+    matrix = RNG.standard_normal((width, columns)).astype(np.float32)
+    grad = RNG.standard_normal((count, columns)).astype(np.float32)
+    out = poisoned(grad.shape)
+    cuda.product(tensors(values), tensors(indices), tensors(matrix), out)
+    close(out, reference.product(values, indices, matrix))
+    dvalues, dmatrix = poisoned(values.shape), poisoned((cuda.BLOCKS, *matrix.shape))
+    cuda.product_backward(*map(tensors, (values, indices, matrix, grad)), dvalues, dmatrix)
+    for got, want in zip((dvalues, dmatrix.sum(0)), reference.product_backward(values, indices, matrix, grad),
+                         strict=True):
+        close(got, want)
+
+
+def check_layer_norm(count, width):
+    z, x, grad = RNG.standard_normal((3, count, width)).astype(np.float32)
+    bias, gain, shift = RNG.standard_normal((3, width)).astype(np.float32)
+    before = reference.to_fixed(x, SCALE)
+    out, dz = torch.from_numpy(before.copy()), torch.from_numpy(z.copy())
+    vectors = [*map(tensors, (bias, gain, shift))]
+    assert cuda.add_layer_norm(tensors(z), *vectors, 1e-2, SCALE, out) == -1
+    close(out / SCALE, x + reference.layer_norm(z + bias, gain, shift, 1e-2), 1e-3)
+    back = out.clone()
+    cuda.add_layer_norm(tensors(z), *vectors, 1e-2, SCALE, back, sign=-1)
+    np.testing.assert_array_equal(back, before)
+    sums = [poisoned((cuda.BLOCKS, width)) for _ in range(3)]
+    cuda.undo_layer_norm(dz, *vectors, 1e-2, SCALE, out, tensors(grad), *sums)
+    np.testing.assert_array_equal(out, before)
+    want_dz, want_dgain, want_dshift = reference.layer_norm_backward(z + bias, gain, 1e-2, grad)
+    for got, want in ((dz, want_dz), (sums[0].sum(0), want_dz.sum(0)), (sums[1].sum(0), want_dgain),
+                      (sums[2].sum(0), want_dshift)):
+        close(got, want, 1e-3)
+    z[count // 2, 0] = np.inf
+    with np.errstate(invalid="ignore"):
+        assert cuda.add_layer_norm(tensors(z), *vectors, 1e-2, SCALE, out) == count // 2
+
+
+def check_stack(residual, first, via):
+    """The reversible stack on these kernels, forward, back and inverted, beside the same on the CPU's."""
+    graph = CircuitGraph.from_pins([0, 1, 2, 2, 3, 4, 5, 5], [0, 0, 0, 1, 1, 2, 2, 2], 6).through(via)
+    torch.manual_seed(0)
+    stack = reversible.ReversibleStack(8, 2, 2, residual, first)
+    x = torch.randn(6, 8)
+    results = []
+    for simulated in (False, True):
+        with ExitStack() as patches:
+            if simulated:
+                patches.enter_context(patch.object(kernels, "on", lambda device: cuda))
+                for module in (cbsr, reversible):
+                    patches.enter_context(patch.object(module, "array", lambda tensor: tensor.detach().contiguous()))
+                    patches.enter_context(patch.object(module, "operator", CircuitGraph.operator))
+            run, given = copy.deepcopy(stack), x.clone().requires_grad_()
+            out = run(given, graph)
+            (out * torch.linspace(-1, 1, 8)).sum().backward()
+            if simulated and residual == "dense":
+                close(run.inverse(out.detach(), graph), x)
+            results.append([out.detach(), given.grad, *(p.grad for p in run.parameters())])
+    for want, got in zip(*results, strict=True):
+        close(got, want)
+
+
+# Python threads are slow: as few blocks as cover every path. Rows are cut from 64 entries on, not from 256.
+layer_norm.BLOCKS = cuda.BLOCKS = 2
+sys.modules["gsrgnn.kernels.cuda.products"].BLOCKS = 2
+plan.SHORTEST_SPAN = 64
+CHECKS = [
+    (check_top_k, 1, 1, False), (check_top_k, 33, 33, True), (check_top_k, 70, 8, True), (check_top_k, 192, 8, False),
+    (check_top_k, 300, 5, False), (check_not_finite, np.nan), (check_not_finite, -np.inf),
+    (check_aggregation, [0, 1, 5, 0, 150], 40, 4, True), (check_aggregation, [33, 64, 65], 33, 5, False),
+    (check_aggregation, [3, 0, 70], 300, 40, True), (check_aggregation, [2, 1], 1, 1, False),
+    (check_aggregation, [7, 90], 70, 70, False),
+    (check_bfloat16, 40, 8), (check_nets, 40, 4), (check_nets, 33, 33), (check_entries, 40, 4),
+    (check_entries, 300, 33),
+    (check_product, 40, 4, 40), (check_product, 33, 33, 7), (check_layer_norm, 5, 40), (check_layer_norm, 3, 1),
+    (check_layer_norm, 2, 192), (check_stack, "sparse", "aggregate", "nets"),
+    (check_stack, "dense", "transform", "edges"),
+]
+
+if __name__ == "__main__":
+    failed = 0
+    for check, *arguments in CHECKS:
+        try:
+            check(*arguments)
+            print(f"ok     {check.__name__}{tuple(arguments)}", flush=True)
+        except Exception:
+            failed += 1
+            print(f"FAILED {check.__name__}{tuple(arguments)}\n{traceback.format_exc()}", flush=True)
+    sys.exit(failed > 0)

@@ -1,0 +1,78 @@
+"""The CUDA kernels without a GPU: against the reference in the simulator, compiled for two chips, divided among warps.
+
+`test_cuda_gpu.py` runs them on one.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip install 'gsrgnn[cuda]'")
+
+from gsrgnn.kernels.cuda import plan, report, sum_kept
+
+SIMULATED = Path(__file__).with_name("run_simulated.py")
+
+
+def test_every_kernel_agrees_with_the_reference_in_the_simulator():
+    """In a process of its own, since numba chooses the simulator when it is imported."""
+    done = subprocess.run([sys.executable, SIMULATED], env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+                          capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("ok     ") > 20
+
+
+@pytest.mark.skipif(report.ptxas() is None, reason="ptxas is not installed: pip install nvidia-cuda-nvcc")
+@pytest.mark.parametrize("capability", report.CAPABILITIES)
+@pytest.mark.parametrize(("width", "ks"), [(128, (4, 64)), (192, (8,)), (1024, (128,))])
+def test_every_kernel_compiles_without_spills_and_local_memory(capability, width, ks):
+    for kernel in report.compile_all(capability, width, ks):
+        assert (kernel.spills, kernel.stack) == (0, 0), kernel
+        assert kernel.registers * kernel.threads <= 65536, kernel
+        assert kernel.cubin > 0
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 31, 32, 33, 64, 65, 1000]), min_size=1), st.sampled_from([1, 32, 64, None]))
+def test_a_plan_takes_every_entry_once(lengths, span):
+    indptr = torch.cat([torch.zeros(1, dtype=torch.int64), torch.tensor(lengths).cumsum(0)])
+    made = plan.make(indptr, span)
+    entries = torch.cat([torch.arange(start, start + length) for start, length in
+                         zip(made.start.tolist(), made.length.tolist(), strict=True)])
+    assert entries.sort().values.equal(torch.arange(int(indptr[-1])))
+    assert set(made.row.tolist()) == set(range(len(lengths)))
+    for row, start, length in zip(made.row.tolist(), made.start.tolist(), made.length.tolist(), strict=True):
+        assert indptr[row] <= start <= start + length <= indptr[row + 1]
+    if span:
+        assert made.length.max() <= span
+
+
+def test_a_plan_keeps_the_pieces_of_a_row_together_and_in_order():
+    made = plan.make(torch.tensor([0, 5, 5, 305, 306]), span=100)
+    assert made.split.tolist() == [[2, 0, 3]]
+    pieces = {slot: start for slot, start in zip(made.slot.tolist(), made.start.tolist(), strict=True) if slot >= 0}
+    assert pieces == {0: 5, 1: 105, 2: 205}
+    assert made.slots == 3
+
+
+def test_a_plan_is_made_once_for_a_graph():
+    from gsrgnn import CircuitGraph
+
+    graph = CircuitGraph.from_pins([0, 1, 2, 2], [0, 0, 1, 1], 3).through("edges")
+    assert plan.of(graph.adjacency()) is plan.of(graph.adjacency(transposed=True))
+    assert not plan.scaled(graph.adjacency())
+    assert plan.scaled(graph.adjacency(transposed=True))
+
+
+@pytest.mark.parametrize("width", [1, 33, 192, 1024])
+@pytest.mark.parametrize("k", [1, 4, 5, 32, 128])
+def test_the_sums_of_a_block_fit_the_shared_memory(width, k):
+    groups = sum_kept.groups(width, k)
+    assert groups >= 1
+    assert groups * min(k, 32) <= 32
+    assert 4 * groups * width * sum_kept.WARPS <= 48 * 1024
