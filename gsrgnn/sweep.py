@@ -285,7 +285,7 @@ class _Sweep:
             self._say(f"{point.experiment} {point.name}: {outcome.state}, {took}{note}")
             self.bar.update(1)
         if self.bar is not None and not self.bar.disable:
-            self.bar.set_description_str(", ".join(point.experiment for point, _, _ in self.running.values()))
+            self.bar.set_description_str(", ".join(p.experiment for p, _, _ in self.running.values()), refresh=False)
             self.bar.set_postfix_str(self._left())
 
     def _left(self):
