@@ -114,7 +114,7 @@ def _cpu() -> Grids:
     """Real netlists at the width of the book's chapters: under two hours on two cores, one seed before the others."""
     first, second = real_circuits()
     rates = [[2e-3, 1e-2]]
-    training = {"hidden_channels": [64], "epochs": [50], "learning_rates": rates}
+    training = {"hidden_channels": [64], "epochs": [80], "learning_rates": rates}
     bench = {"circuit": [second], "hidden_channels": [64]}
     yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [2, 10], **training}
     yield "depth", {"circuit": [first], "model": ["GraphSAGE", "GCN"], "num_layers": [2, 10], **training}
@@ -122,9 +122,9 @@ def _cpu() -> Grids:
     yield "speed", {"circuit": [second], "hidden_channels": [64, 384], "num_layers": [1], "ks": [[4, 8, 16, 32, 64]]}
     yield "memory", bench | {"num_layers": [10, 40, 100], "ks": [[4, 16]]}
     yield "profile", bench | {"num_layers": [1, 4, 10]}
-    yield "beyond", bench | {"num_layers": [10], "k": [8], "epochs": [50], "learning_rates": rates}
+    yield "beyond", bench | {"num_layers": [10], "k": [8], "epochs": [80], "learning_rates": rates}
     yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [40], **training}
-    yield "quality", {"circuit": [second], "num_layers": [30], "ks": [[8]], "seed": [0], **training}
+    yield "quality", {"circuit": [second], "num_layers": [30], "ks": [[4, 8, 16]], "seed": [0], **training}
     yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [1, 2], **training}
 
 

@@ -368,6 +368,7 @@ def test_the_command(project, monkeypatch):
     assert one.stdout.splitlines()[0].endswith("finished already, skipped")
     assert gsrgnn("run", "stub", "-p", "numbr=1", "--results", "results").stderr.startswith(
         "error: stub.py has no parameter numbr: it has number, act, size")
+    assert gsrgnn("run", "stub", "--results", "results", "--force").stderr.startswith("error: --results goes without")
     assert gsrgnn("run", "stab", "--results", "results").stderr.endswith("has stub\n")
     assert gsrgnn("sweep", "tinny").stderr == (
         "error: no profile is called 'tinny': use one of smoke, cpu, gpu, paper, tiny\n")
