@@ -71,7 +71,7 @@ def run(
     root = Path.cwd()
     if folder is not None:
         if output or force:
-            raise ValueError("--results goes without -o and --force: the record's place and its need follow from the point")
+            raise ValueError("--results goes without -o and --force: the point says where its record lies")
         point = experiments.Point(notebook, dict(parse_parameter(text) for text in parameter))
         sweeps.survey([point], places := sweeps.Places(root, root / folder))  # are the parameters the notebook's?
         now = sweeps.run_point(point, places, timeout, lambda words: typer.echo(f"{point.name}: {words}"))

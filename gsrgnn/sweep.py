@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import RLock, Thread
 
 import psutil
+import torch
 from tqdm import tqdm
 
 from gsrgnn import records
@@ -204,8 +205,8 @@ def run(
         keep_stale: leave the points alone whose record is stale.
         say: called with a line for each point that starts or ends; on a terminal there is a bar beside.
 
-    Raises ValueError for an unknown profile, experiment or parameter, RuntimeError when the disk is full. On Ctrl-C the
-    points under way are ended, and it is raised again.
+    Raises ValueError for an unknown profile, experiment or parameter and where a point needs a GPU that is not there,
+    RuntimeError when the disk is full. On Ctrl-C the points under way are ended, and it is raised again.
     """
     if jobs < 1:
         raise ValueError(f"--jobs {jobs}: run at least 1 point at a time")
@@ -213,7 +214,12 @@ def run(
     wanted = points(profile, only)
     name = places.folder.resolve().as_posix().strip("/").replace("/", "-")
     with alone(root / "_build" / "sweeps" / f"{name}.lock", say):
-        return _Sweep(survey(wanted, places), places, jobs, keep_stale, timeout, say).run()
+        statuses = survey(wanted, places)
+        on_gpu = [s for s in statuses if not s.finished and s.point.parameters.get("device") == "cuda"]
+        if on_gpu and not torch.cuda.is_available():
+            raise ValueError(f"{len(on_gpu)} points of {profile} run on a GPU and PyTorch finds none (gsrgnn doctor): "
+                             "smoke and cpu need none")
+        return _Sweep(statuses, places, jobs, keep_stale, timeout, say).run()
 
 
 class _Sweep:
@@ -337,7 +343,8 @@ def listing(statuses: list[Status]) -> str:
 
 def summary(statuses: list[Status]) -> str:
     """How a sweep ended: how many are in which state, and everything that is not simply done."""
-    lines = [f"{s.state}: {s.point.experiment} {s.point.name}\n  {s.note}" for s in statuses if s.state != DONE]
+    lines = [f"{s.state}: {s.point.experiment} {s.point.name}" + f"\n  {s.note}" * bool(s.note)
+             for s in statuses if s.state != DONE]
     return "\n".join([*lines, f"{len(statuses)} points: {_counts(statuses)}"])
 
 

@@ -338,6 +338,15 @@ def test_a_parameter_that_the_notebook_lacks_is_found_before_anything_runs(proje
         project(jobs=0)
 
 
+def test_without_a_gpu_its_points_are_refused_at_once(project):
+    project.monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    project.plan({"number": 1}, {"number": 2, "device": "cuda"})
+    project.edit("size = 1", "size = 1\ndevice = 'cpu'")
+    with pytest.raises(ValueError, match="1 points of tiny run on a GPU and PyTorch finds none"):
+        project()
+    assert project.started() == []
+
+
 def test_time_left_is_in_proportion_to_size_from_what_is_finished(project):
     def point(number, size, circuit="a"):
         return Point("stub", {"number": number, "size": size, "circuit": circuit})
