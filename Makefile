@@ -7,10 +7,13 @@ WHEELS := .wheels
 
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: book test baselines clean
+.PHONY: book sweep test baselines clean
 
 book: $(STAMP)  ## execute the notebooks that changed, build _build/html
 	@$(BIN)/gsrgnn book --profile $(PROFILE)
+
+sweep: $(STAMP)  ## run the experiments of PROFILE that have no record yet
+	@$(BIN)/gsrgnn sweep $(PROFILE)
 
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest

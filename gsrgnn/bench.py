@@ -3,10 +3,8 @@
 A record is a dict, written as JSON: `run` makes it, `read` checks it, `table` shows it.
 """
 
-import hashlib
 import json
 import math
-import os
 import re
 import tempfile
 import time
@@ -32,6 +30,7 @@ from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels import cpu, index_dtype, reference
 from gsrgnn.kernels.cuda_machine import gpu_missing
 from gsrgnn.models import GSRGNN
+from gsrgnn.records import checksum, write
 from gsrgnn.results import machine, provenance
 from gsrgnn.reversible import RESIDUALS, ReversibleStack
 
@@ -519,6 +518,23 @@ def table(record):
     return pd.DataFrame(shown).set_index("row")
 
 
+def observations(record):
+    """The rows of the record as flat dicts, one a contender and depth of the memory: what `records.publish` takes.
+
+    Seconds are medians, with the lowest and the highest time; bytes are those of the record.
+    """
+    found = []
+    for entry in record["rows"]:
+        line = {"contender": entry["name"], "ours": entry["ours"], "state": entry["state"], "note": entry["note"],
+                "kept_bytes": entry.get("kept_bytes"), "floor_seconds": record["floor"]["seconds"]}
+        for phase, seconds in entry.get("seconds", {}).items():
+            times = entry["times"][phase]
+            line |= {f"{phase}_seconds": seconds, f"{phase}_low": min(times), f"{phase}_high": max(times)}
+        found += [line | {"memory_layers": int(depth), **{f"memory_{name}": value for name, value in memory.items()}}
+                  for depth, memory in entry["memory"].items()]
+    return found
+
+
 def best_peer(record):
     """The row of the fastest step among the models that are not GSR-GNN; None where none was measured."""
     peers = [entry for entry in record["rows"] if not entry["ours"] and entry["state"] == "measured"]
@@ -624,16 +640,6 @@ def _two_lines(name):
     return (first, f"/ {second}") if " / " in name else (first, second)
 
 
-def write(record, path):
-    """Write the record as JSON with its checksum, at a temporary name that is renamed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    record["checksum"] = _checksum(record)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
-    os.replace(temporary, path)
-
-
 def read(path):
     """The record at ``path``.
 
@@ -666,11 +672,6 @@ class _Wrong(Exception):
 
 def _no_constant(text):
     raise _Wrong(f"holds {text} for a number")
-
-
-def _checksum(record):
-    content = {name: value for name, value in record.items() if name != "checksum"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 _PARTS = {"format": str, "complete": bool, "parameters": dict, "graph": dict, "threads": dict, "provenance": dict,
@@ -709,7 +710,7 @@ def _check(record):
     for entry in record["gradient"]:
         _has(entry, {"num_layers": int, "residual": str, "same choices": float, "own choices": float,
                      "choices that differ": float}, "a gradient")
-    if record["checksum"] != _checksum(record):
+    if record["checksum"] != checksum(record):
         raise _Wrong("was changed after it was written (its checksum does not fit)")
 
 

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from gsrgnn import book as books
 from gsrgnn import cli_data, experiments, notebooks, results
+from gsrgnn import sweep as sweeps
 
 
 class PlainErrors(TyperGroup):
@@ -57,11 +58,25 @@ def run(
         list[str], typer.Option("-p", metavar="KEY=VALUE", help="a parameter, as often as needed")
     ] = [],  # noqa: B006 (typer copies it)
     output: Annotated[Path | None, typer.Option("-o", help="where to write; default runs/NAME.ipynb")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--results", help="of an experiment's notebook: keep its record in this folder")
+    ] = None,
     timeout: Timeout = notebooks.TIMEOUT,
     force: Force = False,
 ) -> None:
-    """Execute one notebook; skipped where its result is there and nothing it depends on changed."""
+    """Execute one notebook; skipped where its result is there and nothing it depends on changed.
+
+    With --results it is a point of an experiment, as in: gsrgnn run depth -p num_layers=10 --results results
+    """
     root = Path.cwd()
+    if folder is not None:
+        if output or force:
+            raise ValueError("--results goes without -o and --force: the point says where its record lies")
+        point = experiments.Point(notebook, dict(parse_parameter(text) for text in parameter))
+        sweeps.survey([point], places := sweeps.Places(root, root / folder))  # are the parameters the notebook's?
+        now = sweeps.run_point(point, places, timeout, lambda words: typer.echo(f"{point.name}: {words}"))
+        typer.echo(f"{now.state}: {os.path.relpath(places.record(point))}")
+        return
     source = Path(notebook) if notebook.endswith(".py") else root / "notebooks" / f"{notebook}.py"
     output = root / (output or f"runs/{source.stem}.ipynb")
     notebooks.run(
@@ -93,6 +108,45 @@ def book(
         say=typer.echo,
     )
     typer.echo(f"open {os.path.relpath(index)}  ({index.as_uri()})")
+
+
+@app.command()
+def sweep(
+    profile: Annotated[str, typer.Argument(help=f"how much to run: {', '.join(experiments.SWEEPS)}")],
+    only: Annotated[
+        list[str], typer.Option(metavar="EXPERIMENT", help=f"one of {', '.join(experiments.EXPERIMENTS)}; repeatable")
+    ] = [],  # noqa: B006 (typer copies it)
+    jobs: Annotated[int, typer.Option(help="points at a time; those that measure time or memory run alone")] = 1,
+    show: Annotated[bool, typer.Option("--list", help="show the points and how they stand, run nothing")] = False,
+    keep_stale: Annotated[bool, typer.Option("--keep-stale", help="do not run again what is stale")] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--results", help=f"folder of the records; default results, for smoke {sweeps.SMOKE}")
+    ] = None,
+    timeout: Timeout = sweeps.TIMEOUT,
+) -> None:
+    """Run the experiments of the paper, a notebook a point, and keep a record of each.
+
+    What is finished is not run again. Ctrl-C, a crash or a failing point loses no finished point; the same command
+    goes on from there.
+    """
+    root = Path.cwd()
+    folder = root / folder if folder else sweeps.results_folder(profile, root)
+    wanted, places = experiments.points(profile, only), sweeps.Places(root, folder)
+    if show:
+        typer.echo(sweeps.listing(sweeps.survey(wanted, places)))
+        return
+    try:
+        ended = sweeps.run(
+            profile, root, folder=folder, only=only, jobs=jobs, keep_stale=keep_stale, timeout=timeout, say=typer.echo
+        )
+    except (KeyboardInterrupt, RuntimeError) as error:
+        typer.echo(sweeps.summary(sweeps.survey(wanted, places)))
+        if isinstance(error, KeyboardInterrupt):
+            raise typer.Exit(130) from None
+        raise
+    typer.echo(sweeps.summary(ended))
+    if any(status.state == sweeps.FAILED for status in ended):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,18 +1,204 @@
-"""What is run: the parameters of every notebook, by profile."""
+"""What is run: the paper's experiments and their grids, and the parameters of the book's chapters, by profile."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from gsrgnn import circuits
+from gsrgnn.circuits import table1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question to the data, answered by the notebook of its name in notebooks/experiments.
+
+    Attributes:
+        name: also that of its notebook and of its folder of records.
+        asks: what it finds out.
+        serves: the figures and tables of the paper that it is for.
+        timed: whether it measures time or memory and so runs alone.
+        size: the parameters that its duration grows with, in proportion to each number and to the length of each list.
+    """
+
+    name: str
+    asks: str
+    serves: str
+    timed: bool
+    size: tuple[str, ...]
+
+
+EXPERIMENTS = {experiment.name: experiment for experiment in (
+    Experiment("depth", "test correlations by depth: GSR-GNN, RevGNN, GraphSAGE, GCN", "Figures 1 and 2", False,
+               ("num_layers", "hidden_channels", "epochs", "learning_rates")),
+    Experiment("profile", "RevGNN's time and memory by depth, forward, backward and copy apart",
+               "Figures 3 and 4, section 3.1", True, ("num_layers", "hidden_channels")),
+    Experiment("quality", "what GSR-GNN gains or loses against RevGNN in four measures, by k", "Figure 8", False,
+               ("num_layers", "hidden_channels", "epochs", "learning_rates")),
+    Experiment("speed", "a step's time by k and width, against the paper's baseline and the strongest",
+               "Figure 9, Table 2", True, ("num_layers", "hidden_channels")),
+    Experiment("memory", "memory of a step by depth", "Figure 10, the abstract", True,
+               ("num_layers", "hidden_channels")),
+    Experiment("beyond", "the dense residual, the nets and checkpoints, which the paper leaves out", "none", True,
+               ("num_layers", "hidden_channels")),
+)}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of an experiment's notebook: the parameters that the grid sets, the others keep their defaults."""
+
+    experiment: str
+    parameters: dict
+
+    @property
+    def name(self) -> str:
+        """The parameters' values, shortened to be read, and a hash of all of them: the name of the record's file."""
+        values = [short for value in self.parameters.values() if (short := _short(value))]
+        text = json.dumps(self.parameters, sort_keys=True)
+        return f"{'_'.join(values)[:90]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+    @property
+    def size(self) -> float:
+        """In proportion to this, its duration is expected."""
+        size = 1.0
+        for name in EXPERIMENTS[self.experiment].size:
+            value = self.parameters.get(name, 1)
+            size *= len(value) if isinstance(value, list | tuple) else value
+        return size
+
+
+def _short(value) -> str:
+    if isinstance(value, list | tuple):
+        return ""
+    return re.sub(r"[^\w.]+", "-", str(value)).strip("-")
+
+
+def points(profile: str, only: list[str] | None = None) -> list[Point]:
+    """The points of a profile, the most telling first; those of some experiments alone where `only` names them.
+
+    Raises ValueError for an unknown profile or experiment.
+    """
+    _known("profile", profile, SWEEPS)
+    for name in only or ():
+        _known("experiment", name, EXPERIMENTS)
+    found = {}
+    for experiment, grid in SWEEPS[profile]():
+        if not only or experiment in only:
+            for values in product(*grid.values()):
+                point = Point(experiment, dict(zip(grid, values, strict=True)))
+                found.setdefault((experiment, point.name), point)
+    return list(found.values())
+
+
+Grids = Iterator[tuple[str, dict[str, list]]]
+
+
+def _smoke() -> Grids:
+    """Every experiment once, on circuits of a few hundred cells: CI, minutes in all."""
+    circuit = ["synthetic/300"]
+    training = {"hidden_channels": [16], "epochs": [3], "learning_rates": [[1e-2]]}
+    yield "depth", {"circuit": circuit, "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [2, 6],
+                    **training}
+    yield "quality", {"circuit": circuit, "num_layers": [4], "ks": [[2, 4]], "resamples": [50], **training}
+    bench = {"circuit": circuit, "hidden_channels": [16], "num_layers": [2]}
+    yield "profile", bench
+    yield "speed", bench | {"ks": [[2, 4]]}
+    yield "memory", bench | {"ks": [[2, 4]]}
+    yield "beyond", bench | {"k": [4], "epochs": [3], "learning_rates": [[1e-2]]}
+
+
+def _cpu() -> Grids:
+    """Real netlists at the width of the book's chapters: under two hours on two cores, one seed before the others."""
+    first, second = real_circuits()
+    rates = [[2e-3, 1e-2]]
+    training = {"hidden_channels": [64], "epochs": [80], "learning_rates": rates}
+    bench = {"circuit": [second], "hidden_channels": [64]}
+    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [2, 10], **training}
+    yield "depth", {"circuit": [first], "model": ["GraphSAGE", "GCN"], "num_layers": [2, 10], **training}
+    yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [0], **training}
+    yield "speed", {"circuit": [second], "hidden_channels": [64, 384], "num_layers": [1], "ks": [[4, 8, 16, 32, 64]]}
+    yield "memory", bench | {"num_layers": [10, 40, 100], "ks": [[4, 16]]}
+    yield "profile", bench | {"num_layers": [1, 4, 10]}
+    yield "beyond", bench | {"num_layers": [10], "k": [8], "epochs": [80], "learning_rates": rates}
+    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [40], **training}
+    yield "quality", {"circuit": [second], "num_layers": [30], "ks": [[4, 8, 16]], "seed": [0], **training}
+    yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [1, 2], **training}
+
+
+def _gpu() -> Grids:
+    """One card, under 25 minutes: time and memory at the paper's depth and width, then what deep models learn."""
+    circuit, cuda = _table1("356-R"), {"device": ["cuda"]}
+    real = [real_circuits()[0]]
+    training = {"hidden_channels": [128], "epochs": [100], "learning_rates": [[1e-3, 5e-3]], **cuda}
+    bench = {"circuit": circuit, "hidden_channels": [384], **cuda}
+    yield "speed", bench | {"num_layers": [100], "ks": [[4, 8, 16, 32, 64]]}
+    yield "memory", bench | {"num_layers": [10, 40, 70, 100], "ks": [[4, 16, 64]]}
+    yield "depth", {"circuit": real, "model": ["GSRGNN", "RevGNN"], "num_layers": [2, 80], **training}
+    yield "depth", {"circuit": real, "model": ["GraphSAGE", "GCN"], "num_layers": [2], **training}
+    yield "quality", {"circuit": real, "num_layers": [40], "ks": [[4, 16]], "seed": [0], **training}
+    yield "profile", bench | {"num_layers": [10, 40, 70, 100]}
+    yield "speed", bench | {"hidden_channels": [256], "num_layers": [100], "ks": [[4, 16, 64]]}
+    yield "beyond", {"circuit": real, "hidden_channels": [128], "num_layers": [40], "k": [16], "epochs": [100],
+                     "learning_rates": [[1e-3, 5e-3]], **cuda}
+    yield "depth", {"circuit": real, "model": ["GSRGNN", "RevGNN"], "num_layers": [20, 40], **training}
+
+
+def _paper() -> Grids:
+    """The paper's own: ten graphs, both widths, 10 to 100 layers, 250 epochs, three seeds."""
+    graphs, cuda = _table1(*(row.code for row in table1.rows())), {"device": ["cuda"]}
+    depths, widths, ks, seeds = list(range(10, 101, 10)), [256, 384], [[4, 8, 16, 32, 64]], [0, 1, 2]
+    training = {"epochs": [250], "learning_rates": [[1e-3, 5e-3]], **cuda}
+    for graph in graphs:
+        bench = {"circuit": [graph], "hidden_channels": widths, "num_layers": depths, **cuda}
+        yield "speed", bench | {"ks": ks}
+        yield "memory", bench | {"ks": ks}
+        yield "profile", bench
+        yield "beyond", bench | {"k": [16], **training}
+        yield "depth", {"circuit": [graph], "model": ["GSRGNN", "RevGNN"], "hidden_channels": widths,
+                        "num_layers": [2, *depths], "seed": seeds, **training}
+        yield "depth", {"circuit": [graph], "model": ["GraphSAGE", "GCN"], "hidden_channels": widths,
+                        "num_layers": [2, 4, 8, 16], "seed": seeds, **training}
+        yield "quality", {"circuit": [graph], "hidden_channels": widths, "num_layers": depths, "ks": ks, "seed": seeds,
+                          **training}
+
+
+SWEEPS = {"smoke": _smoke, "cpu": _cpu, "gpu": _gpu, "paper": _paper}
 
 PROFILES = {
     # the notebooks' own defaults, minutes in all on two cores: what `make book` and CI run
     "smoke": {},
     # as deep, wide and long as two cores manage in about an hour
     "cpu": {"11_training": {"num_layers": 60, "epochs": 250}},
+    "gpu": {},
+    "paper": {"11_training": {"num_layers": 100, "hidden_channels": 384, "epochs": 250}},
 }
 
 
 def parameters(profile: str, notebook: str) -> dict:
-    """Parameters that `profile` sets in `notebook` (its name without suffix); the others keep their defaults.
+    """Parameters that `profile` sets in `notebook`, a chapter's name; the others keep their defaults.
 
     Raises ValueError for an unknown profile.
     """
-    if profile not in PROFILES:
-        raise ValueError(f"no profile is called {profile!r}: use one of {', '.join(PROFILES)}")
+    _known("profile", profile, PROFILES)
     return PROFILES[profile].get(notebook, {})
+
+
+def real_circuits() -> tuple[str, str]:
+    """Two netlists of real cores: CircuitNet's where both its files are found, else two that ship with the package."""
+    names = ("circuitnet/7157-zero-riscy-a-1-c2-u0.8-m1-p1-f0", "circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0")
+    return names if set(names) <= set(circuits.available()) else ("riscv/cv32e40p", "riscv/picorv32")
+
+
+def _table1(*codes: str) -> list[str]:
+    """Circuits of Table 1 by the paper's short names: CircuitNet's own where found, else synthetic stand-ins."""
+    there = circuits.available()
+    own = {row.code: f"circuitnet/{row.name}" for row in table1.rows()}
+    return [own[code] if own[code] in there else f"synthetic/{code}" for code in codes]
+
+
+def _known(what: str, name: str, there: dict) -> None:
+    if name not in there:
+        raise ValueError(f"no {what} is called {name!r}: use one of {', '.join(there)}")

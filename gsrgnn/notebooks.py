@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -43,7 +44,16 @@ WHY = {
 
 
 class NotebookFailed(RuntimeError):
-    """A notebook did not run to its end; the message names the notebook, the cell and the exception."""
+    """A notebook did not run to its end; the message names the notebook, the cell and the exception.
+
+    Attributes:
+        happened: the exception in one line.
+        out_of_memory: whether memory ran out.
+    """
+
+    def __init__(self, message: str, happened: str, out_of_memory: bool):
+        super().__init__(message)
+        self.happened, self.out_of_memory = happened, out_of_memory
 
 
 def run(
@@ -54,17 +64,20 @@ def run(
     root: Path,
     timeout: int = TIMEOUT,
     force: bool = False,
+    failed: Path | None = None,
     say: Callable[[str], None] = print,
-) -> None:
+) -> NotebookNode:
     """Make `output` (ipynb) from `source` (py:percent), unless it is there and made from the same things.
 
     The notebook runs in a kernel process of this very Python, in folder `root`. `output` is replaced only by
-    a notebook that ran to its end; one that did not is kept in `root`/_build/failed.
+    a notebook that ran to its end; one that did not is kept at `failed`, by default in `root`/_build/failed.
+    Returns the executed notebook.
 
     Raises ValueError for a parameter that the notebook lacks, NotebookFailed where a cell raises, takes
     longer than `timeout` seconds or loses its kernel.
     """
     parameters = parameters or {}
+    failed = failed or root / "_build" / "failed" / output.name
     output.parent.mkdir(parents=True, exist_ok=True)
     with alone(output.with_name(f".{output.name}.lock"), say):
         notebook = read_source(source)
@@ -79,19 +92,21 @@ def run(
             else:
                 write(merged, output)
                 say("prose changed: put around the results that are there, nothing run")
-            return
+            return merged
         say(f"running ({reason})")
         started = time.monotonic()
-        executed = execute(notebook, source, output, parameters, root, timeout)
+        executed = execute(notebook, source, output, failed, parameters, root, timeout)
         seconds = time.monotonic() - started
         executed.metadata = {
             "kernelspec": notebook.metadata.kernelspec,
             "language_info": executed.metadata.language_info,
-            "gsrgnn": {"key": key, "made": made(notebook, parameters, seconds)},
+            "gsrgnn": {"key": key, "seconds": seconds, "made": made(notebook, parameters, seconds)},
         }
         executed = nbformat.reads(nbformat.writes(executed).replace(f"{root}{os.sep}", ""), as_version=4)
-        write(assemble(notebook, executed), output)
+        executed = assemble(notebook, executed)
+        write(executed, output)
         say(f"done in {seconds:.0f} s")
+        return executed
 
 
 def read_source(path: Path) -> NotebookNode:
@@ -132,20 +147,24 @@ def check_parameters(notebook: NotebookNode, parameters: dict, source: Path) -> 
 
 def fingerprint(notebook: NotebookNode, parameters: dict, root: Path) -> dict[str, str]:
     """What the notebook's results depend on, a hash each; the keys are those of `WHY`."""
-    code = [[cell.source, tags(cell)] for cell in notebook.cells if cell.cell_type == "code"]
     lock = root / "requirements.lock"
     return {
-        "code": _hash(code),
-        "parameters": _hash(sorted((name, repr(value)) for name, value in parameters.items())),
+        "code": digest(code_cells(notebook)),
+        "parameters": digest(sorted((name, repr(value)) for name, value in parameters.items())),
         "package": code_hash(),
         "dependencies": hash_files([lock], root) if lock.exists() else "none",
         "data": _data_present(),
-        "records": hash_files((root / "results").glob("*.json"), root) if _reads_records(code) else "none",
+        "records": hash_files((root / "results").rglob("*.json"), root) if _reads_records(notebook) else "none",
     }
 
 
-def _reads_records(code: list) -> bool:
-    return any('"results' in source for source, _ in code)
+def code_cells(notebook: NotebookNode) -> list[list]:
+    """Source and tags of each code cell, in order: what a notebook does, without its prose."""
+    return [[cell.source, tags(cell)] for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _reads_records(notebook: NotebookNode) -> bool:
+    return any('"results' in source for source, _ in code_cells(notebook))
 
 
 def made(notebook: NotebookNode, parameters: dict, seconds: float) -> list[list[str]]:
@@ -173,7 +192,13 @@ def read_executed(path: Path) -> NotebookNode | None:
 
 
 def execute(
-    notebook: NotebookNode, source: Path, output: Path, parameters: dict, root: Path, timeout: int
+    notebook: NotebookNode,
+    source: Path,
+    output: Path,
+    failed: Path,
+    parameters: dict,
+    root: Path,
+    timeout: int,
 ) -> NotebookNode:
     """The notebook after papermill ran it; on the way it is written at a hidden name beside `output`."""
     partial = output.with_name(f".{output.stem}.partial.ipynb")
@@ -185,6 +210,8 @@ def execute(
         "PYTHONWARNINGS": "ignore:IProgress not found",  # torch_geometric asks for a progress bar's widget
     }
 
+    kernels = []
+
     class ThisPython(AsyncKernelManager):
         """Starts the kernel in this interpreter, whatever kernels the user has installed."""
 
@@ -194,6 +221,10 @@ def execute(
         @property
         def kernel_spec(self) -> KernelSpec:
             return KernelSpec(**get_kernel_dict(), env=environment)
+
+        async def start_kernel(self, **options):
+            await super().start_kernel(**options)
+            kernels.append(self.provisioner.process)
 
     try:
         return papermill.execute_notebook(
@@ -207,13 +238,15 @@ def execute(
             cwd=root,
         )
     except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
-        failed = root / "_build" / "failed" / output.name
         where = _cell_reached(nbformat.read(partial, as_version=4))
         failed.parent.mkdir(parents=True, exist_ok=True)
         os.replace(partial, failed)
+        happened = _what_happened(error, timeout)
+        killed = bool(kernels) and kernels[-1].poll() == -signal.SIGKILL
         raise NotebookFailed(
-            f"{source.name}, {where}\n  {_what_happened(error, timeout)}\n"
-            f"  the notebook up to there: {failed.relative_to(root)}"
+            f"{source.name}, {where}\n  {happened}\n  the notebook up to there: {failed.relative_to(root)}",
+            happened,
+            _lacked_memory(error, killed),
         ) from error
     finally:
         partial.unlink(missing_ok=True)
@@ -269,7 +302,8 @@ def alone(lock: Path, say: Callable[[str], None] = print):
         held.release()
 
 
-def _hash(value) -> str:
+def digest(value) -> str:
+    """Hash (12 hex digits) of a value that JSON can hold."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
 
 
@@ -279,7 +313,7 @@ def _data_present() -> str:
     if not root:
         return "none"
     found = sorted(Path(root).rglob("*.np[yz]"))
-    return _hash([(path.relative_to(root).as_posix(), path.stat().st_size) for path in found])
+    return digest([(path.relative_to(root).as_posix(), path.stat().st_size) for path in found])
 
 
 def _cell_reached(partial: NotebookNode) -> str:
@@ -301,6 +335,13 @@ def _what_happened(error: Exception, timeout: int) -> str:
     if isinstance(error, DeadKernelError):
         return "the kernel died: out of memory, most often"
     return f"{error.ename}: {error.evalue}"
+
+
+def _lacked_memory(error: Exception, killed: bool) -> bool:
+    if isinstance(error, DeadKernelError):
+        return killed  # with SIGKILL, as the system does where memory runs out
+    said = f"{getattr(error, 'ename', '')}: {getattr(error, 'evalue', '')}"
+    return bool(re.match("MemoryError|.*OutOfMemoryError|RuntimeError.*(can't allocate|not enough) memory", said))
 
 
 def _without_progress_bars(output: NotebookNode) -> NotebookNode | None:

@@ -98,6 +98,25 @@ def _step(model, optimizer, data, graph, target):
     return step
 
 
+def tune(make, data, graph, *, epochs, learning_rates):
+    """`train` at each of ``learning_rates``, on a model made anew by ``make()`` each time; validation decides.
+
+    Every model that is tuned with the same rates and epochs has had the same budget. The test cells play no part in
+    the choice. A rate at which training diverges is passed over.
+
+    Returns the rate and its `Training`. Raises ValueError where training diverged at every rate.
+    """
+    runs, diverged = {}, []
+    for rate in learning_rates:
+        try:
+            runs[rate] = train(make(), data, graph, epochs=epochs, learning_rate=rate)
+        except ValueError as error:
+            diverged.append(str(error))
+    if not runs:
+        raise ValueError("; ".join(diverged) or "learning_rates is empty: give at least one")
+    return max(runs.items(), key=lambda run: run[1].history["pearson"].fillna(-1).max())
+
+
 @torch.no_grad()
 def predict(model, data, graph):
     """The model's output ``[N, 1]``."""

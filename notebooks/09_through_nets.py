@@ -94,8 +94,8 @@ show(matrix(B, "B"), "·", matrix(t, "t"), "+", matrix((1 - q) * x, "(1 − q) �
 # A net of $s$ pins on $s$ cells makes $s (s - 1)$ edges, and $s$ entries in $B$, each of which is read twice: once
 # to the net, once from it. From $s = 4$ on the nets have the fewer entries, and a large net has $(s - 1) / 2$ times
 # fewer. A net of two or three pins has no more pairs than it would have entries, and needs no row in the table if its
-# pairs are added directly. So the package sums only nets of four pins and more; $M$, a sparse matrix, holds the pairs of
-# the small nets and, on its diagonal, $1 - q$. With $B$ for the large nets alone
+# pairs are added directly. So the package sums only nets of four pins and more; $M$, a sparse matrix, holds the pairs
+# of the small nets and, on its diagonal, $1 - q$. With $B$ for the large nets alone
 #
 # $$
 # A x = B (B^\top x) + M x .

@@ -79,6 +79,17 @@ def test_the_table_is_arithmetic_on_the_record(record):
         assert part in text
 
 
+def test_observations_are_flat_a_row_and_depth(record):
+    found = bench.observations(record)
+    assert [(o["contender"], o["memory_layers"]) for o in found[:3]] == [
+        ("RevGNN edge_index", 2), ("RevGNN edge_index", 4), ("RevGNN csr", 2)]
+    assert len(found) == 2 * len(record["rows"])
+    first = found[1]
+    assert first["step_low"] <= first["step_seconds"] == record["rows"][0]["seconds"]["step"] <= first["step_high"]
+    assert first["memory_peak"] == record["rows"][0]["memory"]["4"]["peak"]
+    assert all(isinstance(value, int | float | str) for o in found for value in o.values())
+
+
 def test_the_floor_counts_the_products_and_the_streams(monkeypatch):
     shapes = []
     monkeypatch.setattr(measure, "product_seconds", lambda *shape, device: shapes.append(shape) or 0.5)

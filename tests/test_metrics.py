@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from gsrgnn.metrics import correlations
+from gsrgnn.metrics import correlations, difference
 
 
 def test_known_values():
@@ -30,3 +30,23 @@ def test_constant_predictions_have_no_correlation():
 def test_bad_input(true, predicted, message):
     with pytest.raises(ValueError, match=message):
         correlations(true, predicted)
+
+
+def test_a_difference_lies_in_its_interval_which_narrows_with_more_values():
+    generator = np.random.default_rng(0)
+    widths = []
+    for count in (100, 1600):
+        true = generator.normal(size=count)
+        ours, theirs = true + generator.normal(size=count), true + 3 * generator.normal(size=count)
+        found = difference(true, ours, theirs, resamples=200)
+        a, b = correlations(true, ours), correlations(true, theirs)
+        for measure, (value, low, high) in found.items():
+            assert value == a[measure] - b[measure]
+            assert low < value < high
+        widths.append(found["pearson"][2] - found["pearson"][1])
+        assert found["pearson"][1] > 0
+    assert widths[1] == pytest.approx(widths[0] / 4, rel=0.5)
+    assert difference(true, ours, theirs, 5) == difference(true, ours, theirs, 5)
+    assert set(difference(true, ours, ours, 5).values()) == {(0.0, 0.0, 0.0)}
+    with pytest.raises(ValueError, match="resamples is 0"):
+        difference(true, ours, theirs, 0)

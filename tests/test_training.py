@@ -5,7 +5,7 @@ from torch_geometric.data import Data
 
 from gsrgnn import GSRGNN, CircuitGraph, aggregate
 from gsrgnn.baselines import RevGNN
-from gsrgnn.training import predict, train
+from gsrgnn.training import predict, train, tune
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,31 @@ def test_without_a_gpu_a_cuda_graph_is_refused_with_the_reason_and_training_goes
     with pytest.warns(UserWarning, match="no CUDA graph: the model is on the CPU"):
         result = run(data, epochs=2, cuda_graph=True)
     assert torch.equal(result.prediction, run(data, epochs=2).prediction)
+
+
+def test_the_rate_is_chosen_by_validation_alone(data):
+    def make():
+        seed_everything(1)
+        return GSRGNN(4, 16, num_layers=3, k=4)
+
+    whole, graph = data
+    rate, chosen = tune(make, whole, graph, epochs=5, learning_rates=[1e-5, 1e-2])
+    each = {rate: run(data, epochs=5, learning_rate=rate) for rate in (1e-5, 1e-2)}
+    assert rate == max(each, key=lambda rate: each[rate].history["pearson"].max()) == 1e-2
+    assert chosen.test == each[rate].test
+    untouched = whole.clone()
+    untouched.y = torch.where(whole.test_mask[:, None], torch.randn_like(whole.y), whole.y)
+    assert tune(make, untouched, graph, epochs=5, learning_rates=[1e-5, 1e-2])[0] == rate
+
+
+def test_a_rate_at_which_training_diverges_is_passed_over(data):
+    def make():
+        seed_everything(1)
+        return GSRGNN(4, 16, num_layers=3, k=4)
+
+    rate, _ = tune(make, *data, epochs=3, learning_rates=[1e30, 1e-2])
+    assert rate == 1e-2
+    with pytest.raises(ValueError, match="diverged"):
+        tune(make, *data, epochs=3, learning_rates=[1e30])
+    with pytest.raises(ValueError, match="learning_rates is empty"):
+        tune(make, *data, epochs=3, learning_rates=[])

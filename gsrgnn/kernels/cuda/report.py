@@ -54,7 +54,8 @@ def specialisations(width=192, ks=(8, 64)):
         kernels[f"aggregate bfloat16 k<={LANES * rounds}"] = sum_kept.kernel(rounds, False, index, BFLOAT16)
     for scaled in (False, True):
         for onto in (False, True):
-            kernels[f"aggregate_dense{', scaled' * scaled}{', onto' * onto}"] = sum_rows.kernel(items, scaled, onto=onto)
+            name = f"aggregate_dense{', scaled' * scaled}{', onto' * onto}"
+            kernels[name] = sum_rows.kernel(items, scaled, onto=onto)
     kernels["aggregate_dense bfloat16"] = sum_rows.kernel(items, False, BFLOAT16)
     kernels |= {"add up pieces": sum_kept.combine(), "add up pieces, onto": sum_kept.combine(True),
                 "to_fixed": entries.to_fixed(), "scatter_add": entries.scatter_add(index),

@@ -1,0 +1,128 @@
+import copy
+import json
+import math
+
+import nbformat
+import numpy as np
+import pytest
+
+from gsrgnn import records
+
+RECORD = {
+    "format": "gsrgnn point 1", "experiment": "depth", "parameters": {"num_layers": 2, "learning_rates": [0.1]},
+    "defaults": {"seed": 0}, "key": {"notebook": "0123456789ab", "package": "ba9876543210"}, "state": "measured",
+    "note": "", "seconds": 1.5,
+    "provenance": {**dict.fromkeys(("date", "code hash", "gsrgnn", "Python", "torch", "numba", "OS"), "some"),
+                   "CPU": "Z80", "cores": "2, 1 usable", "GPU": "none", "threads": "1 torch", "label source": "RUDY"},
+    "rows": [{"pearson": 0.5, "spearman": 0.4, "kendall": 0.3, "r2": -2.0, "learning_rate": 0.1, "best_epoch": 3,
+              "validation": None}],
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "depth" / "point.json"
+    records.write(copy.deepcopy(RECORD), path)
+    return path
+
+
+def test_a_record_reads_back(path):
+    assert records.read(path) == RECORD | {"checksum": records.checksum(RECORD)}
+    assert [file.name for file in path.parent.iterdir()] == ["point.json"]
+
+
+def rows(**changes):
+    return {"rows": [RECORD["rows"][0] | changes]}
+
+
+@pytest.mark.parametrize(("changes", "match"), [
+    ({"format": "gsrgnn point 0"}, r"at \$.format: 'gsrgnn point 1' was expected"),
+    ({"seconds": -1}, r"at \$.seconds: -1 is less than the minimum"),
+    ({"key": {"notebook": "0123456789ab"}}, r"at \$.key: 'package' is a required property"),
+    ({"extra": 1}, "'extra' was unexpected"),
+    ({"state": "fine"}, r"at \$.state: 'fine' is not one of"),
+    ({"state": "out of memory"}, "does not fit the schema"),
+    ({"state": "out of memory", "rows": []}, r"at \$.note: '' should be non-empty"),
+    ({"rows": []}, r"at \$.rows"),
+    (rows(pearson=1.5), r"at \$.rows\[0\].pearson: 1.5 is greater than the maximum of 1"),
+    (rows(pearson=[1]), r"at \$.rows\[0\].pearson"),
+    ({"rows": [{"pearson": 0.5}]}, "is a required property"),
+    ({"provenance": {}}, r"at \$.provenance: 'date' is a required property"),
+])
+def test_what_does_not_fit_the_schema_is_refused(path, changes, match):
+    records.write(RECORD | changes, path)
+    with pytest.raises(ValueError, match=match) as raised:
+        records.read(path)
+    assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("experiment", ["profile", "speed", "memory", "beyond", "quality"])
+def test_each_experiment_has_columns_of_its_own(path, experiment):
+    records.write(RECORD | {"experiment": experiment}, path)
+    with pytest.raises(ValueError, match="is a required property"):
+        records.read(path)
+
+
+def test_what_was_edited_by_hand_is_refused(path):
+    path.write_text(path.read_text().replace("0.5", "0.6"))
+    with pytest.raises(ValueError, match="was changed after it was written"):
+        records.read(path)
+    for content in (b"", b"{", b"[]", b"\xff\xfe", b"null"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="point.json"):
+            records.read(path)
+
+
+def test_every_record_is_read_but_those_that_are_none_and_these_are_named(path):
+    records.write(RECORD | {"seconds": 2}, path.with_name("other.json"))
+    (path.parent / "edited.json").write_text(path.read_text().replace("0.5", "0.6"))
+    moved = path.parents[1] / "quality" / "point.json"
+    moved.parent.mkdir()
+    moved.write_bytes(path.read_bytes())
+    found, wrong = records.read_all(path.parents[1])
+    assert [record["seconds"] for record in found] == [2, 1.5]
+    assert [text.partition(" ")[0] for text in wrong] == [str(path.with_name("edited.json")), str(moved)]
+    assert len(records.read_all(path.parents[1], "depth")[0]) == 2
+    assert records.read_all(path.parent / "none") == ([], [])
+
+
+def test_nothing_half_written_stays(path, monkeypatch):
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        records.write(RECORD | {"seconds": math.nan}, path)
+
+    def full(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(records.os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        records.write(RECORD | {"seconds": 2}, path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["point.json"]
+
+
+def test_a_frame_has_a_line_a_row_with_parameters_and_origin():
+    lost = RECORD | {"state": "out of memory", "note": "killed", "rows": [],
+                     "provenance": RECORD["provenance"] | {"GPU": "a card (driver 1)"}}
+    frame = records.frame([RECORD | {"rows": RECORD["rows"] * 2}, lost])
+    assert len(frame) == 3
+    assert list(frame["record state"]) == ["measured", "measured", "out of memory"]
+    assert list(frame["machine"]) == ["Z80, 2 cores", "Z80, 2 cores", "a card (driver 1)"]
+    assert list(frame["seed"]) == [0, 0, 0]
+    assert list(frame["pearson"].isna()) == [False, False, True]
+    assert records.frame([]).empty
+
+
+def test_what_a_notebook_publishes_is_found_again(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    records.publish([{"k": np.int64(4), "loss": np.float32(0.5)}, {"k": 8, "loss": math.nan}], "RUDY", {"torch": 2})
+    output = nbformat.v4.new_output("display_data", data=shown[0])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])])
+    notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
+    assert records.published(notebook) == {
+        "rows": [{"k": 4, "loss": 0.5}, {"k": 8, "loss": None}], "made": {"label source": "RUDY", "threads": "2 torch"}}
+    json.dumps(records.published(notebook))
+    notebook.cells *= 2
+    with pytest.raises(ValueError, match=r"calls records.publish 2 times: once is needed"):
+        records.published(notebook)
