@@ -136,5 +136,5 @@ def bound_lines(bounds, ks, dense=None):
     axes.set(xscale="log", yscale="log", xlabel="k", ylabel="ms at the least")
     axes.set_xticks(ks, [str(k) for k in ks])
     axes.minorticks_off()
-    axes.legend(loc="best")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=2)
     return figure

@@ -140,7 +140,7 @@ figures.show(
 
 # %% tags=["hide-input"]
 bounds = pd.DataFrame({"top-k": [b.seconds for b in select], "aggregation": [b.seconds for b in forward],
-                       "backward": [b.seconds for b in backward]}, index=[f"k = {k}" for k in ks]) * 1e3
+                       "backward": [b.seconds for b in backward]}, index=pd.Index(ks, name="k")) * 1e3
 for name, seconds in dense.items():
     bounds[f"{name} / aggregation"] = 1e3 * seconds / bounds["aggregation"]
 figures.table(bounds, "{:,.2f}", "Bounds in ms, and what CBSR could save at best")
@@ -152,8 +152,8 @@ figures.table(bounds, "{:,.2f}", "Bounds in ms, and what CBSR could save at best
 # %% tags=["hide-input"]
 pays = [k for k, bound in zip(ks, forward, strict=True) if bound.seconds < dense["dense, bfloat16"]]
 pays_back = [k for k, bound in zip(ks, backward, strict=True) if bound.seconds < dense["dense, bfloat16"]]
-print(f"below the bound of a dense product in bfloat16: aggregation up to k = {max(pays)}, "
-      f"backward up to k = {max(pays_back)}")
+print(f"bound below that of a dense product in bfloat16:\n  aggregation up to k = {max(pays)}\n"
+      f"  its backward pass up to k = {max(pays_back)}")
 
 # %% [markdown]
 # ## What the compiler makes of them

@@ -143,7 +143,7 @@ def test_a_captured_step_trains_as_an_eager_one():
         seed_everything(0)
         model = GSRGNN(data.num_features, 64, num_layers=4, k=8).cuda()
         results.append(train(model, data, there, epochs=5, cuda_graph=cuda_graph).history.loss.to_numpy())
-    np.testing.assert_allclose(*results, rtol=1e-4)
+    np.testing.assert_allclose(*results, rtol=1e-3)
 
 
 def test_torch_compile(graph):
