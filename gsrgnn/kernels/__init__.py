@@ -145,6 +145,9 @@ class _OnArrays:
     def __init__(self, kernels, device):
         self.kernels, self.device, self.BLOCKS = kernels, device, kernels.BLOCKS
 
+    def prepare(self, graph):
+        return graph
+
     def __getattr__(self, name):
         def call(*arguments):
             arrays, spec = tree_flatten(arguments)
