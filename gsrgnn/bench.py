@@ -34,7 +34,7 @@ from gsrgnn.records import checksum, write
 from gsrgnn.results import machine, provenance
 from gsrgnn.reversible import RESIDUALS, ReversibleStack
 
-FORMAT = "gsrgnn bench 2"
+FORMAT = "gsrgnn bench 1"
 PHASES = ("forward", "backward", "step")
 STATES = ("measured", "left out", "not installed", "failed", "not reached")
 REFERENCE = "RevGNN edge_index"
@@ -675,7 +675,7 @@ def _no_constant(text):
 
 
 _PARTS = {"format": str, "complete": bool, "parameters": dict, "graph": dict, "threads": dict, "provenance": dict,
-          "floor": dict, "rows": list, "profile": list, "top_k": list, "gradient": list, "checksum": str}
+          "floor": dict, "rows": list, "top_k": list, "gradient": list, "checksum": str}
 _PARAMETERS = {"circuit": str, "hidden": int, "layers": int, "k": list, "steps": int, "only": (str, type(None)),
                "memory_layers": list, "gradient_layers": list, "limit": (int, float), "device": str}
 _ROW = {"name": str, "ours": bool, "state": str, "note": str, "memory": dict}
@@ -702,7 +702,7 @@ def _check(record):
                      f"unknown: {', '.join(extra) or 'none'})")
     for entry in record["rows"]:
         _check_row(entry, record)
-    for entry in record["profile"]:
+    for entry in record.get("profile", ()):  # earlier records have none
         _has(entry, {"row": str, "name": str, "calls": int, "seconds": float, "moved_bytes": int}, "the profile")
     for entry in record["top_k"]:
         for name in ("k", "rows", "width", "group_sparse", "group_sparse_fixed", "torch.topk"):

@@ -197,7 +197,7 @@ if run:
 # back or its own work.
 
 # %% tags=["hide-input"]
-if run and run["profile"]:
+if run and run.get("profile"):
     profile = pd.DataFrame(run["profile"])
     shown = pd.DataFrame({
         "kernel": profile["name"], "calls": profile["calls"], "ms": 1e3 * profile["seconds"],

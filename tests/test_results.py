@@ -47,5 +47,5 @@ def test_what_training_loads_is_reached_kernels_included():
     loaded = subprocess.run([sys.executable, "-c", f"{code}; {names}"], capture_output=True, text=True, check=True)
     found = reached(code)
     assert {Path(path) for path in loaded.stdout.split()} <= found
-    assert PACKAGE / "kernels" / "cpu.py" in found
+    assert PACKAGE / "kernels" / "cpu" / "top_k.py" in found
     assert not {PACKAGE / f"{name}.py" for name in ("figures", "cli", "book", "sweep")} & found
