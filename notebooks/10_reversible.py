@@ -372,7 +372,7 @@ x_worst = worst[stack.num_layers]
 s = stack.scale(x_worst)
 stack(x_worst, small).sum().backward()
 working = stack.scratch(x_worst, small)
-recovered = torch.cat([working.x1, working.x2], dim=1)
+recovered = torch.cat([*working.groups], dim=1)
 steps = (x_worst * s).round().int()
 assert torch.equal(recovered, steps)
 print(f"{stack.num_layers:,} layers back: {int((recovered != steps).sum())} "
