@@ -26,7 +26,7 @@
 # - say from which k on CBSR can no longer win against a dense product in half precision.
 
 # %% tags=["parameters"]
-nodes, edges, width = 69_800, 22_500_000, 192  # Table 1's graph 10, a group of hidden size 384
+nodes, edges, width = 69_800, 22_500_000, 192  # Table 1's graph 1, a group of hidden size 384
 ks = [4, 8, 16, 32, 64]
 compile_width = 192  # kernels are compiled for this width, for k up to 64
 
@@ -105,7 +105,8 @@ figures.show(
 # them and reads that column of each neighbour's gradient: the sum stays in a register, nothing is scattered. What it
 # costs is the reading. $k$ columns of a row of $D$ lie in many sectors, and a sector is moved whole for 4 bytes of it.
 #
-# Through the nets both directions are made of the same kernels: sums over each net's cells, then over each cell's nets.
+# Through the nets both directions are made of the same kernels: sums over each net's cells, then over each cell's nets,
+# and onto them what small nets give directly.
 #
 # ## The bounds
 #
@@ -119,7 +120,7 @@ figures.show(
 # 8 for a neighbour's number and weight, $s(n)$ being the sectors that $n$ bytes touch. HBM is read once, as long as the
 # CBSR matrix fits the L2. In shared memory each warp-wide addition is a load and a store, each repeated as often as the
 # fullest bank is hit; for random columns that is simulated. Below, each bound for a graph of the size of the paper's
-# graph 10 on an H200.
+# graph 1 on an H200.
 
 # %%
 forward = [limits.aggregate(H200, nodes, edges, width, k) for k in ks]
