@@ -68,19 +68,24 @@ def test_group_sparse_names_the_first_row_that_is_not_finite(x, bad, data):
     assert cpu.group_sparse(x, np.empty((len(x), 1), x.dtype), np.empty((len(x), 1), np.int16)) == first
 
 
+def check_aggregation(graph, adjacency, x, values, indices):
+    """Every aggregation over ``graph``, what `cpu.prepare` may have made of ``adjacency``."""
+    tolerance = dict(rtol=0, atol=TOLERANCE[x.dtype.type])
+    out = poisoned(x.shape, x.dtype)
+    cpu.aggregate(graph, values, indices, out)
+    np.testing.assert_allclose(out, reference.aggregate(adjacency, values, indices, x.shape[1]), **tolerance)
+    dvalues = poisoned(values.shape, x.dtype)
+    cpu.aggregate_backward(graph, x, indices, dvalues)
+    np.testing.assert_allclose(dvalues, reference.aggregate_backward(adjacency, x, indices), **tolerance)
+    out = poisoned(x.shape, x.dtype)
+    cpu.aggregate_dense(graph, x, out)
+    np.testing.assert_allclose(out, reference.aggregate_dense(adjacency, x), **tolerance)
+
+
 @given(problems())
 def test_aggregation(problem):
     x, adjacency, values, indices = problem
-    tolerance = dict(rtol=0, atol=TOLERANCE[x.dtype.type])
-    out = poisoned(x.shape, x.dtype)
-    cpu.aggregate(adjacency, values, indices, out)
-    np.testing.assert_allclose(out, reference.aggregate(adjacency, values, indices, x.shape[1]), **tolerance)
-    dvalues = poisoned(values.shape, x.dtype)
-    cpu.aggregate_backward(adjacency, x, indices, dvalues)
-    np.testing.assert_allclose(dvalues, reference.aggregate_backward(adjacency, x, indices), **tolerance)
-    out = poisoned(x.shape, x.dtype)
-    cpu.aggregate_dense(adjacency, x, out)
-    np.testing.assert_allclose(out, reference.aggregate_dense(adjacency, x), **tolerance)
+    check_aggregation(adjacency, adjacency, x, values, indices)
 
 
 @given(problems(), st.integers(1, 20))
@@ -97,16 +102,7 @@ def test_aggregation_over_shared_neighbours(problem, cliques):
     assert isinstance(prepared, RowGroups) == (2 * sum(
         len(np.unique(matrix[group].indices)) for group in np.split(
             np.argsort(np.diff(matrix.indptr), kind="stable"), range(8, rows, 8))) <= matrix.nnz)
-    tolerance = dict(rtol=0, atol=TOLERANCE[x.dtype.type])
-    out = poisoned(x.shape, x.dtype)
-    cpu.aggregate(prepared, values, indices, out)
-    np.testing.assert_allclose(out, reference.aggregate(adjacency, values, indices, x.shape[1]), **tolerance)
-    dvalues = poisoned(values.shape, x.dtype)
-    cpu.aggregate_backward(prepared, x, indices, dvalues)
-    np.testing.assert_allclose(dvalues, reference.aggregate_backward(adjacency, x, indices), **tolerance)
-    out = poisoned(x.shape, x.dtype)
-    cpu.aggregate_dense(prepared, x, out)
-    np.testing.assert_allclose(out, reference.aggregate_dense(adjacency, x), **tolerance)
+    check_aggregation(prepared, adjacency, x, values, indices)
 
 
 def test_a_transposed_graph_shares_the_groups_of_the_same_structure():
