@@ -39,6 +39,7 @@ PHASES = ("forward", "backward", "step")
 STATES = ("measured", "left out", "not installed", "failed", "not reached")
 REFERENCE = "RevGNN edge_index"
 FLOOR = "floor"
+LARGE = 2**30  # bytes: freed memory is not kept for a row that makes larger arrays
 NOT_INSTALLED = "make baselines, or pip install --no-build-isolation gsrgnn[baselines]"
 
 
@@ -79,6 +80,11 @@ class Row:
         graph = graphs["sym" if self.model == "GCN" else "mean"]
         return graph.through(self.route) if self.route in ("edges", "nets") else graph
 
+    def message_bytes(self, graph, hidden):
+        """Size of the messages, one an edge, that it makes in a layer; 0 where it makes none."""
+        width = hidden // 2 if self.model == "RevGNN" else hidden
+        return 4 * graph.num_edges * width if self.route in ("edge_index", "segment_csr") else 0
+
 
 def rows(hidden, k, only=None):
     """The contenders, in the table's order.
@@ -118,8 +124,8 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
     """Measure every row of `rows` and write the record; returns it.
 
     Times: after a warm-up, ``steps`` rounds in which each contender makes one step of training (forward, backward,
-    Adam) in turn, all in this process, which uses freed memory again (`measure.keep_freed_memory`); the medians are
-    reported, all times kept. Memory: a step in a process of its
+    Adam) in turn, all in this process; the medians are reported, all times kept. Freed memory is used again
+    (`measure.keep_freed_memory`), but for rows whose messages take more than 1 GiB. Memory: a step in a process of its
     own for each row and depth, Adam's state being there, as in every step but the first. Gradients: how far GSR-GNN's
     recomputed float32 gradient is from one in float64 that keeps everything, on a small circuit
     (`exactness.gradient_error`).
@@ -184,8 +190,6 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
         "gradient": [],
     }
     try:
-        if device == "cpu":
-            measure.keep_freed_memory()
         with measure.bounded_memory() if device == "cpu" else nullcontext():
             _times(record, contenders, inputs, graphs, say, partial(_floor, data, hidden, layers, device))
         narrow = sorted(x for x in set(k) if x < hidden / 2)
@@ -256,7 +260,7 @@ class _Trainer:
     """A row's model with its optimiser on preallocated data."""
 
     def __init__(self, row, inputs, graphs, hidden, layers):
-        self.x, self.y, self.graph = inputs["x"], inputs["y"], row.graph(graphs)
+        self.x, self.y, self.graph, self.hidden = inputs["x"], inputs["y"], row.graph(graphs), hidden
         self.model = row.make(self.x.shape[1], hidden, layers).to(self.x.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, capturable=self.x.is_cuda)
 
@@ -311,20 +315,20 @@ def _floor(data, hidden, layers, device):
 
 def _times(record, contenders, inputs, graphs, say, measure_floor):
     parameters = record["parameters"]
-    depth, entries, trainers = parameters["layers"], {}, {}
+    depth, entries, trainers, calls = parameters["layers"], {}, {}, {FLOOR: measure_floor}
     for row, entry in zip(contenders, record["rows"], strict=True):
         entries[row.name] = entry
         try:
             shallow = _Trainer(row, inputs, graphs, parameters["hidden"], 1)
-            seconds = [shallow.step()["step"] for _ in range(2)]  # the first makes what the graph keeps
+            seconds = [_timed(row, shallow)["step"] for _ in range(2)]  # the first makes what the graph keeps
             entry["layer_seconds"] = min(seconds)
             _within(entry, depth, parameters["limit"])
             say(f"{row.name}: at most {depth * entry['layer_seconds']:.2g} s a step")
             trainers[row.name] = _Trainer(row, inputs, graphs, parameters["hidden"], depth)
+            calls[row.name] = partial(_timed, row, trainers[row.name])
         except Exception as error:
             _fail(entry, error, say)
     say(f"{len(trainers)} of {len(contenders)} rows, a warm-up and {parameters['steps']} rounds")
-    calls = {FLOOR: measure_floor} | {name: trainer.step for name, trainer in trainers.items()}
     for name, result in measure.in_turn(calls, parameters["steps"]):
         if name == FLOOR:  # the lowest: it is what the machine can do
             if not isinstance(result, Exception):
@@ -348,6 +352,11 @@ def _times(record, contenders, inputs, graphs, say, measure_floor):
                     entries[name]["captured_seconds"] = trainer.captured_seconds(parameters["steps"])
                 except RuntimeError as error:
                     say(f"{name}: no CUDA graph: {measure.describe(error)}")
+
+
+def _timed(row, trainer):
+    measure.keep_freed_memory(row.message_bytes(trainer.graph, trainer.hidden) <= LARGE)
+    return trainer.step()
 
 
 class _LeftOut(Exception):
@@ -400,7 +409,7 @@ def profile(row, inputs, graphs, hidden, layers, rounds):
             return result
         return run
 
-    trainer.step()
+    _timed(row, trainer)
     steps = {name: [] for name in (*names, "everything else")}
     with patch.multiple(cpu, **{name: timed(name, getattr(cpu, name)) for name in names}):
         for _ in range(rounds):
@@ -556,7 +565,8 @@ def targets(record):
         return _step_seconds(record, name)
 
     def over(numerator, k, route):
-        return min((numerator / step(f"GSR k={x} {route}") for x in k if x in p["k"]), default=math.nan)
+        ratios = [numerator / step(f"GSR k={x} {route}") for x in k if x in p["k"]]
+        return math.nan if any(map(math.isnan, ratios)) else min(ratios, default=math.nan)
 
     peer = best_peer(record)
     rows = [("a step faster than RevGNN's on an edge_index, k = 4", ">=", 35, over(step(REFERENCE), [4], "nets")),

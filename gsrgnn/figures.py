@@ -22,8 +22,8 @@ from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter
 
 __all__ = ["INK", "PALETTE", "bench_memory", "bench_steps", "by_depth", "clique_drawing", "congestion_map",
            "degree_distribution", "die_comparison", "die_map", "graph_piece", "net_size_distribution",
-           "net_size_shares", "netlist_drawing", "prediction_scatter", "route_drawing", "scores_by_depth", "show",
-           "sparsity_pattern", "table", "training_curves", "tree_drawing"]
+           "net_size_shares", "netlist_drawing", "prediction_scatter", "route_drawing", "show", "sparsity_pattern",
+           "switch", "table", "training_curves", "tree_drawing"]
 
 INK = "#767778"
 """Text and axes: readable on white and on the dark page; `show` replaces it with the page's text colour."""
@@ -66,6 +66,16 @@ def show(*figures, alt, caption=""):
     return _Picture([_svg(figure) for figure in flat], alt, caption)
 
 
+def switch(views):
+    """What a notebook displays where the reader chooses one of several views; a single one is shown without a choice.
+
+    Args:
+        views: the choice in words -> what is shown under it, a list of what `show` and `table` return. The first is
+            open. Without the book's style sheet all are, one below the other.
+    """
+    return _Switch(views)
+
+
 def table(frame, formats=None, caption=None, index=True):
     """A frame as the book shows it: numbers to the right, headers above them.
 
@@ -99,6 +109,24 @@ class _Picture:
 
     def __repr__(self):
         return f"[{self.alt}]" + f"\n{self.caption}" * bool(self.caption)
+
+
+class _Switch:
+    def __init__(self, views):
+        self.views = {name: "".join(part._repr_html_() for part in parts) for name, parts in views.items()}
+
+    def _repr_html_(self):
+        if len(self.views) == 1:
+            return next(iter(self.views.values()))
+        group = "view-" + hashlib.sha256("".join(self.views.values()).encode()).hexdigest()[:8]
+        tabs = "".join(
+            f'<input id="{group}-{place}" name="{group}" type="radio" class="sd-tab-input"{" checked" * (place == 0)}>'
+            f'<label class="sd-tab-label" for="{group}-{place}">{escape(name)}</label>'
+            f'<div class="sd-tab-content">{shown}</div>' for place, (name, shown) in enumerate(self.views.items()))
+        return f'<div class="sd-tab-set">{tabs}</div>'
+
+    def __repr__(self):
+        return f"[one view each for {'; '.join(self.views)}]"
 
 
 def _svg(figure):
@@ -584,39 +612,4 @@ def by_depth(measured, unit, predicted=None):
     axes.set(xscale="log", yscale="log", xlabel="layers", ylabel=unit)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend()
-    return figure
-
-
-@_styled
-def scores_by_depth(scores, reported, source):
-    """Pearson on the test cells against the number of layers, a line a model, with intervals and the paper's values.
-
-    Args:
-        scores: frame with the columns ``model``, ``num_layers``, ``pearson``, ``low`` and ``high``; several seeds of
-            one depth are joined through their mean.
-        reported: the paper's value -> what it is of; each a dotted horizontal line.
-        source: where the label comes from.
-    """
-    figure, axes = _figure(5.2, 3.6)
-    models = list(dict.fromkeys(scores["model"]))
-    for place, (model, color, dashes, marker) in enumerate(zip(models, PALETTE, DASHES, "osDv^", strict=False)):
-        rows = scores[scores["model"] == model].sort_values("num_layers")
-        depth = rows["num_layers"] * 1.03 ** (place - (len(models) - 1) / 2)  # beside each other
-        errors = [rows["pearson"] - rows["low"], rows["high"] - rows["pearson"]]
-        axes.errorbar(depth, rows["pearson"], errors, fmt=marker, color=color, markersize=5, linewidth=1)
-        means = rows.assign(depth=depth).groupby("num_layers")[["depth", "pearson"]].mean()
-        axes.plot(means["depth"], means["pearson"], color=color, linestyle=(0, dashes or None))
-        axes.plot([], [], marker, color=color, linestyle=(0, dashes or None), markersize=5, label=model)
-    for value in reported:
-        axes.axhline(value, color=INK, linestyle=(0, (1, 2)), linewidth=1)
-    low, high = axes.get_ylim()
-    place = -np.inf
-    for value in sorted(reported):
-        place = max(value, place + (high - low) / 20)  # one above the other where the values are close
-        axes.text(1.01, place, reported[value], fontsize=7, va="center", transform=axes.get_yaxis_transform())
-    depths = sorted(set(scores["num_layers"]))
-    axes.set(xscale="log", xlabel="layers", ylabel="Pearson on the test cells", xticks=depths, xticklabels=depths)
-    axes.minorticks_off()
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=len(models))
-    _name_label(figure, source)
     return figure

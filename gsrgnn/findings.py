@@ -1,29 +1,119 @@
 """What a page on an experiment is made of: the paper's claims, our records by origin, and what is wrong with them."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
-from gsrgnn import records
+from gsrgnn import figures, records, sweep
 
 REPORTED = "book/data/reported.csv"
-ORIGIN = ["circuit", "label source", "machine", "hidden_channels", "epochs"]  # what one figure does not mix
+
+
+def reported(path: str = REPORTED) -> pd.DataFrame:
+    """Every value that the paper reports in its text, tables and captions, by id."""
+    return pd.read_csv(path, comment="#", keep_default_na=False).set_index("id")
 
 
 def claims(*ids: str, path: str = REPORTED) -> pd.DataFrame:
     """What the paper reports under these ids, in this order. Raises KeyError for an id that is not in the file."""
-    return pd.read_csv(path, comment="#", keep_default_na=False).set_index("id").loc[list(ids)]
+    return reported(path).loc[list(ids)]
+
+
+def claims_table(claims: pd.DataFrame):
+    """`claims` as a page shows them."""
+    shown = claims.reset_index()[["where", "quantity", "value", "unit", "conditions"]]
+    return figures.table(shown, {"value": "{:,g}"}, "What the paper reports", index=False)
+
+
+@dataclass(frozen=True)
+class View:
+    """Records that one figure may show together: of one circuit, label source and machine, and of one setting.
+
+    Attributes:
+        rows: frame of `records.frame`.
+        circuit, label, machine: where they come from.
+        setting: the other parameters that are the same in all rows, name -> value.
+    """
+
+    rows: pd.DataFrame
+    circuit: str
+    label: str
+    machine: str
+    setting: dict
+
+    @property
+    def caption(self) -> str:
+        """Where the figure's data come from, for the line below it."""
+        setting = "".join(f", {name.replace('_', ' ')} {value}" for name, value in self.setting.items())
+        first, last = (date.partition(" ")[0] for date in (self.rows["date"].min(), self.rows["date"].max()))
+        return (f"{self.circuit}{setting}; label {self.label}; run on {self.machine}, "
+                f"{first if first == last else f'{first} to {last}'}.")
+
+
+class Page:
+    """The records of one experiment under a folder, as its page shows them.
+
+    Attributes:
+        rows: the measured rows, frame of `records.frame` with a column ``stale``; no line where there is no record.
+        out_of_memory: the points that ran out of memory, likewise.
+    """
+
+    def __init__(self, experiment: str, folder: str = "results", root: Path = Path()):
+        self.experiment, self.folder = experiment, folder
+        now = sweep.key(root / "notebooks" / "experiments" / f"{experiment}.py")
+        frame, self.wrong = found(experiment, folder, now)
+        state = frame.get("record state", pd.Series(dtype=str))
+        self.rows, self.out_of_memory = frame[state == records.MEASURED], frame[state == records.OUT_OF_MEMORY]
+
+    def remarks(self) -> Markdown:
+        """What is missing, left out, stale or out of memory, in words."""
+        if self.rows.empty:
+            text = (f"There is no record of this experiment in `{self.folder}` yet, so there is nothing of ours to "
+                    f"show. `gsrgnn sweep cpu --only {self.experiment}` makes the records on two cores, and this page "
+                    "shows them when the book is built again.")
+            return Markdown("\n".join([text, "", *(f"- Left out: {words}." for words in self.wrong)]))
+        lines = [f"- Left out: {words}." for words in self.wrong]
+        every = pd.concat([self.rows, self.out_of_memory])
+        points = [group["stale"].any() for _, group in every.groupby(["experiment point"])]
+        if any(points):
+            lines.append(f"- {sum(points)} of {len(points)} records were made by other code than there is now (stale).")
+        if len(self.out_of_memory):
+            lines.append(f"- {len(self.out_of_memory)} points ran out of memory.")
+        return Markdown("\n".join(lines))
+
+    def views(self, *setting: str) -> Iterator[View]:
+        """The measured rows by circuit, label source, machine and the parameters named, which no figure mixes."""
+        if len(self.rows):
+            for values, group in self.rows.groupby(["circuit", "label source", "machine", *setting], sort=False):
+                yield View(group, *values[:3], dict(zip(setting, values[3:], strict=True)))
+
+    def show(self, shown: Callable[[View], list], *setting: str):
+        """What ``shown`` makes of each of `views`, one machine at a time where there are several.
+
+        ``shown`` returns what `figures.show` and `figures.table` give. None where there is no record.
+        """
+        by_machine: dict[str, list] = {}
+        for view in self.views(*setting):
+            by_machine.setdefault(view.machine, []).extend(shown(view))
+        return figures.switch(by_machine) if by_machine else None
 
 
 def found(experiment: str, folder: str = "results", keys: dict | None = None) -> tuple[pd.DataFrame, list[str]]:
-    """An experiment's records as one frame, with a column ``stale``, and in words what is wrong with the other files.
+    """An experiment's records as one frame and in words what is wrong with the other files.
+
+    The frame has two further columns: ``experiment point``, the record's number, and ``stale``.
 
     Args:
         keys: what `sweep.key` gives for the experiment's notebook now; without it nothing is called stale.
     """
     read, wrong = records.read_all(Path(folder), experiment)
-    lines = [records.frame([record]).assign(stale=keys is not None and record["key"] != keys) for record in read]
+    lines = [records.frame([record]).assign(**{"experiment point": number,
+                                               "stale": keys is not None and record["key"] != keys})
+             for number, record in enumerate(read)]
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(), wrong
 
 

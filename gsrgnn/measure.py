@@ -160,15 +160,16 @@ def _report_peak(pipe, prepare, work, arguments):
         pipe.send(describe(error))
 
 
-def keep_freed_memory():
-    """Let this process use freed memory again in place of giving it back, where glibc manages it.
+def keep_freed_memory(keep=True):
+    """Let this process use freed memory again in place of giving it back, where glibc manages it; or no longer.
 
     By default an array of 32 MB and more is asked of the system anew each time, page by page. That slows a model that
-    makes such arrays in every layer, and is a matter of settings, not of the model.
+    makes such arrays in every layer, and is a matter of settings, not of the model. Arrays that are a good part of all
+    memory are better not kept: what smaller ones leave of their place is of no use to the next.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_MMAP_MAX, 0 if keep else 2**16)
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 

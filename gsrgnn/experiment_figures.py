@@ -1,0 +1,67 @@
+"""Figures of the experiments' pages, with the paper's own values marked, in the style of `figures`."""
+
+import numpy as np
+
+from gsrgnn.figures import DASHES, INK, PALETTE, _figure, _name_label, _styled
+
+__all__ = ["scores_by_depth", "scores_by_model"]
+
+
+@_styled
+def scores_by_model(scores, reported, source):
+    """Pearson on the test cells, a line for each model and depth, with intervals and the paper's values (Figure 1).
+
+    Args:
+        scores: frame with the columns ``model``, ``num_layers``, ``pearson``, ``low`` and ``high``; a row a run.
+        reported: (model, num_layers) of a line -> what the paper's value is of, and the value.
+        source: where the label comes from.
+    """
+    mean = scores.groupby(["model", "num_layers"])["pearson"].mean().sort_values()
+    figure, axes = _figure(6.0, 0.34 * len(mean) + 1.5)
+    models = list(dict.fromkeys(scores["model"]))
+    for place, (model, depth) in enumerate(mean.index):
+        runs = scores[(scores["model"] == model) & (scores["num_layers"] == depth)]
+        heights = place + 0.16 * (np.arange(len(runs)) - (len(runs) - 1) / 2)
+        errors = [runs["pearson"] - runs["low"], runs["high"] - runs["pearson"]]
+        number = models.index(model)
+        axes.errorbar(runs["pearson"], heights, xerr=errors, fmt="osDv"[number % 4], color=PALETTE[number % 5],
+                      markersize=4, linewidth=1)
+        if (model, depth) in reported:
+            words, value = reported[model, depth]
+            axes.plot(value, place, "D", markerfacecolor="none", color=INK, markersize=7)
+            axes.annotate(words, (value, place), (8, 0), textcoords="offset points", fontsize=7, va="center")
+    axes.set(yticks=range(len(mean)), yticklabels=[f"{model}, {depth} layers" for model, depth in mean.index],
+             xlabel="Pearson on the test cells", ylim=(-0.6, len(mean) - 0.4))
+    axes.grid(axis="y", visible=False)
+    _name_label(figure, source)
+    return figure
+
+
+@_styled
+def scores_by_depth(scores, plateau, source):
+    """Pearson on the test cells against the number of layers, a line a model, with intervals (Figure 2).
+
+    Args:
+        scores: as for `scores_by_model`; several seeds of one depth are joined through their mean.
+        plateau: the depth at which the paper's curve becomes level.
+        source: where the label comes from.
+    """
+    figure, axes = _figure(6.0, 3.6)
+    models = list(dict.fromkeys(scores["model"]))
+    for place, (model, color, dashes, marker) in enumerate(zip(models, PALETTE, DASHES, "osDv^", strict=False)):
+        rows = scores[scores["model"] == model].sort_values("num_layers")
+        depth = rows["num_layers"] * 1.03 ** (place - (len(models) - 1) / 2)  # beside each other
+        errors = [rows["pearson"] - rows["low"], rows["high"] - rows["pearson"]]
+        axes.errorbar(depth, rows["pearson"], errors, fmt=marker, color=color, markersize=4, linewidth=1)
+        means = rows.assign(depth=depth).groupby("num_layers")[["depth", "pearson"]].mean()
+        axes.plot(means["depth"], means["pearson"], color=color, linestyle=(0, dashes or None))
+        axes.plot([], [], marker, color=color, linestyle=(0, dashes or None), markersize=4, label=model)
+    axes.axvline(plateau, color=INK, linestyle=(0, (1, 2)), linewidth=1)
+    axes.text(plateau, 1, f"paper: level from {plateau:g} layers", fontsize=7, va="bottom", ha="center",
+              transform=axes.get_xaxis_transform())
+    depths = sorted({*scores["num_layers"], int(plateau)})
+    axes.set(xscale="log", xlabel="layers", ylabel="Pearson on the test cells", xticks=depths, xticklabels=depths)
+    axes.minorticks_off()
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=len(models))
+    _name_label(figure, source)
+    return figure

@@ -1,0 +1,138 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 1: deep against shallow
+#
+# The paper opens with a claim on depth: a reversible network of 80 layers predicts congestion better than one of 2, and
+# either better than the best GCN or GraphSAGE. This page holds it against our records. Nothing is trained here.
+
+# %% tags=["parameters"]
+folder = "results"  # where the records of `gsrgnn sweep` lie
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown, display
+
+from gsrgnn import experiment_figures, figures, findings
+
+page = findings.Page("depth", folder)
+claims = findings.claims("fig1_rev80", "fig1_rev2", "fig1_shallow_best")
+
+# %% [markdown]
+# ## The claim
+
+# %% tags=["hide-input"]
+findings.claims_table(claims)
+
+# %% [markdown]
+# ## How it is measured
+#
+# Each point is one notebook, `notebooks/experiments/depth.py`, run by `gsrgnn sweep`. It trains one model at one depth
+# on the whole graph of one circuit. Every model gets the same budget: a training run for each of the learning rates,
+# the same ones for all, as many epochs each; the best Pearson on the validation cells decides rate and epoch. The score
+# is Pearson on the test cells, which play no part in that. GSR-GNN and RevGNN are reversible; GCN and GraphSAGE have no
+# residual.
+#
+# A bar is the 95% interval by Fisher's transformation, as if the test cells were independent. Cells that lie close
+# share their label in part, so the true intervals are wider. Each training run has its own point: where several seeds
+# were run, their distance shows what a seed changes.
+#
+# ## What came out
+
+# %% tags=["hide-input"]
+page.remarks()
+
+# %% tags=["hide-input"]
+MODELS = {"GSRGNN": "GSR-GNN", "RevGNN": "RevGNN", "GraphSAGE": "GraphSAGE", "GCN": "GCN"}
+PLAIN = ["GCN", "GraphSAGE"]
+
+
+def scores(view):
+    """A line a run: who, how deep, how good, and what the paper has for it."""
+    rows = view.rows.assign(model=view.rows["model"].map(MODELS))
+    low, high = findings.pearson_interval(rows["pearson"], rows["test_cells"])
+    return rows.assign(low=low, high=high)
+
+
+def papers(rows):
+    """The paper's values by the row that they are to be compared with."""
+    reversible = rows[rows["model"] == "RevGNN"]["num_layers"]
+    plain = rows[rows["model"].isin(PLAIN)].groupby(["model", "num_layers"])["pearson"].mean()
+    found = {}
+    if len(reversible):
+        found["RevGNN", reversible.min()] = ("paper: RevGNN, 2 layers", claims["value"]["fig1_rev2"])
+        found["RevGNN", reversible.max()] = ("paper: RevGNN, 80 layers", claims["value"]["fig1_rev80"])
+    if len(plain):
+        found[plain.idxmax()] = ("paper: best of GCN, GraphSAGE", claims["value"]["fig1_shallow_best"])
+    return found
+
+
+def shown(view):
+    rows = scores(view)
+    table = rows.pivot_table(index="model", columns="num_layers", values="pearson", sort=False).rename_axis(None)
+    table = table.sort_index(axis="columns")
+    table.columns = [f"{depth} layers" for depth in table]
+    runs = rows.groupby(["model", "num_layers"]).size()
+    title = (f"Pearson on {rows['test_cells'].iloc[0]:,.0f} test cells, mean of the seeds "
+             f"({runs.min()} to {runs.max()} a value)")
+    picture = figures.show(
+        experiment_figures.scores_by_model(rows, papers(rows), view.label),
+        alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each model and depth, and the paper's "
+            "three values as diamonds. The table below has the numbers.", caption=view.caption)
+    return [picture, figures.table(table, caption=title).format("{:.3f}", na_rep="–")]
+
+
+page.show(shown, "hidden_channels", "epochs", "learning_rates")
+
+# %% [markdown]
+# ## What differs, and why
+
+# %% tags=["hide-input"]
+def in_words(view):
+    """How the deepest reversible models stand against a shallow one, and against the best two-layer plain model."""
+    rows = scores(view)
+    by = rows.groupby(["model", "num_layers"])["pearson"]
+    mean, spread = by.mean(), by.agg(lambda r: r.max() - r.min())
+    two = mean[[key for key in mean.index if key[0] in PLAIN and key[1] == 2]]
+    lines = []
+    for model in ("RevGNN", "GSR-GNN"):
+        depths = rows[rows["model"] == model]["num_layers"]
+        if depths.nunique() < 2:
+            continue
+        deep, shallow = (model, depths.max()), (model, depths.min())
+        peers = {f"itself with {shallow[1]} layers": shallow}
+        if len(two):
+            peers[f"the better two-layer plain model, {two.idxmax()[0]}"] = two.idxmax()
+        for words, peer in peers.items():
+            lead = mean[deep] - mean[peer]
+            seeds = max(spread[deep], spread[peer])
+            by_chance = f"; seeds of one point differ by up to {seeds:.3f}" if seeds else "; one seed each"
+            lines.append(f"- {model} with {deep[1]} layers is {abs(lead):.3f} {'above' if lead > 0 else 'below'} "
+                         f"{words}{by_chance}.")
+    return lines and [f"On {view.circuit}:", "", *lines, ""]
+
+
+for view in page.views("hidden_channels", "epochs", "learning_rates"):
+    display(Markdown("\n".join(in_words(view))))
+
+# %% [markdown]
+# The paper's values are of other circuits (its graphs 1 and 3), with labels from a commercial router, and of wider
+# networks that were trained for longer on a GPU. Where our label is simulated, the values themselves cannot be
+# compared; the order of the models and the sign of the gain from depth can. A split by cells, which the paper's counts
+# point to, lets a test cell share its neighbours' label in part, for every model alike.
+#
+# ## Run it again
+#
+# ```sh
+# gsrgnn sweep cpu --only depth      # two cores; gpu and paper are the larger profiles
+# gsrgnn sweep cpu --list            # the points, what is done, the time left
+# ```
