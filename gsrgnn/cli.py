@@ -150,6 +150,21 @@ def sweep(
 
 
 @app.command()
+def scoreboard(
+    folder: Annotated[Path, typer.Option("--results", help="folder of the records")] = Path("results"),
+    readme: Annotated[bool, typer.Option("--readme", help="write it into README.md as well")] = False,
+) -> None:
+    """Every value that the paper reports, what the records say of it, and a verdict."""
+    from gsrgnn import scoreboard as boards
+
+    board = boards.board(str(folder))
+    if readme:
+        boards.write_readme(Path("README.md"), board)
+    typer.echo(board[["paper", "ours", "verdict"]].to_string())
+    typer.echo(boards.summary(board))
+
+
+@app.command()
 def bench(
     circuit: Annotated[str, typer.Option(help="a circuit's name")] = "synthetic/5000",
     hidden: Annotated[int, typer.Option(help="width of every model")] = 128,

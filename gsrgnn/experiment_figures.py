@@ -65,3 +65,31 @@ def scores_by_depth(scores, plateau, source):
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=len(models))
     _name_label(figure, source)
     return figure
+
+
+@_styled
+def quality(differences, measure, reported, source):
+    """The difference to RevGNN in one measure by k, a marker a depth, with intervals and the paper's mean (Figure 8).
+
+    Args:
+        differences: frame with the columns ``num_layers``, ``k``, ``difference``, ``low`` and ``high``; a row a run.
+        measure: its name.
+        reported: the paper's mean difference.
+        source: where the label comes from.
+    """
+    figure, axes = _figure(3.6, 3.2)
+    ks, depths = sorted(set(differences["k"])), sorted(set(differences["num_layers"]))
+    for number, depth in enumerate(depths):
+        rows = differences[differences["num_layers"] == depth].sort_values("k")
+        place = np.array([ks.index(k) for k in rows["k"]]) + 0.22 * (number - (len(depths) - 1) / 2)
+        place = place + 0.05 * (rows.groupby("k").cumcount() - (rows.groupby("k")["k"].transform("size") - 1) / 2)
+        errors = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
+        axes.errorbar(place, rows["difference"], errors, fmt="osDv"[number % 4], color=PALETTE[number % 5],
+                      markersize=4, linewidth=1, label=f"{depth} layers")
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.axhline(reported, color=INK, linestyle=(0, (1, 2)), linewidth=1.2, label="paper's mean")
+    axes.set(xticks=range(len(ks)), xticklabels=ks, xlabel="k", ylabel=f"{measure}, GSR-GNN − RevGNN",
+             xlim=(-0.6, len(ks) - 0.4))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=3)
+    _name_label(figure, source)
+    return figure

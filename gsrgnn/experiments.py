@@ -113,19 +113,24 @@ def _smoke() -> Grids:
 def _cpu() -> Grids:
     """Real netlists at the width of the book's chapters: under two hours on two cores, one seed before the others."""
     first, second = real_circuits()
-    rates = [[2e-3, 1e-2]]
-    training = {"hidden_channels": [64], "epochs": [80], "learning_rates": rates}
+    training = {"hidden_channels": [64], "epochs": [120], "learning_rates": [[2e-3, 5e-3]]}
     bench = {"circuit": [second], "hidden_channels": [64]}
-    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [2, 10], **training}
-    yield "depth", {"circuit": [first], "model": ["GraphSAGE", "GCN"], "num_layers": [2, 10], **training}
+    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [2, 10],
+                    "seed": [0], **training}
     yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [0], **training}
-    yield "speed", {"circuit": [second], "hidden_channels": [64, 384], "num_layers": [1], "ks": [[4, 8, 16, 32, 64]]}
-    yield "memory", bench | {"num_layers": [10, 40, 100], "ks": [[4, 16]]}
+    yield "speed", {"circuit": [second], "hidden_channels": [64, 384], "num_layers": [4], "ks": [[4, 8, 16, 32, 64]]}
+    yield "memory", bench | {"num_layers": [10, 40, 100], "ks": [[4, 16]], "repeat": [0]}
     yield "profile", bench | {"num_layers": [1, 4, 10]}
-    yield "beyond", bench | {"num_layers": [10], "k": [8], "epochs": [80], "learning_rates": rates}
-    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [40], **training}
+    yield "beyond", bench | {"num_layers": [10], "k": [8], **training}
+    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [40],
+                    "seed": [0], **training}
     yield "quality", {"circuit": [second], "num_layers": [30], "ks": [[4, 8, 16]], "seed": [0], **training}
+    yield "memory", {"circuit": [first], "hidden_channels": [384], "num_layers": [10], "ks": [[4, 16]],
+                     "limit": [300.0], "repeat": [0]}
+    yield "memory", bench | {"num_layers": [10], "ks": [[4, 16]], "repeat": [1]}
     yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [1, 2], **training}
+    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [2, 10],
+                    "seed": [1], **training}
 
 
 def _gpu() -> Grids:

@@ -4,12 +4,14 @@ import math
 import pytest
 from test_records import RECORD
 
-from gsrgnn import figures, findings, records
+from gsrgnn import findings, records
+from gsrgnn.figures import table
 
 
 def test_claims_are_read_by_id_in_the_order_asked_for():
     found = findings.claims("fig1_rev2", "fig1_rev80")
     assert list(found["value"]) == [0.4096, 0.4277]
+    assert "0.4096" in findings.claims_table(found).to_html()
     with pytest.raises(KeyError, match="fig99"):
         findings.claims("fig99")
 
@@ -27,20 +29,50 @@ def test_records_come_with_what_is_stale_and_what_is_wrong(tmp_path):
     assert "c.json is not JSON" in wrong[0]
 
 
+def test_a_page_without_records_says_so_and_shows_nothing(tmp_path):
+    page = findings.Page("depth", tmp_path)
+    assert page.rows.empty
+    assert "gsrgnn sweep cpu --only depth" in page.remarks().data
+    assert page.show(lambda view: [table(view.rows)]) is None
+
+
+def test_a_page_names_what_is_stale_lost_and_left_out(tmp_path):
+    records.write(copy.deepcopy(RECORD), tmp_path / "depth" / "a.json")
+    lost = copy.deepcopy(RECORD) | {"state": records.OUT_OF_MEMORY, "rows": [], "note": "no memory"}
+    records.write(lost, tmp_path / "depth" / "b.json")
+    (tmp_path / "depth" / "c.json").write_text("{")
+    page = findings.Page("depth", tmp_path)
+    assert len(page.rows) == len(RECORD["rows"])
+    assert len(page.out_of_memory) == 1
+    text = page.remarks().data
+    assert "c.json is not JSON" in text
+    assert "2 of 2 records were made by other code" in text
+    assert "1 points ran out of memory" in text
+
+
+def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_choice(tmp_path):
+    for number, (made, parameters) in enumerate((
+            ({"CPU": "A"}, {}), ({"CPU": "B"}, {}), ({"CPU": "B", "label source": "other"}, {}),
+            ({"CPU": "A"}, {"hidden_channels": 7}))):
+        record = copy.deepcopy(RECORD)
+        record["provenance"] |= made
+        record["parameters"] |= {"circuit": "c", "hidden_channels": 5} | parameters
+        records.write(record, tmp_path / "depth" / f"{number}.json")
+    page = findings.Page("depth", tmp_path)
+    views = list(page.views("hidden_channels"))
+    assert len(views) == 4
+    assert all(view.rows[["machine", "label source", "hidden_channels"]].drop_duplicates().shape[0] == 1
+               for view in views)
+    caption = next(view for view in views if view.setting["hidden_channels"] == 7).caption
+    assert "hidden channels 7" in caption
+    assert f"label {RECORD['provenance']['label source']}" in caption
+    assert "run on A, " in caption
+    html = page.show(lambda view: [table(view.rows, caption=view.machine)], "hidden_channels")._repr_html_()
+    assert html.count('type="radio"') == 2
+    assert html.count("<table") == 4
+    assert html.count("checked") == 1
+
+
 def test_the_interval_of_a_correlation():
     low, high = findings.pearson_interval(0.5, 103)
     assert (low, high) == pytest.approx((math.tanh(math.atanh(0.5) - 0.196), math.tanh(math.atanh(0.5) + 0.196)))
-
-
-def test_the_figure_has_a_point_a_row_a_line_a_model_and_the_paper_s_values():
-    rows = [RECORD["rows"][0] | {"model": model, "num_layers": depth, "low": 0.4, "high": 0.6}
-            for model, depth in (("GSRGNN", 2), ("GSRGNN", 40), ("GSRGNN", 40), ("GCN", 2))]
-    frame = records.frame([RECORD | {"rows": rows}])
-    figure = figures.scores_by_depth(frame, {0.43: "paper"}, "simulated")
-    (axes,) = figure.axes
-    points = [len(container.lines[0].get_xdata()) for container in axes.containers]
-    assert points == [3, 1]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["GSRGNN", "GCN"]
-    assert [text.get_text() for text in axes.texts] == ["paper"]
-    assert figure.get_supxlabel() == "label: simulated"
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "40"]

@@ -22,6 +22,7 @@ num_layers = 4
 hidden_channels = 64
 ks = [4, 16]
 steps = 5
+repeat = 0  # which of several runs of the same it is
 limit = 120.0  # seconds; a contender whose step would take longer is left out, and says so
 device = "cpu"
 
