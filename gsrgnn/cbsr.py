@@ -14,7 +14,8 @@ class CBSR:
     """A matrix ``[N, num_columns]`` with exactly k entries in every row (compressed balanced sparse rows).
 
     Args:
-        values: floating ``[N, k]``.
+        values: floating ``[N, k]``. `group_sparse` gives x's dtype; `aggregate` also takes them rounded to bfloat16,
+            ``CBSR(m.values.bfloat16(), m.indices, m.num_columns)``, half the bytes to read.
         indices: integer ``[N, k]``, the column of each value, ascending in a row. `group_sparse` gives the smallest
             of uint8, int16 and int32 that holds ``num_columns``.
         num_columns: width of the matrix it stands for.
@@ -67,7 +68,7 @@ def group_sparse(x, k):
 
     Raises ValueError if x is not such a matrix or holds a NaN or an infinity, or k is out of range.
     """
-    _matrix("x", x)
+    _matrix("x", x, torch.float32, torch.float64)
     check_k(k, x.shape[1])
     values, indices = torch.ops.gsrgnn.group_sparse(x, int(k))
     return _selected(values, indices, x.shape[1])
@@ -81,11 +82,12 @@ def aggregate(graph, x, via=None):
 
     ``via`` is the route, ``"edges"`` or ``"nets"``, of `CircuitGraph.through`; the graph's own if not given.
 
-    Returns a dense tensor ``[N, num_columns]`` of x's dtype. Raises ValueError if x has another number of rows than
-    the graph has nodes, or lies on another device.
+    Returns a dense tensor ``[N, num_columns]`` of x's dtype; of bfloat16 the sums are made and returned in float32.
+    Raises ValueError if x has another number of rows than the graph has nodes, another dtype than float32, float64 or
+    bfloat16, or lies on another device.
     """
     values = x.values if isinstance(x, CBSR) else x
-    _matrix("x", values)
+    _matrix("x", values, torch.float32, torch.float64, torch.bfloat16)
     check_rows(values, graph)
     if values.device != graph.device:
         raise ValueError(f"x is on {values.device} and the graph on {graph.device}: move one with .to(device)")
@@ -155,12 +157,23 @@ def select(x, values, indices):
         raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: group sparsity orders finite numbers only")
 
 
-def _matrix(name, x):
+def _matrix(name, x, *dtypes):
     if not isinstance(x, torch.Tensor) or x.ndim != 2:
         shape = list(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
         raise ValueError(f"{name} is {shape}: it takes a tensor [N, D]")
-    if x.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"{name} has dtype {x.dtype}: it takes float32 or float64")
+    if x.dtype not in dtypes:
+        *others, last = (str(dtype).removeprefix("torch.") for dtype in dtypes)
+        raise ValueError(f"{name} has dtype {x.dtype}: it takes {', '.join(others)} or {last}")
+
+
+def _sum_dtype(dtype):
+    """In what values are added up and their gradients computed."""
+    return torch.float32 if dtype == torch.bfloat16 else dtype
+
+
+def _for_kernels(values):
+    """``values`` in a dtype that the kernels of their device read."""
+    return values if values.is_cuda else values.to(_sum_dtype(values.dtype))
 
 
 def _selected(values, indices, num_columns):
@@ -221,12 +234,13 @@ def _group_sparse_backward(ctx, grad, _):
 
 
 @_operator("aggregate(Tensor values, Tensor indices, int num_columns, int graph) -> Tensor",
-           lambda values, indices, num_columns, graph: values.new_empty(len(values), num_columns))
+           lambda values, indices, num_columns, graph: values.new_empty(len(values), num_columns,
+                                                                        dtype=_sum_dtype(values.dtype)))
 def _aggregate(values, indices, num_columns, graph):
     graph = CircuitGraph.numbered(graph)
-    out = values.new_empty(len(values), num_columns)
-    kernels.on(graph.device.type).aggregate(operator(graph, values.dtype), array(values), array(indices), array(out),
-                                            array(net_table(graph, values, num_columns)))
+    out = values.new_empty(len(values), num_columns, dtype=_sum_dtype(values.dtype))
+    kernels.on(graph.device.type).aggregate(operator(graph, out.dtype), array(_for_kernels(values)), array(indices),
+                                            array(out), array(net_table(graph, out, num_columns)))
     return out
 
 
@@ -242,31 +256,33 @@ def _sample(grad, indices, graph):
 
 
 def _keep_graph(ctx, inputs, output):
-    ctx.number = inputs[3]
+    ctx.number, ctx.dtype = inputs[3], inputs[0].dtype
     ctx.graph = CircuitGraph.numbered(ctx.number)  # alive until the backward pass
     ctx.save_for_backward(inputs[1])
 
 
 @_differentiable("aggregate", _keep_graph)
 def _aggregate_backward(ctx, grad):
-    return torch.ops.gsrgnn.aggregate_backward(grad, ctx.saved_tensors[0], ctx.number), None, None, None
+    dvalues = torch.ops.gsrgnn.aggregate_backward(grad, ctx.saved_tensors[0], ctx.number)
+    return dvalues.to(ctx.dtype), None, None, None
 
 
 @_operator("aggregate_dense(Tensor x, int graph, bool transposed) -> Tensor",
-           lambda x, graph, transposed: torch.empty_like(x, memory_format=torch.contiguous_format))
+           lambda x, graph, transposed: x.new_empty(x.shape, dtype=_sum_dtype(x.dtype)))
 def _aggregate_dense(x, graph, transposed):
     graph = CircuitGraph.numbered(graph)
-    out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    kernels.on(graph.device.type).aggregate_dense(operator(graph, x.dtype, transposed), array(x), array(out),
-                                                  array(net_table(graph, x, x.shape[1])))
+    out = x.new_empty(x.shape, dtype=_sum_dtype(x.dtype))
+    kernels.on(graph.device.type).aggregate_dense(operator(graph, out.dtype, transposed), array(_for_kernels(x)),
+                                                  array(out), array(net_table(graph, out, x.shape[1])))
     return out
 
 
 def _keep_direction(ctx, inputs, output):
-    _, ctx.number, ctx.transposed = inputs
+    x, ctx.number, ctx.transposed = inputs
+    ctx.dtype = x.dtype
     ctx.graph = CircuitGraph.numbered(ctx.number)
 
 
 @_differentiable("aggregate_dense", _keep_direction)
 def _aggregate_dense_backward(ctx, grad):
-    return torch.ops.gsrgnn.aggregate_dense(grad, ctx.number, not ctx.transposed), None, None
+    return torch.ops.gsrgnn.aggregate_dense(grad, ctx.number, not ctx.transposed).to(ctx.dtype), None, None

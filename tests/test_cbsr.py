@@ -138,6 +138,31 @@ def test_torch_accepts_the_registered_operators(dtype):
 
 
 @pytest.mark.parametrize("via", ["edges", "nets"])
+def test_bfloat16_is_summed_in_float32_and_has_its_gradient_in_bfloat16(via):
+    graph = CircuitGraph.from_pins([0, 1, 1, 2, 3], [0, 0, 1, 1, 1], 6).through(via)  # cells 4 and 5 have no pin
+    kept = group_sparse(torch.randn(6, 9), 4)
+    short = CBSR(kept.values.bfloat16().requires_grad_(), kept.indices, 9)
+    wide = CBSR(short.values.detach().float().requires_grad_(), kept.indices, 9)
+    for first, second, x, y in ((short, wide, short.values, wide.values),
+                                (dense := short.to_dense().detach().requires_grad_(),
+                                 full := dense.detach().float().requires_grad_(), dense, full)):
+        out, expected = aggregate(graph, first), aggregate(graph, second)
+        assert out.dtype == torch.float32
+        assert torch.equal(out, expected)
+        out.square().sum().backward()
+        expected.square().sum().backward()
+        assert x.grad.dtype == torch.bfloat16
+        assert torch.equal(x.grad, y.grad.bfloat16())
+    for arguments in ((torch.ops.gsrgnn.aggregate, (short.values, kept.indices, 9, graph.number)),
+                      (torch.ops.gsrgnn.aggregate_dense, (dense, graph.number, False))):
+        opcheck(arguments[0].default, arguments[1])
+    with pytest.raises(ValueError, match="x has dtype torch.float16: it takes float32, float64 or bfloat16"):
+        aggregate(graph, CBSR(kept.values.half(), kept.indices, 9))
+    with pytest.raises(ValueError, match="x has dtype torch.bfloat16: it takes float32 or float64"):
+        group_sparse(dense, 2)
+
+
+@pytest.mark.parametrize("via", ["edges", "nets"])
 def test_compiling_does_not_break_the_graph_of_a_function(via):
     graph = CircuitGraph.from_pins([0, 1, 1, 2, 3], [0, 0, 1, 1, 1], 5).through(via)
 

@@ -49,7 +49,7 @@ def scatter_fixed(values, indices, scale, out):
 
 def aggregate(graph, values, indices, out, nets=None):
     """`reference.aggregate` into ``out [N, D]``, over an `Adjacency` or an `Incidence`."""
-    aggregate_dense(graph, _dense(values, indices, out.shape[1]), out, nets)
+    aggregate_dense(graph, _dense(values.to(out.dtype), indices, out.shape[1]), out, nets)
 
 
 def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
@@ -61,6 +61,7 @@ def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
 
 def aggregate_dense(graph, x, out, nets=None):
     """`reference.aggregate_dense` into ``out [N, D]``."""
+    x = x.to(out.dtype)
     if isinstance(graph, Incidence):
         _sum_rows(graph.to_nets, x, nets)
         _sum_rows(graph.to_cells, nets, out)

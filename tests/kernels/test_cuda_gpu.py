@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch_geometric import seed_everything
 
-from gsrgnn import GSRGNN, CircuitGraph, aggregate, circuits, group_sparse, kernels
+from gsrgnn import CBSR, GSRGNN, CircuitGraph, aggregate, circuits, group_sparse, kernels
 from gsrgnn.kernels import cpu, cuda_machine, reference
 from gsrgnn.training import train
 
@@ -86,6 +86,22 @@ def test_aggregation(via, norm, width, k):
         results.append([tensor.detach().cpu() for tensor in (out, dense, grad)])
     for want, got in zip(*results, strict=True):
         torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("via", ["edges", "nets"])
+@pytest.mark.parametrize(("width", "k"), [(192, 4), (192, 64), (300, 128)])
+def test_bfloat16_is_summed_in_float32(graph, via, width, k):
+    there = graph.through(via).to("cuda")
+    kept = group_sparse(torch.randn(graph.num_nodes, width, device="cuda"), k)
+    short = CBSR(kept.values.bfloat16().requires_grad_(), kept.indices, width)
+    wide = CBSR(short.values.detach().float().requires_grad_(), kept.indices, width)
+    outs = [aggregate(there, x) for x in (short, wide)]
+    torch.testing.assert_close(*outs, rtol=1e-5, atol=1e-5)
+    for out in outs:
+        out.square().sum().backward()
+    torch.testing.assert_close(short.values.grad, wide.values.grad.bfloat16(), rtol=1e-2, atol=1e-2)
+    dense = short.to_dense().detach()
+    torch.testing.assert_close(aggregate(there, dense), outs[0].detach(), rtol=1e-5, atol=1e-5)
 
 
 def test_results_repeat_to_the_last_bit(graph):

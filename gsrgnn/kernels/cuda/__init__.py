@@ -112,7 +112,7 @@ def scatter_fixed(values, indices, scale, out):
 def aggregate(graph, values, indices, out, nets=None):
     """`reference.aggregate` into ``out [N, D]``, over an `Adjacency` or, through ``nets [M, D]``, an `Incidence`.
 
-    ``values`` may be bfloat16 over an `Adjacency`; sums are float32 all the same.
+    ``values`` may be bfloat16; sums are float32 all the same.
     """
     if isinstance(graph, Incidence):
         _sum_kept(graph.to_nets, values, indices, nets)
@@ -135,7 +135,7 @@ def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
 
 @_served
 def aggregate_dense(graph, x, out, nets=None):
-    """`reference.aggregate_dense` into ``out [N, D]``, ``graph`` and ``nets`` as for `aggregate`."""
+    """`reference.aggregate_dense` into ``out [N, D]``, ``graph``, ``nets`` and bfloat16 as for `aggregate`."""
     if isinstance(graph, Incidence):
         _sum_rows(graph.to_nets, x, nets)
         _sum_rows(graph.to_cells, nets, out)
