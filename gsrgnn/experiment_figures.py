@@ -29,7 +29,7 @@ def scores_by_model(scores, reported, source):
         if (model, depth) in reported:
             words, value = reported[model, depth]
             axes.plot(value, place, "D", markerfacecolor="none", color=INK, markersize=7)
-            axes.annotate(words, (value, place), (8, 0), textcoords="offset points", fontsize=7, va="center")
+            axes.text(1.01, place, words, fontsize=7, va="center", transform=axes.get_yaxis_transform())
     axes.set(yticks=range(len(mean)), yticklabels=[f"{model}, {depth} layers" for model, depth in mean.index],
              xlabel="Pearson on the test cells", ylim=(-0.6, len(mean) - 0.4))
     axes.grid(axis="y", visible=False)

@@ -18,7 +18,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 __all__ = ["INK", "PALETTE", "bench_memory", "bench_steps", "by_depth", "clique_drawing", "congestion_map",
            "degree_distribution", "die_comparison", "die_map", "graph_piece", "net_size_distribution",
@@ -533,7 +533,11 @@ def bench_steps(record):
         axes.text(step * 1.06, place, _seconds(step), fontsize=7, va="center")
     axes.axvline(floor, color=PALETTE[1], linestyle="--", linewidth=1.2)
     axes.text(floor, -1.1, f"floor {_seconds(floor)}", color=PALETTE[1], fontsize=7, ha="center")
-    axes.set(xscale="log", xlim=(left, 2.5 * max([floor, *times])), xlabel="seconds a training step (median)")
+    right = 2.5 * max([floor, *times])
+    axes.set(xscale="log", xlim=(left, right), xlabel="seconds a training step (median)")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right < 100 * left else (1,)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     _bench_source(figure, record)
     return figure
 
@@ -590,7 +594,7 @@ def _bench_source(figure, record):
     p, graph = record["parameters"], record["graph"]
     incomplete = "" if record["complete"] else "INCOMPLETE RUN; "
     figure.supxlabel(f"{incomplete}{p['circuit']}: {graph['nodes']:,} cells, {graph['edges']:,} edges; width "
-                     f"{p['hidden']}, {p['layers']} layers; {record['provenance']['CPU']}, "
+                     f"{p['hidden']}, {p['layers']} layers\n{record['provenance']['CPU']}, "
                      f"{record['threads']['torch']} threads", fontsize=7, x=0.5)
 
 

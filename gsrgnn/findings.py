@@ -26,7 +26,9 @@ def claims(*ids: str, path: str = REPORTED) -> pd.DataFrame:
 def claims_table(claims: pd.DataFrame):
     """`claims` as a page shows them."""
     shown = claims.reset_index()[["where", "quantity", "value", "unit", "conditions"]]
-    return figures.table(shown, {"value": "{:,g}"}, "What the paper reports", index=False)
+    words = ["where", "quantity", "unit", "conditions"]
+    return figures.table(shown, {"value": "{:,g}"}, "What the paper reports", index=False).set_properties(
+        subset=words, **{"text-align": "left"})
 
 
 @dataclass(frozen=True)

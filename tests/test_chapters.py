@@ -26,6 +26,14 @@ def test_a_notebook_has_parameters_and_a_title(name):
     assert sum("parameters" in tags(cell) for cell in cells) == 1
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name[:2] in {str(number) for number in range(14, 24)}])
+def test_the_pages_of_the_experiments_have_one_form(name):
+    cells = read_source(ROOT / "notebooks" / f"{name}.py").cells
+    lines = [line for cell in cells if cell.cell_type == "markdown" for line in cell.source.splitlines()]
+    assert [line for line in lines if line.startswith("## ")] == [
+        "## The claim", "## How it is measured", "## What came out", "## What differs, and why", "## Run it again"]
+
+
 @pytest.fixture(params=NAMES)
 def chapter(request):
     executed = read_executed(ROOT / "chapters" / f"{request.param}.ipynb")
