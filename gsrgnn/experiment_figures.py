@@ -191,9 +191,12 @@ def graph_sizes(counts):
         rows = counts[counts["source"] == source]
         axes.plot(rows["nodes"], rows["edges"], linestyle="none", label=source, **look)
     printed = counts[counts["source"] == sources[0]]
-    for place, (edges, rows) in enumerate(printed.groupby("edges")):
-        axes.annotate("\n".join(rows["graph"]), (rows["nodes"].max(), edges), (9 - 18 * (place % 2), 0),
-                      textcoords="offset points", fontsize=7, va="center", ha="right" if place % 2 else "left")
+    groups = list(printed.groupby("edges"))
+    for (edges, rows), (above, _) in zip(groups, [*groups[1:], (math.inf, None)], strict=True):
+        left = above < 1.1 * edges  # the right is the next one's
+        axes.annotate("\n".join(rows["graph"]), (rows["nodes"].min() if left else rows["nodes"].max(), edges),
+                      (-8 if left else 8, 0), textcoords="offset points", fontsize=7, va="center",
+                      ha="right" if left else "left")
     axes.set(xscale="log", yscale="log", xlabel="nodes", ylabel="edges")
     axes.xaxis.set_major_locator(LogLocator(subs=range(1, 10)))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
