@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from gsrgnn.figures import DASHES, INK, PALETTE, _figure, _name_label, _styled
 
@@ -90,16 +90,13 @@ def speedups(ratios, reported, peer):
         axes.errorbar(beside, rows["ratio"], errors, color=color, markersize=4, linewidth=1.2, elinewidth=1,
                       label=f"width {width}, via {route}", **style)
     for words, values in reported.items():
-        style = {"marker": "^", "linestyle": "none"} if words.endswith("at least") else {"marker": "D", "linestyle": ":"}
-        axes.plot(list(values), list(values.values()), color=INK, markerfacecolor="none", markersize=6, linewidth=1,
-                  label=words, **style)
+        axes.plot(list(values), list(values.values()), "^" if words.endswith("at least") else "D:", color=INK,
+                  markerfacecolor="none", markersize=6, linewidth=1, label=words)
         ks |= set(values)
     axes.axhline(1, color=INK, linewidth=1)
     axes.set(xscale="log", yscale="log", xlabel="k", ylabel=f"times as fast as {peer}", xticks=sorted(ks),
              xticklabels=sorted(ks))
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 8 * low else MaxNLocator(6))
-    axes.yaxis.set_major_formatter("{x:g}")
+    _plain_ticks(axes.yaxis)
     axes.minorticks_off()
     figure.legend(loc="outside upper center", ncols=2)
     return figure
@@ -134,15 +131,21 @@ def by_contender(rows, quantity, reported=None, source=None, log=True):
     axes.grid(visible=False, axis="y")
     if log:
         axes.set_xscale("log")
-        low, high = axes.get_xlim()
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
-        axes.xaxis.set_major_formatter("{x:,g}")
-        axes.minorticks_off()
+        _plain_ticks(axes.xaxis)
     if reported:
         figure.legend(loc="outside upper center")
     if source:
         _name_label(figure, source)
     return figure
+
+
+def _plain_ticks(axis):
+    """A few ticks on a logarithmic axis, as plain numbers, however short it is."""
+    low, high = axis.get_view_interval()
+    subs = (1, 2, 5) if high < 300 * low else (1,)
+    axis.set_major_locator(MaxNLocator(5) if high < 8 * low else LogLocator(subs=subs))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_locator(NullLocator())
 
 
 @_styled
@@ -160,8 +163,8 @@ def step_shares(shares, bounds, reported):
         axes.barh(range(len(shares)), shares[part], left=left, height=0.72, color=color, label=part)
         left = left + shares[part].fillna(0)
     first = shares.iloc[:, 0]
-    axes.errorbar(first, range(len(shares)), xerr=[first - bounds["low"], bounds["high"] - first], fmt="none", color=INK,
-                  linewidth=1)
+    errors = [first - bounds["low"], bounds["high"] - first]
+    axes.errorbar(first, range(len(shares)), xerr=errors, fmt="none", color=INK, linewidth=1)
     places = [list(shares.index).index(contender) for contender in reported.index]
     for number, ends in enumerate(reported.cumsum(axis="columns").iloc[:, :-1].to_numpy().T):
         axes.plot(ends, places, "D", markerfacecolor="white", color=INK, markersize=5, clip_on=False,

@@ -138,11 +138,12 @@ def speedup(peer, own):
 
 
 def not_measured(rows: pd.DataFrame) -> Markdown:
-    """Which contenders of `bench.observations` have no time or no memory, and why, as a list."""
+    """Which contenders of a `Page`'s rows have no time or no memory, and why, as a list."""
     lines = []
     for row in rows.to_dict("records"):
+        where = f"{row['circuit']}, width {row['hidden_channels']}, {row['num_layers']} layers, {row['machine']}"
         if row["state"] not in ("measured", "trained"):
-            lines.append(f"- {row['contender']}: {row['state']}: {row['note']}.")
+            lines.append(f"- {row['contender']} has no time: {row['state']}, {row['note']} ({where}).")
         elif isinstance(row.get("memory_note"), str):
-            lines.append(f"- {row['contender']}, memory: {row['memory_note']}.")
+            lines.append(f"- {row['contender']} has no memory: {row['memory_note']} ({where}).")
     return Markdown("\n".join(dict.fromkeys(lines)))

@@ -21,8 +21,6 @@
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
-import math
-
 import pandas as pd
 from IPython.display import Markdown, display
 
@@ -46,10 +44,10 @@ findings.claims_table(claims)
 #
 # ## How it is measured
 #
-# Each point is one notebook, `notebooks/experiments/speed.py`, run by `gsrgnn sweep`. All models of a point train on one
-# circuit in one process. After a warm-up each makes one step in turn (forward, backward, Adam), five rounds or more. A
-# value is the ratio of two medians. A bar goes from the other's fastest round over GSR-GNN's slowest to the other's
-# slowest over GSR-GNN's fastest, the widest interval that the rounds allow.
+# Each point is one notebook, `notebooks/experiments/speed.py`, run by `gsrgnn sweep`. All models of a point train on
+# one circuit in one process. After a warm-up each makes one step in turn (forward, backward, Adam), five rounds or
+# more. A value is the ratio of two medians. A bar goes from the other's fastest round over GSR-GNN's slowest to the
+# other's slowest over GSR-GNN's fastest, the widest interval that the rounds allow.
 #
 # A model sums over neighbours by a **route**: on an *edge_index* it makes a message for each edge and adds them up;
 # via *edges* it reads the neighbours' rows without making messages; via *nets* it sums each net once and hands the sum
@@ -105,14 +103,15 @@ def shown(view):
         experiment_figures.speedups(own, paper, REFERENCE),
         experiment_figures.speedups(own.drop(columns=names.values()).rename(columns=names), {},
                                     "the strongest other model"),
-        alt="Two charts on logarithmic axes: how many times as fast a training step of GSR-GNN is against k, a line for "
-            "each width and route, with intervals. Left against RevGNN on an edge_index, with the paper's values; right "
-            "against the strongest other model of the same run. The table below has the numbers.", caption=view.caption)
+        alt="Two charts on logarithmic axes: how many times as fast a training step of GSR-GNN is against k, a line "
+            "for each width and route, with intervals. Left against RevGNN on an edge_index, with the paper's values; "
+            "right against the strongest other model of the same run. The table below has the numbers.",
+        caption=view.caption)
     table = pd.DataFrame({
         "width": rows["hidden_channels"], "model": rows["contender"],
         "step, ms": (rows["step_seconds"] * 1e3).map("{:,.3g}".format),
         "× the baseline": span(rows), "× the strongest": span(rows, " strongest")})
-    title = "A training step: the baseline, the strongest other model and GSR-GNN; how many times as fast as the first two"
+    title = "A training step of the baseline, the strongest other model and GSR-GNN; how many times as fast as they"
     return [picture, figures.table(table, caption=title, index=False)]
 
 
@@ -143,11 +142,11 @@ def in_words(view):
             lines.append(f"- Width {width}: the baseline or GSR-GNN has no time, so there is no speedup over it.")
         if len(strongest) and len(own):
             peer, best = strongest.iloc[0], own.loc[own["ratio strongest"].idxmax()]
-            gap = "" if math.isnan(peer["ratio"]) else f", which itself is {peer['ratio']:.3g} times as fast as the baseline"
+            gap = f", which itself is {peer['ratio']:.3g} times as fast as the baseline" if peer["ratio"] > 0 else ""
             lines.append(
-                f"- Width {width}: at most {best['ratio strongest']:.3g} times (k = {best['k']}, via {best['route']}) as "
-                f"fast as the strongest other model, {peer['contender']}{gap}. "
-                f"{(own['low strongest'] > 1).sum()} of {len(own)} rows of GSR-GNN are faster than it, interval and all, "
+                f"- Width {width}: at most {best['ratio strongest']:.3g} times (k = {best['k']}, via {best['route']}) "
+                f"as fast as the strongest other model, {peer['contender']}{gap}. Interval and all, "
+                f"{(own['low strongest'] > 1).sum()} of {len(own)} rows of GSR-GNN are faster than it and "
                 f"{(own['high strongest'] < 1).sum()} slower.")
     return [f"On {view.circuit}, {view.setting['num_layers']} layers, {view.machine}:", "", *lines, ""]
 
@@ -158,9 +157,9 @@ for view in page.views("num_layers"):
 # %% [markdown]
 # A speedup over the baseline has two parts. One is owed to the way of summing: the baseline writes and reads a message
 # for each edge, and the clique of a net has very many. The strongest other model spares that without any sparsity: what
-# it gains over the baseline is the first part, what GSR-GNN gains over it the second. The second comes from the top $k$,
-# which leaves $k$ of $D / 2$ numbers a row to be summed and multiplied, $D$ being the width. So it can be large where
-# $k$ is small beside the width, and little where it is not.
+# it gains over the baseline is the first part, what GSR-GNN gains over it the second. The second comes from the top
+# $k$, which leaves $k$ of $D / 2$ numbers a row to be summed and multiplied, $D$ being the width. So it can be large
+# where $k$ is small beside the width, and little where it is not.
 #
 # The paper's values are of a GPU, of a hundred layers, and of circuits with other numbers of edges. Its text leaves
 # open whether the time has evaluation or data loading in it; ours is the training step alone. Its ratios and ours can

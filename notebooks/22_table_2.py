@@ -59,19 +59,19 @@ apart = [f"{part} by {gap:.2f} s" for part, gap in between.items() if gap > 0.00
 display(Markdown(
     f"Its numbers fit together within rounding: the parts of the baseline differ from its total by "
     f"{abs(base('forward') + base('backward') + base('copy') - base('total')):.2f} s, those of GSR-GNN by up to "
-    f"{copies.abs().max():.2f} s, a share by up to {max(shares):.1f} points from what the times give, a speedup by up to "
-    f"{ratios.max():.1f}. Section 3.1 has the same baseline, and differs from the table in {' and '.join(apart)}. The "
-    "caption names graph 3, the text 356-R, which is graph 7. [The audit](06_audit.ipynb) has all of this, number by "
-    "number."))
+    f"{copies.abs().max():.2f} s, a share by up to {max(shares):.1f} points from what the times give, a speedup by up "
+    f"to {ratios.max():.1f}. Section 3.1 has the same baseline, and differs from the table in {' and '.join(apart)}. "
+    "The caption names graph 3, the text 356-R, which is graph 7. [The audit](06_audit.ipynb) has all of this, number "
+    "by number."))
 
 # %% [markdown]
 # ## How it is measured
 #
 # As for [Figure 9](19_figure_9.ipynb): all models of a point make a training step in turn in one process, five rounds
 # or more after a warm-up. The clock is read before the step, after the loss, after the backward pass and after the
-# optimiser's step; on a GPU the card has finished its work each time. *Forward* holds the loss, *rest* is what is left of
-# the step: the optimiser. A value is a median; an interval goes from the fastest to the slowest round. The thin bar at
-# the end of a forward share goes from the fastest forward pass over the slowest step to the reverse.
+# optimiser's step; on a GPU the card has finished its work each time. *Forward* holds the loss, *rest* is what is left
+# of the step: the optimiser. A value is a median; an interval goes from the fastest to the slowest round. The thin bar
+# at the end of a forward share goes from the fastest forward pass over the slowest step to the reverse.
 #
 # The paper's third part, memory copies on the card, is not timed apart: a copy that a model makes in its forward or its
 # backward pass counts there. A CPU has no such copies between two memories, but what RevGNN copies on it counts in the
@@ -123,14 +123,15 @@ def shown(view):
     if rows.empty:
         return []
     shares, theirs = shares_of(rows), papers(rows.index)
-    bounds = pd.DataFrame({"low": rows["forward_low"] / rows["step_high"], "high": rows["forward_high"] / rows["step_low"]})
+    bounds = pd.DataFrame({"low": rows["forward_low"] / rows["step_high"],
+                           "high": rows["forward_high"] / rows["step_low"]})
     totals = pd.DataFrame({"contender": rows.index, "value": rows["step_seconds"], "low": rows["step_low"],
                            "high": rows["step_high"], "ours": rows["ours"].astype(bool)})
     picture = figures.show(
         experiment_figures.step_shares(shares, bounds, theirs[PARTS].div(theirs["total"], axis="index")),
         experiment_figures.by_contender(totals, "seconds a step (paper: an epoch)", theirs["total"].to_dict()),
-        alt="Two charts. Left a bar for each model, the shares of forward pass, backward pass and rest in its step, with "
-            "the ends of the paper's shares as diamonds. Right the seconds of a step on a logarithmic axis with "
+        alt="Two charts. Left a bar for each model, the shares of forward pass, backward pass and rest in its step, "
+            "with the ends of the paper's shares as diamonds. Right the seconds of a step on a logarithmic axis with "
             "intervals, and the paper's totals as diamonds. The tables below have the numbers.", caption=view.caption)
     times = pd.DataFrame({"forward, ms": timed(rows, "forward"), "backward, ms": timed(rows, "backward"),
                           "rest, ms": (rows["rest_seconds"] * 1e3).map("{:,.2g}".format).tolist(),

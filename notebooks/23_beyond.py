@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import experiment_figures, figures, findings
+from gsrgnn import circuits, experiment_figures, figures, findings
 from gsrgnn.circuits import table1
 
 page = findings.Page("beyond", folder)
@@ -50,10 +50,10 @@ page = findings.Page("beyond", folder)
 #
 # ## How it is measured
 #
-# Each point is one notebook, `notebooks/experiments/beyond.py`, run by `gsrgnn sweep`. **Time**: all contenders train on
-# one circuit in one process and make a step in turn, five rounds or more after a warm-up; a value is the median, a bar
-# goes from the fastest round to the slowest, and the bar of a ratio from the one's fastest over the other's slowest to
-# the reverse. **Memory**: what a training step adds at its peak to the process (on a GPU: to the memory allocated on
+# Each point is one notebook, `notebooks/experiments/beyond.py`, run by `gsrgnn sweep`. **Time**: all contenders train
+# on one circuit in one process and make a step in turn, five rounds or more after a warm-up; a value is the median, a
+# bar goes from the fastest round to the slowest, and the bar of a ratio from the one's fastest over the other's slowest
+# to the reverse. **Memory**: what a training step adds at its peak to the process (on a GPU: to the memory allocated on
 # it) that holds the circuit. It is one process a contender, so no spread was measured and there is no bar.
 #
 # **Score**: Pearson on the test cells, which take no part in training. GSR-GNN with either residual and the
@@ -68,10 +68,18 @@ page = findings.Page("beyond", folder)
 page.remarks()
 
 # %% tags=["hide-input"]
-SETTING = ["hidden_channels", "num_layers", "epochs", "learning_rates"]
-counts = Path("results/circuits.json")  # of gsrgnn data table --json
-CELLS = {entry["circuit"]: entry["cells"] for entry in json.loads(counts.read_text())["circuits"]
-         if "cells" in entry} if counts.is_file() else {}
+SETTING = ["hidden_channels", "num_layers", "k", "epochs", "learning_rates"]
+RECORDED = Path("results/circuits.json")  # of gsrgnn data table --json
+
+
+def test_cells(circuit):
+    """How many cells the scores are of: counted, else as recorded; NaN where the circuit is in neither place."""
+    try:
+        cells = circuits.read(circuit).num_cells
+    except FileNotFoundError:
+        recorded = json.loads(RECORDED.read_text())["circuits"] if RECORDED.is_file() else []
+        cells = {entry["circuit"]: entry.get("cells", np.nan) for entry in recorded}.get(circuit, np.nan)
+    return np.round(table1.held_share(circuit) * cells)
 
 
 def steps(view):
@@ -84,9 +92,7 @@ def steps(view):
 def trained(view):
     """The scores, with the 95% interval of Pearson where the circuit's size is known."""
     rows = view.rows[view.rows["state"] == "trained"].set_index("contender")
-    cells = CELLS.get(view.circuit, np.nan)
-    test = np.round(table1.held_share(view.circuit) * cells)
-    low, high = findings.pearson_interval(rows["pearson"], test)
+    low, high = findings.pearson_interval(rows["pearson"], test_cells(view.circuit))
     return rows.assign(low=low, high=high)
 
 
@@ -111,20 +117,20 @@ def shown(view):
             caption=view.caption),
         figures.show(
             experiment_figures.by_contender(pearson, "Pearson on the test cells", source=view.label, log=False),
-            alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each trained model. The table below "
-                "has the numbers.", caption=view.caption)]
+            alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each trained model. The table "
+                "below has the numbers.", caption=view.caption)]
     table = pd.DataFrame({
         "step, ms": rows["step_seconds"] * 1e3, "fastest": rows["step_low"] * 1e3, "slowest": rows["step_high"] * 1e3,
         "adds, MB": rows["growth"] / 1e6, "kept for going back, MB": rows["kept_bytes"] / 1e6})
     for kind in ("active", "reserved"):  # GPU only
-        if f"memory_{kind}" in rows:
+        if f"memory_{kind}" in rows and rows[f"memory_{kind}"].notna().any():
             table[f"{kind}, MB"] = rows[f"memory_{kind}"] / 1e6
     correlations = scores[["pearson", "low", "high", "spearman", "kendall", "r2", "learning_rate", "best_epoch"]].copy()
     correlations.columns = ["Pearson", "95% from", "to", "Spearman", "Kendall", "R²", "learning rate", "best epoch"]
     formats = dict.fromkeys(correlations, "{:.3f}") | {"learning rate": "{:g}", "best epoch": "{:.0f}"}
-    return [pictures[0], figures.table(table.rename_axis(None), caption="A training step").format("{:,.3g}", na_rep="–"),
-            pictures[1], figures.table(correlations.rename_axis(None), caption="On the test cells").format(
-                formats, na_rep="–")]
+    step, score = (figures.table(frame.rename_axis(None), caption=title) for frame, title in (
+        (table, "A training step"), (correlations, "On the test cells")))
+    return [pictures[0], step.format("{:,.3g}", na_rep="–"), pictures[1], score.format(formats, na_rep="–")]
 
 
 page.show(shown, *SETTING)
@@ -136,51 +142,63 @@ findings.not_measured(page.rows)
 # ## What differs, and why
 
 # %% tags=["hide-input"]
-def versus(rows, first, second):
-    """How much time and memory ``first`` takes over ``second``, in words; nothing where either is missing."""
-    if first not in rows.index or second not in rows.index:
-        return None
-    time = findings.speedup(rows.loc[[first]], rows.loc[[second]]).iloc[0]
-    memory = rows["growth"][first] / rows["growth"][second]
-    parts = []
-    if time["ratio"] == time["ratio"]:
-        parts.append(f"{time['ratio']:.2f} times the time ({time['low']:.2f} to {time['high']:.2f})")
-    if memory == memory:
-        parts.append(f"{memory:.2f} times the memory")
-    return parts and f"{first} takes {' and '.join(parts)} of {second}."
+def pairs(k):
+    """What is compared: a choice, and in the sense of the ratio the one and the other contender."""
+    own = f"GSR k={k} nets"
+    return [("dense residual / sparse", f"GSR dense k={k} nets", own),
+            ("edges / nets, GSR-GNN", f"GSR k={k} edges", own),
+            ("edges / nets, GSR-GNN aggregating first", f"GSR aggregate first k={k} edges",
+             f"GSR aggregate first k={k} nets"),
+            ("edges / nets, GraphSAGE, each layer", "CheckpointSAGE each layer csr", "CheckpointSAGE each layer nets"),
+            ("GraphSAGE, each layer / GSR-GNN", "CheckpointSAGE each layer nets", own),
+            ("GraphSAGE, √L / GSR-GNN", "CheckpointSAGE sqrt(L) nets", own),
+            ("FusedRevGNN / GSR-GNN", "FusedRevGNN nets", own)]
 
 
+def compared(view):
+    """The ratios of the pairs that were measured."""
+    rows, found = steps(view), {}
+    for title, one, other in pairs(view.setting["k"]):
+        if one in rows.index and other in rows.index:
+            time = findings.speedup(rows.loc[[one]], rows.loc[[other]]).iloc[0]
+            found[title] = {"time": time["ratio"], "from": time["low"], "to": time["high"],
+                            "memory": rows["growth"][one] / rows["growth"][other]}
+    return pd.DataFrame(found, ["time", "from", "to", "memory"]).T
+
+
+def ratios(view):
+    title = f"How many times the time, with its interval, and the memory; {view.circuit}"
+    return [figures.table(compared(view), caption=title).format("{:.2f}", na_rep="–")]
+
+
+page.show(ratios, *SETTING)
+
+# %% tags=["hide-input"]
 def in_words(view):
-    """Each of the three choices beside what it replaces."""
-    rows, scores = steps(view), trained(view)
-    k = scores.index[0].partition("k=")[2]
-    sparse, dense = f"GSR k={k}", f"GSR dense k={k}"
-    gain = scores["pearson"][dense] - scores["pearson"][sparse]
-    apart = (scores["low"].max() > scores["high"].min())
-    pairs = {
-        "Dense residual": [(f"{dense} nets", f"{sparse} nets")],
-        "Nets": [(f"{sparse} edges", f"{sparse} nets"),
-                 (f"GSR aggregate first k={k} edges", f"GSR aggregate first k={k} nets"),
-                 ("CheckpointSAGE each layer csr", "CheckpointSAGE each layer nets")],
-        "Checkpoints": [("CheckpointSAGE each layer nets", f"{sparse} nets"),
-                        ("CheckpointSAGE sqrt(L) nets", f"{sparse} nets"),
-                        ("CheckpointSAGE sqrt(L) nets", "CheckpointSAGE each layer nets")],
-        "Fused RevGNN": [("FusedRevGNN nets", f"{sparse} nets")]}
-    lines = []
-    for title, compared in pairs.items():
-        found = [words for words in (versus(rows, *pair) for pair in compared) if words]
-        if found:
-            lines.append(f"- **{title}.** {' '.join(found)}")
-    lines.append(f"- **Scores.** Pearson of the dense residual is {abs(gain):.3f} {'above' if gain > 0 else 'below'} that "
-                 f"of the sparse one; {scores['pearson'].idxmax()} has the highest, {scores['pearson'].idxmin()} the "
-                 f"lowest. " + ("The intervals of these two do not overlap." if apart else
-                                "The intervals of these two overlap." if scores["low"].notna().all() else ""))
-    setting = f"width {view.setting['hidden_channels']}, {view.setting['num_layers']} layers"
-    return [f"On {view.circuit}, {setting}, {view.machine}:", "", *lines, ""]
+    """What the ratios say, and how the scores stand."""
+    table, scores = compared(view), trained(view)["pearson"]
+    sure = {"takes longer": table["from"] > 1, "is faster": table["to"] < 1}
+    for words, rows in sure.items():
+        if rows.any():
+            yield f"- The first of the two {words}, interval and all: {'; '.join(table.index[rows])}."
+    open_ = table.index[(table["from"] <= 1) & (table["to"] >= 1)]
+    if len(open_):
+        yield f"- The rounds do not tell which is faster: {'; '.join(open_)}."
+    more = table.index[table["memory"] > 1]
+    yield f"- The first of the two takes more memory: {'; '.join(more) or 'in no pair'}."
+    if len(scores):
+        k = view.setting["k"]
+        gain = scores[f"GSR dense k={k}"] - scores[f"GSR k={k}"]
+        best = trained(view).sort_values("pearson")
+        apart = best["low"].iloc[-1] > best["high"].iloc[0]
+        yield (f"- Pearson with the dense residual is {abs(gain):.3f} {'above' if gain > 0 else 'below'} that with the "
+               f"sparse one. {best.index[-1]} has the highest, {best.index[0]} the lowest; their intervals "
+               f"{'do not overlap' if apart else 'overlap'}.")
 
 
 for view in page.views(*SETTING):
-    display(Markdown("\n".join(in_words(view))))
+    setting = f"{view.setting['num_layers']} layers, width {view.setting['hidden_channels']}, k = {view.setting['k']}"
+    display(Markdown("\n".join([f"On {view.circuit}, {setting}, {view.machine}:", "", *in_words(view), ""])))
 
 # %% [markdown]
 # The dense residual trades arithmetic for memory: its layers are inverted going back, each from the next, so memory
