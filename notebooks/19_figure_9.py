@@ -111,8 +111,9 @@ def shown(view):
         "width": rows["hidden_channels"], "model": rows["contender"],
         "step, ms": (rows["step_seconds"] * 1e3).map("{:,.3g}".format),
         "× the baseline": span(rows), "× the strongest": span(rows, " strongest")})
-    title = "A training step of the baseline, the strongest other model and GSR-GNN; how many times as fast as they"
-    return [picture, figures.table(table, caption=title, index=False)]
+    table = figures.table(table, index=False,
+                          caption="A training step, and how many times as fast it is, with intervals")
+    return [picture, table.map(lambda _: "white-space: nowrap")]
 
 
 page.show(shown, "num_layers")

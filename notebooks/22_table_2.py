@@ -144,7 +144,8 @@ def shown(view):
     beside = pd.DataFrame({name: column.reindex(rows.index) for name, column in columns.items()}).rename_axis(None)
     percent = dict.fromkeys(list(columns)[:6], "{:.1%}") | dict.fromkeys(list(columns)[6:], "{:.1f}")
     title = "Shares of a step, and speedup over the baseline; the paper's rest is its copies"
-    return [picture, figures.table(times, caption="Median and interval of the rounds"),
+    return [picture,
+            figures.table(times, caption="Median and interval of the rounds").map(lambda _: "white-space: nowrap"),
             figures.table(beside, caption=title).format(percent, na_rep="–")]
 
 
