@@ -1,10 +1,13 @@
 """Figures of the experiments' pages, with the paper's own values marked, in the style of `figures`."""
 
+import math
+
 import numpy as np
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from gsrgnn.figures import DASHES, INK, PALETTE, _figure, _name_label, _styled
 
-__all__ = ["scores_by_depth", "scores_by_model"]
+__all__ = ["by_contender", "graph_sizes", "quality", "scores_by_depth", "scores_by_model", "speedups", "step_shares"]
 
 
 @_styled
@@ -92,4 +95,144 @@ def quality(differences, measure, reported, source):
              xlim=(-0.6, len(ks) - 0.4))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=3)
     _name_label(figure, source)
+
+
+@_styled
+def speedups(ratios, reported, peer):
+    """How many times as fast GSR-GNN makes a step as a peer, by k: a line for each width and route (Figure 9).
+
+    Args:
+        ratios: frame with the columns ``hidden_channels``, ``route``, ``k``, ``ratio``, ``low`` and ``high``.
+        reported: what the paper's values are, in words -> them by k. Words that end in "at least" name lower bounds.
+        peer: name of the other model.
+    """
+    figure, axes = _figure(4.6, 3.8)
+    widths, ks = sorted(ratios["hidden_channels"].unique()), {*ratios["k"]}
+    lines = list(ratios.groupby(["hidden_channels", "route"]))
+    for place, ((width, route), rows) in enumerate(lines):
+        rows, color = rows.sort_values("k"), PALETTE[widths.index(width) % 5]
+        beside = rows["k"] * 1.03 ** (place - (len(lines) - 1) / 2)
+        style = {"nets": {"fmt": "o-"}, "edges": {"fmt": "s--", "markerfacecolor": "none"}}[route]
+        errors = [rows["ratio"] - rows["low"], rows["high"] - rows["ratio"]]
+        axes.errorbar(beside, rows["ratio"], errors, color=color, markersize=4, linewidth=1.2, elinewidth=1,
+                      label=f"width {width}, via {route}", **style)
+    for words, values in reported.items():
+        axes.plot(list(values), list(values.values()), "^" if words.endswith("at least") else "D:", color=INK,
+                  markerfacecolor="none", markersize=6, linewidth=1, label=words)
+        ks |= set(values)
+    axes.axhline(1, color=INK, linewidth=1)
+    axes.set(xscale="log", yscale="log", xlabel="k", ylabel=f"times as fast as {peer}", xticks=sorted(ks),
+             xticklabels=sorted(ks))
+    _plain_ticks(axes.yaxis)
+    axes.minorticks_off()
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+@_styled
+def by_contender(rows, quantity, reported=None, source=None, log=True):
+    """A quantity of each contender as a point with its interval, and the paper's values as diamonds.
+
+    Args:
+        rows: frame, a line a contender from the top down, with the columns ``contender``, ``value``, ``low``, ``high``
+            and ``ours``, whose points are filled. Where ``value`` is missing the figure says so.
+        quantity: label of the axis, with its unit.
+        reported: contender -> the paper's value.
+        source: where the label comes from, where the quantity depends on it.
+        log: logarithmic axis.
+    """
+    reported = reported or {}
+    figure, axes = _figure(4.6, 0.24 * len(rows) + 1.0)
+    for place, row in enumerate(rows.itertuples()):
+        color = PALETTE[0] if row.ours else INK
+        if math.isnan(row.value):
+            axes.text(0.02, place, "not measured", fontsize=7, fontstyle="italic", va="center",
+                      transform=axes.get_yaxis_transform())
+        else:
+            axes.errorbar(row.value, place, xerr=[[row.value - row.low], [row.high - row.value]], fmt="o", color=color,
+                          markersize=5, markerfacecolor=color if row.ours else "none", linewidth=1.2)
+        if row.contender in reported:
+            axes.plot(reported[row.contender], place, "D", markerfacecolor="none", color=INK, markersize=6,
+                      label="paper" if row.contender == next(iter(reported)) else None)
+    axes.set(yticks=range(len(rows)), yticklabels=rows["contender"], ylim=(len(rows) - 0.4, -0.6), xlabel=quantity)
+    axes.grid(visible=False, axis="y")
+    if log:
+        axes.set_xscale("log")
+        _plain_ticks(axes.xaxis)
+    if reported:
+        figure.legend(loc="outside upper center")
+    if source:
+        _name_label(figure, source)
+    return figure
+
+
+def _plain_ticks(axis):
+    """A few ticks on a logarithmic axis, as plain numbers, however short it is."""
+    low, high = axis.get_view_interval()
+    subs = (1, 2, 5) if high < 300 * low else (1,)
+    axis.set_major_locator(MaxNLocator(5) if high < 8 * low else LogLocator(subs=subs))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_locator(NullLocator())
+
+
+@_styled
+def step_shares(shares, bounds, reported):
+    """Where a step's time goes: a stacked bar of shares a contender, with the paper's (Table 2).
+
+    Args:
+        shares: frame, a line a contender from the top down, a column a part of the step; a line adds up to 1.
+        bounds: frame with the same index, columns ``low`` and ``high`` of the first part's share.
+        reported: frame with the same columns for those contenders that the paper has.
+    """
+    figure, axes = _figure(4.6, 0.24 * len(shares) + 1.0)
+    left = np.zeros(len(shares))
+    for part, color in zip(shares, PALETTE, strict=False):
+        axes.barh(range(len(shares)), shares[part], left=left, height=0.72, color=color, label=part)
+        left = left + shares[part].fillna(0)
+    first = shares.iloc[:, 0]
+    errors = [first - bounds["low"], bounds["high"] - first]
+    axes.errorbar(first, range(len(shares)), xerr=errors, fmt="none", color=INK, linewidth=1)
+    places = [list(shares.index).index(contender) for contender in reported.index]
+    for number, ends in enumerate(reported.cumsum(axis="columns").iloc[:, :-1].to_numpy().T):
+        axes.plot(ends, places, "D", markerfacecolor="white", color=INK, markersize=5, clip_on=False,
+                  label=None if number else "paper")
+    axes.set(yticks=range(len(shares)), yticklabels=shares.index, ylim=(len(shares) - 0.4, -0.6), xlim=(0, 1),
+             xlabel="share of a training step")
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.grid(visible=False, axis="y")
+    figure.legend(loc="outside upper center", ncols=4)
+    return figure
+
+
+@_styled
+def graph_sizes(counts):
+    """Edges against nodes on logarithmic axes, the printed ones as diamonds (Table 1).
+
+    Args:
+        counts: frame with the columns ``graph``, ``source``, ``nodes`` and ``edges``; the first source is the paper,
+            whose points are named, those of the same edges together.
+    """
+    figure, axes = _figure(5.4, 3.8)
+    looks = [{"marker": "D", "color": INK, "markerfacecolor": "none", "markersize": 9},
+             {"marker": "o", "color": PALETTE[0], "markersize": 4},
+             {"marker": "x", "color": PALETTE[1], "markersize": 7, "markeredgewidth": 1.6}]
+    sources = list(dict.fromkeys(counts["source"]))
+    for source, look in zip(sources, looks, strict=False):
+        rows = counts[counts["source"] == source]
+        axes.plot(rows["nodes"], rows["edges"], linestyle="none", label=source, **look)
+    printed = counts[counts["source"] == sources[0]]
+    groups = list(printed.groupby("edges"))
+    for (edges, rows), (above, _) in zip(groups, [*groups[1:], (math.inf, None)], strict=True):
+        left = above < 1.1 * edges  # the right is the next one's
+        axes.annotate("\n".join(rows["graph"]), (rows["nodes"].min() if left else rows["nodes"].max(), edges),
+                      (-8 if left else 8, 0), textcoords="offset points", fontsize=7, va="center",
+                      ha="right" if left else "left")
+    axes.set(xscale="log", yscale="log", xlabel="nodes", ylabel="edges")
+    axes.xaxis.set_major_locator(LogLocator(subs=range(1, 10)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.minorticks_off()
+    axes.margins(0.12)
+    figure.legend(loc="outside upper center", ncols=3)
     return figure

@@ -123,3 +123,29 @@ def pearson_interval(r, count, z=1.96):
     """The 95% interval of a Pearson correlation ``r`` of ``count`` independent pairs, by Fisher's transformation."""
     middle, half = np.arctanh(r), z / np.sqrt(np.asarray(count) - 3)
     return np.tanh(middle - half), np.tanh(middle + half)
+
+
+def speedup(peer, own):
+    """How many times as fast as ``peer`` each line of ``own`` makes a step: frame with ``ratio``, ``low``, ``high``.
+
+    The ratio is that of the medians. The interval goes from the peer's fastest round over the own slowest to the peer's
+    slowest over the own fastest.
+
+    Args:
+        peer: frame of one row of `bench.observations`; where it is empty there is no ratio.
+        own: frame of such rows.
+    """
+    ends = {"ratio": ("seconds", "seconds"), "low": ("low", "high"), "high": ("high", "low")}
+    return pd.DataFrame({name: peer[f"step_{one}"].max() / own[f"step_{other}"] for name, (one, other) in ends.items()})
+
+
+def not_measured(rows: pd.DataFrame) -> Markdown:
+    """Which contenders of a `Page`'s rows have no time or no memory, and why, as a list."""
+    lines = []
+    for row in rows.to_dict("records"):
+        where = f"{row['circuit']}, width {row['hidden_channels']}, {row['num_layers']} layers, {row['machine']}"
+        if row["state"] not in ("measured", "trained"):
+            lines.append(f"- {row['contender']} has no time: {row['state']}, {row['note']} ({where}).")
+        elif isinstance(row.get("memory_note"), str):
+            lines.append(f"- {row['contender']} has no memory: {row['memory_note']} ({where}).")
+    return Markdown("\n".join(dict.fromkeys(lines)))
