@@ -1,7 +1,7 @@
 """Figures of the experiments' pages, with the paper's own values marked, in the style of `figures`."""
 
 import numpy as np
-from matplotlib.ticker import LogLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
 
 from gsrgnn.figures import DASHES, INK, PALETTE, _figure, _name_label, _styled
 from gsrgnn.records import OUT_OF_MEMORY
@@ -116,9 +116,10 @@ def contenders_by_depth(lines, unit, source, marks=(), levels=()):
         levels: those without a depth, each as (value, what it is of).
     """
     figure, axes = _figure(3.7, 3.5)
-    for place, (name, (color, dashes, marker)) in enumerate(_contender_styles(lines["contender"]).items()):
+    styles = _contender_styles(lines["contender"])
+    for place, (name, (color, dashes, marker)) in enumerate(styles.items()):
         rows = lines[(lines["contender"] == name) & lines["value"].notna()]
-        rows = rows.assign(depth=rows["num_layers"] * 1.012**place).sort_values("depth")
+        rows = rows.assign(depth=rows["num_layers"] * 1.012 ** (place - (len(styles) - 1) / 2))  # beside each other
         look = {"color": color, "marker": marker, "markersize": 4,
                 "markerfacecolor": color if name.startswith("GSR") else "none"}
         means = rows.groupby("depth")["value"].mean()
@@ -135,9 +136,11 @@ def contenders_by_depth(lines, unit, source, marks=(), levels=()):
         axes.annotate(words, (depth, value), (-7, 0), textcoords="offset points", fontsize=7, ha="right", va="center")
     for value, words in levels:
         axes.axhline(value, color=INK, linestyle=(0, (1, 2)), linewidth=1)
-        axes.annotate(words, (0, value), (2, 2), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-                      fontsize=7, va="bottom")
+        axes.annotate(words, (0, value), (2, -2), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+                      fontsize=7, va="top")
     axes.set(xscale="log", yscale="log", xlabel="layers", ylabel=unit)
+    if lines["value"].isna().all() and not [*marks, *levels]:
+        axes.set_ylim(1, 10)
     _mark_out_of_memory(axes, lines)
     _plain_ticks(axes, {*lines["num_layers"], *(depth for depth, _, _ in marks)})
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, fontsize=7, columnspacing=1, handlelength=2.6)
@@ -198,7 +201,7 @@ def _mark_out_of_memory(axes, lines):
 
 
 def _plain_ticks(axes, depths):
-    """Depths as they are, those that have room; powers of ten, or 1, 2, 5 and so on where few are in range."""
+    """Depths as they are, those that have room; powers of ten, or more where few of them are in range."""
     low, high = min(depths), max(depths)
     shown = []
     for depth in sorted(depths, reverse=True):
@@ -207,6 +210,7 @@ def _plain_ticks(axes, depths):
     axes.set_xlim(low / 1.25, high * 1.25)
     axes.set_xticks(shown, shown)
     bottom, top = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if top / bottom < 100 else (1,)))
+    several = LogLocator(subs=(1, 2, 5) if top / bottom < 100 else (1,))
+    axes.yaxis.set_major_locator(MaxNLocator(5) if top / bottom < 8 else several)
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.minorticks_off()

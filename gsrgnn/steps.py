@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -80,9 +81,10 @@ def table(lines: pd.DataFrame, index: list[str], cell: Callable[[pd.Series], str
 
 
 def missing(lines: pd.DataFrame) -> list[str]:
-    """What was not measured, and why, a Markdown line for each contender and depth."""
-    lost = lines[lines["outcome"] != MEASURED].drop_duplicates(["contender", "num_layers", "note"])
-    return [f"- {line['contender']}, {line['num_layers']} layers: {line['note']}." for _, line in lost.iterrows()]
+    """What was not measured, and why, a Markdown line for each contender and reason."""
+    lost = lines[lines["outcome"] != MEASURED].groupby(["contender", "note"], sort=False)["num_layers"].unique()
+    return [f"- {contender}, {', '.join(map(str, depths))} layers: {shorten(note.rstrip('.'), 120)}."
+            for (contender, note), depths in lost.items()]
 
 
 def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] | None:
@@ -93,6 +95,11 @@ def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] |
         known |= {entry["circuit"]: (entry["cells"], entry["edges"])
                   for entry in json.loads(Path(path).read_text())["circuits"]}
     return known.get(circuit)
+
+
+def megabytes(value: float) -> str:
+    """As a table shows it: with a decimal below 100."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def message_megabytes(num_edges: int, hidden_channels: int) -> float:

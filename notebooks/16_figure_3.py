@@ -76,7 +76,7 @@ def shown(view):
         alt="Line chart on logarithmic axes: memory of a training step of RevGNN against the number of layers, a line "
             "a route, and the paper's values at 100 layers as diamonds. The table below has the numbers.")
     index = ["contender"] if memory["quantity"].nunique() == 1 else ["contender", "quantity"]
-    return [picture, steps.table(memory, index, lambda line: f"{line['value']:,.1f}", "MB of a step")]
+    return [picture, steps.table(memory, index, lambda line: steps.megabytes(line["value"]), "MB of a step")]
 
 
 page.show(shown, "hidden_channels", "device")

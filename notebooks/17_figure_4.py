@@ -127,16 +127,18 @@ display(Markdown(
 def in_words(view):
     """Which pass takes most, how time grows with the depth, and the distance between the routes."""
     times = steps.times(view.rows)
-    mean = times.groupby(["contender", "phase", "num_layers"], sort=False)["value"].mean().dropna()
+    mean = times.dropna(subset=["value"]).pivot_table(index=["contender", "num_layers"], columns="phase",
+                                                      values="value", sort=False)
     paper = value["s31_backward"] / value["s31_forward"]
     lines, deep = [], {}
     for name in dict.fromkeys(mean.index.get_level_values(0)):
-        step, forward, backward = (mean[name, phase].sort_index() for phase in ("step", "forward", "backward"))
-        first, last = step.index[0], step.index[-1]
+        own = mean.loc[name].sort_index()
+        first, last = own.index[0], own.index[-1]
+        step, ratio = own["step"], own["backward"] / own["forward"]
         deep[name] = last, step[last]
         growth = (f"; from {first} to {last} layers the step takes {step[last] / step[first]:.1f} times as long"
                   if first < last else "")
-        lines.append(f"- {name}, {last} layers: the backward pass takes {backward[last] / forward[last]:.1f} times as "
+        lines.append(f"- {name}, {last} layers: the backward pass takes {ratio[last]:.1f} times as "
                      f"long as the forward pass (paper: {paper:.1f}){growth}.")
     last = max((depth for depth, _ in deep.values()), default=0)
     best = min((name for name in deep if deep[name][0] == last), key=lambda name: deep[name][1], default=None)

@@ -101,7 +101,7 @@ UNITS = {"added": "MB that a step adds", "allocated": "allocated MB", "reserved"
 def shown(view):
     memory, main = measured(view)
     kept = memory[memory["quantity"] == main]
-    small = [(30, value["small_gpu"] * 1e3, "paper: GSR-GNN below")]
+    small = [(30, value["small_gpu"] * 1e3, "paper: GSR-GNN is below")]
     drawings = [experiment_figures.contenders_by_depth(memory[memory["quantity"] == quantity], unit, view.label, small)
                 for quantity, unit in UNITS.items() if quantity in {*memory["quantity"]}]
     if main == "reserved":
@@ -121,7 +121,7 @@ def shown(view):
             "GSR-GNN's memory over RevGNN's, on an edge_index with the paper's best reduction as a dotted line, and by "
             "its leanest route. The tables below have the numbers.")
     index = ["contender"] if main == steps.ADDED else ["contender", "quantity"]
-    tables = [steps.table(memory, index, lambda line: f"{line['value']:,.1f}", "MB of a step")]
+    tables = [steps.table(memory, index, lambda line: steps.megabytes(line["value"]), "MB of a step")]
     for words, lines in compared(kept).items():
         tables.append(steps.table(
             lines, ["contender"], lambda line: "–" if pd.isna(line["value"]) else
