@@ -1,0 +1,167 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+
+# %% [markdown]
+# # Figure 4 and section 3.1: RevGNN's time
+#
+# The paper measures how long RevGNN trains and how a step divides into forward pass, backward pass and memory copies:
+# the backward pass takes most of it. This page shows what our records hold by route and depth, and whether the paper's
+# own times agree. Nothing is trained here.
+
+# %% tags=["parameters"]
+folder = "results"  # where the records of `gsrgnn sweep` lie
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import Markdown, display
+
+from gsrgnn import experiment_figures, figures, findings, steps
+from gsrgnn.circuits import table1
+
+page = findings.Page("profile", folder)
+claims = findings.claims("s31_forward", "s31_copy", "s31_backward", "s31_epoch", "fig4_hours", "ten_graphs_hours")
+value = claims["value"]
+EPOCHS = 250  # of the paper's trainings
+from_hours = value["fig4_hours"] * 3600 / EPOCHS
+
+# %% [markdown]
+# ## The claim
+
+# %% tags=["hide-input"]
+findings.claims_table(claims)
+
+# %% tags=["hide-input"]
+Markdown(f"{value['fig4_hours']:.2f} hours for {EPOCHS} epochs are {from_hours:.1f} s an epoch.")
+
+# %% [markdown]
+# ## How it is measured
+#
+# Each point is one notebook, `notebooks/experiments/profile.py`, run by `gsrgnn sweep`, at one depth. After a warm-up,
+# every contender makes one training step (forward, backward, Adam) a round, in turn with the others in one process. A
+# point is the median of at least five rounds, a bar reaches from the lowest to the highest of them. On a GPU every part
+# is waited for. A step is an epoch, since it takes the whole graph; evaluation is not in it.
+#
+# All contenders are RevGNN. They differ by *route*, the way a layer sums over neighbours: on an `edge_index` it makes a
+# message an edge, as the paper's baseline does; `csr` is a sparse matrix product without messages; `nets` sums each net
+# once. FusedRevGNN computes the same function and gradient, but inverts a layer and recomputes it in one go.
+#
+# Memory copies have no time of their own in our records: on a CPU there is no copy to a device, and copies within the
+# network are part of the pass that makes them. *Other* is what forward and backward leave of a step: the update of the
+# parameters and the clearing of their gradients.
+#
+# ## What came out
+
+# %% tags=["hide-input"]
+page.remarks()
+
+# %% tags=["hide-input"]
+MARKS = {
+    "forward": [(100, value["s31_forward"], "paper: forward")],
+    "backward": [(100, value["s31_backward"], "paper: backward")],
+    "step": [(100, value["s31_epoch"], "paper: section 3.1"), (100, from_hours, "paper: Figure 4")],
+}
+UNITS = {"forward": "seconds forward", "backward": "seconds backward", "step": "seconds a step"}
+
+
+def shares(times):
+    """Shares of the deepest measured step of each contender; below them the paper's."""
+    seconds = times.pivot_table(index=["contender", "num_layers"], columns="phase", values="value", sort=False)
+    deepest = seconds.groupby(level=0, sort=False).tail(1) if len(seconds) else seconds
+    parts = {f"{name}, {depth} layer{'s' * (depth != 1)}":
+             {"forward": row["forward"], "backward": row["backward"],
+              "other": max(row["step"] - row["forward"] - row["backward"], 0)}
+             for (name, depth), row in deepest.iterrows()}
+    parts["paper: RevGNN, 100 layers"] = {"forward": value["s31_forward"], "backward": value["s31_backward"],
+                                          "other": value["s31_copy"]}
+    frame = pd.DataFrame.from_dict(parts, orient="index")
+    return frame.div(frame.sum(axis="columns"), axis="index")
+
+
+def shown(view):
+    times = steps.times(view.rows.sort_values("num_layers", kind="stable"))
+    pictures = [
+        figures.show(
+            *(experiment_figures.contenders_by_depth(times[times["phase"] == phase], unit, view.label, MARKS[phase])
+              for phase, unit in UNITS.items()),
+            alt="Three line charts on logarithmic axes: seconds of the forward pass, of the backward pass and of a "
+                "whole training step of RevGNN against the number of layers, a line a route, with bars from the lowest "
+                "to the highest round, a vermilion X where memory ran out, and the paper's values at 100 layers as "
+                "diamonds. The table below has the numbers.", caption=view.caption),
+        figures.show(
+            experiment_figures.shares_of_step(shares(times), view.label),
+            alt="Stacked bars: shares of the forward pass, the backward pass and the rest in a step, a bar a route, "
+                "and the paper's as the last; the table below has the seconds.",
+            caption=f"{view.caption} The paper's “other” is its memory copy; ours is the update of the parameters.")]
+    table = steps.table(times, ["contender", "phase"], lambda line:
+                        f"{line['value']:.3g} ({line['low']:.3g}–{line['high']:.3g})",
+                        "Seconds: median (lowest–highest round)")
+    return [*pictures, table]
+
+
+page.show(shown, "hidden_channels", "device")
+
+# %% [markdown]
+# ## What differs, and why
+
+# %% tags=["hide-input"]
+parts = value["s31_forward"] + value["s31_copy"] + value["s31_backward"]
+apart = from_hours - value["s31_epoch"]
+mean_epoch = value["ten_graphs_hours"] * 3600 / EPOCHS / len(table1.rows())
+display(Markdown(
+    f"The paper's own times: the parts of section 3.1 add up to {parts:.2f} s, and it prints "
+    f"{value['s31_epoch']:.2f} s for the epoch. {EPOCHS} such epochs take {value['s31_epoch'] * EPOCHS / 3600:.2f} "
+    f"hours; Figure 4's {value['fig4_hours']:.2f} hours are {from_hours / value['s31_epoch']:.2f} times that. The "
+    f"difference, {apart:.1f} s an epoch, is as much as {apart / value['s31_forward']:.1f} forward passes, while an "
+    f"evaluation takes one. All ten graphs in {value['ten_graphs_hours']:g} hours are {mean_epoch:.1f} s an epoch on "
+    "average, which is near Figure 4 and not section 3.1. Both are marked in the figure."))
+
+# %% tags=["hide-input"]
+def in_words(view):
+    """Which pass takes most, how time grows with the depth, and the distance between the routes."""
+    times = steps.times(view.rows)
+    mean = times.dropna(subset=["value"]).pivot_table(index=["contender", "num_layers"], columns="phase",
+                                                      values="value", sort=False)
+    paper = value["s31_backward"] / value["s31_forward"]
+    lines, deep = [], {}
+    for name in dict.fromkeys(mean.index.get_level_values(0)):
+        own = mean.loc[name].sort_index()
+        first, last = own.index[0], own.index[-1]
+        step, ratio = own["step"], own["backward"] / own["forward"]
+        deep[name] = last, step[last]
+        growth = (f"; from {first} to {last} layers the step takes {step[last] / step[first]:.1f} times as long"
+                  if first < last else "")
+        lines.append(f"- {name}, {last} layers: the backward pass takes {ratio[last]:.1f} times as "
+                     f"long as the forward pass (paper: {paper:.1f}){growth}.")
+    last = max((depth for depth, _ in deep.values()), default=0)
+    best = min((name for name in deep if deep[name][0] == last), key=lambda name: deep[name][1], default=None)
+    if steps.BASELINE in deep and deep[steps.BASELINE][0] == last and best != steps.BASELINE:
+        lines.append(f"- With {last} layers {best} is {deep[steps.BASELINE][1] / deep[best][1]:.1f} times as fast as "
+                     f"{steps.BASELINE}: so much of the baseline's time is its route, not its depth.")
+    lost = times[times["phase"] == "step"]
+    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, *steps.missing(lost), ""]
+
+
+for view in page.views("hidden_channels", "device"):
+    display(Markdown("\n".join(in_words(view))))
+
+# %% [markdown]
+# A reversible layer costs more going back than forward whoever runs it: it is inverted, run again and differentiated,
+# so of its 8 aggregations 2 are in the forward pass and 6 in the backward pass, which alone makes a ratio of 3.
+# FusedRevGNN spares one of the three and has 2 and 4. The paper's seconds are of its graph 7 at width 384 and 100
+# layers on an A6000; ours are of other circuits, widths or machines unless the caption says so, and only shares, ratios
+# and growth are to be compared.
+#
+# ## Run it again
+#
+# ```sh
+# gsrgnn sweep cpu --only profile    # two cores; gpu has the paper's width and depths of up to 100
+# gsrgnn sweep cpu --list            # the points, what is done, the time left
+# ```

@@ -1,0 +1,208 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+
+# %% [markdown]
+# # Figure 10 and the abstract: memory
+#
+# The paper claims that GSR-GNN needs up to 87.2% less memory than RevGNN, and uses most of what it reserves. Two things
+# are in such a figure: the network, and the route by which RevGNN sums over neighbours. This page sets GSR-GNN against
+# RevGNN by the paper's route and by the leanest one that our records have. Nothing is trained here.
+
+# %% tags=["parameters"]
+folder = "results"  # where the records of `gsrgnn sweep` lie
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import Markdown, display
+
+from gsrgnn import experiment_figures, figures, findings, steps
+
+page = findings.Page("memory", folder)
+claims = findings.claims("mem_reduction_max", "fig10_gap_r", "fig10_gap_f", "fig10_util", "small_gpu",
+                         "active_over_reserved")
+value = claims["value"]
+
+# %% [markdown]
+# ## The claim
+
+# %% tags=["hide-input"]
+findings.claims_table(claims)
+
+# %% [markdown]
+# ## How it is measured
+#
+# Each point is one notebook, `notebooks/experiments/memory.py`, run by `gsrgnn sweep`, at one depth. Every contender
+# makes one training step (forward, backward, Adam with its moments there) in a process of its own. GSR-GNN sums over
+# nets; *k* is how many entries of a row it keeps. The paper's residual is sparse: of the second group these entries
+# alone are carried on. *GSR dense* carries on the whole group and can be inverted. RevGNN has three routes: on an
+# `edge_index` it makes a message an edge, as the paper's baseline does; `csr` is a sparse matrix product without
+# messages; `nets` sums each net once. FusedRevGNN computes the same function and gradient, but inverts a layer and
+# recomputes it in one go.
+#
+# On a CPU a value is what the step adds to its process: the peak of the resident memory less what was there before the
+# model was made (circuit, graph, compiled code). On a GPU it is the peak of PyTorch's allocator, circuit and graph
+# included: *allocated* and *active* is what tensors hold, *reserved* what was asked of the GPU. A value is one process
+# and has no interval; where a point was run again, all its values are shown. MB are 10⁶ bytes, GB 10⁹.
+#
+# The *reduction* is 1 less GSR-GNN's memory over RevGNN's at the same depth: of reserved memory on a GPU, as in the
+# paper, and of what the step adds on a CPU. A contender whose step would take longer than the record's limit is left
+# out there. Where that is RevGNN on an `edge_index`, its value at the deepest depth measured stands in; since its
+# memory does not fall with the depth, the reduction is then at least what is shown (an arrow in the figure).
+#
+# ## What came out
+
+# %% tags=["hide-input"]
+page.remarks()
+
+# %% tags=["hide-input"]
+def measured(view):
+    """Memory by quantity, and the quantity that contenders are compared in."""
+    memory = steps.memory(view.rows.sort_values("num_layers", kind="stable"))
+    return memory, "reserved" if "reserved" in {*memory["quantity"]} else steps.ADDED
+
+
+def ratios(memory, peers, lower=False):
+    """GSR-GNN's memory over that of the leanest of the peers at the same depth.
+
+    With ``lower`` a depth without one takes the deepest measured, and the ratio is marked as a bound.
+    """
+    means = memory[memory["contender"].isin(peers)].groupby(["num_layers", "contender"])["value"].mean().dropna()
+    least = means.groupby("num_layers").min()
+    lines = memory[memory["ours"]]
+    depth = lines["num_layers"]
+    known = depth.map(least)
+    below = depth.map(lambda layers: least[least.index < layers].iloc[-1:].max()) if lower else known
+    return lines.assign(value=lines["value"] / known.fillna(below), bound=known.isna() & below.notna())
+
+
+def compared(memory):
+    """Ratios to the paper's route and to the leanest of all."""
+    peers = memory[~memory["ours"]]["contender"].unique()
+    return {steps.BASELINE: ratios(memory, [steps.BASELINE], lower=True), "the leanest RevGNN": ratios(memory, peers)}
+
+
+def over_reserved(memory, quantity):
+    """Allocated or active memory over reserved, a line a contender, depth and run; none on a CPU."""
+    part, reserved = (memory[memory["quantity"] == name].reset_index(drop=True) for name in (quantity, "reserved"))
+    return reserved.assign(value=part["value"] / reserved["value"])
+
+
+UNITS = {"added": "MB that a step adds", "allocated": "allocated MB", "reserved": "reserved MB"}
+
+
+def shown(view):
+    memory, main = measured(view)
+    kept = memory[memory["quantity"] == main]
+    small = [(30, value["small_gpu"] * 1e3, "paper: GSR-GNN is below")]
+    drawings = [experiment_figures.contenders_by_depth(memory[memory["quantity"] == quantity], unit, view.label, small)
+                for quantity, unit in UNITS.items() if quantity in {*memory["quantity"]}]
+    if main == "reserved":
+        levels = [(value["fig10_util"] / 100, "paper: GSR-GNN above")]
+        drawings.append(experiment_figures.contenders_by_depth(over_reserved(memory, "allocated"),
+                                                               "allocated over reserved", view.label, levels=levels))
+    for words, lines in compared(kept).items():
+        levels = [(1, f"as much as {words}")]
+        if words == steps.BASELINE:
+            levels.append((1 - value["mem_reduction_max"] / 100, f"paper: {value['mem_reduction_max']}% less at best"))
+        drawings.append(experiment_figures.contenders_by_depth(lines, f"memory over that of\n{words}", view.label,
+                                                               levels=levels))
+    picture = figures.show(
+        *drawings, caption=view.caption,
+        alt="Line charts on logarithmic axes against the number of layers: memory of a training step, a line a "
+            "contender, with the paper's 8 GB at 30 layers as a diamond and a vermilion X where memory ran out; and "
+            "GSR-GNN's memory over RevGNN's, on an edge_index with the paper's best reduction as a dotted line, and by "
+            "its leanest route. The tables below have the numbers.")
+    index = ["contender"] if main == steps.ADDED else ["contender", "quantity"]
+    tables = [steps.table(memory, index, lambda line: steps.megabytes(line["value"]), "MB of a step")]
+    for words, lines in compared(kept).items():
+        tables.append(steps.table(
+            lines, ["contender"], lambda line: "–" if pd.isna(line["value"]) else
+            f"{'≥ ' if line['bound'] else ''}{100 * (1 - line['value']):.1f}", f"Reduction against {words}, percent"))
+    return [picture, *tables]
+
+
+page.show(shown, "hidden_channels", "device")
+
+# %% [markdown]
+# ## What differs, and why
+
+# %% tags=["hide-input"]
+def span(values, text):
+    return " to ".join(dict.fromkeys(format(number, text) for number in (values.min(), values.max())))
+
+
+def beside_the_paper(view):
+    """A line a claim: the paper's value and ours."""
+    memory, main = measured(view)
+    kept, rows = memory[memory["quantity"] == main], []
+    for words, lines in compared(kept).items():
+        lines = lines.dropna(subset=["value"]).reset_index(drop=True)
+        if len(lines):
+            best = lines.loc[lines["value"].idxmin()]
+            rows.append((f"largest reduction, against {words}", f"{value['mem_reduction_max']:g}%",
+                         f"{'at least ' if best['bound'] else ''}{100 * (1 - best['value']):.1f}% "
+                         f"({best['contender']}, {best['num_layers']} layers)"))
+    ours = kept[kept["ours"]].dropna(subset=["value"])
+    peers = kept[kept["contender"] == steps.BASELINE].groupby("num_layers")["value"].mean()
+    gaps = (ours["num_layers"].map(peers) - ours["value"]).groupby(ours["contender"]).mean().dropna() / 1e3
+    if len(gaps):
+        rows.append((f"mean gap to {steps.BASELINE} over the depths where both are, by contender",
+                     f"{value['fig10_gap_r']:g} and {value['fig10_gap_f']:g} GB", f"{span(gaps, '.3f')} GB"))
+    shallow = ours[ours["num_layers"] < 30]["value"] / 1e3
+    if len(shallow):
+        rows.append(("GSR-GNN below 30 layers", f"under {value['small_gpu']:g} GB", f"{span(shallow, '.3f')} GB"))
+    for name, claim in (("allocated", f"over {value['fig10_util']:g}%"),
+                        ("active", f"{value['active_over_reserved']:g}% at best")):
+        share = over_reserved(memory[memory["ours"]], name)["value"].dropna()
+        rows.append((f"{name} over reserved memory, GSR-GNN", claim,
+                     span(share, ".1%") if len(share) else "a CPU has neither" if main == steps.ADDED else "–"))
+    return pd.DataFrame(rows, columns=["quantity", "paper", "ours"])
+
+
+def in_words(view):
+    """Growth a layer, repeats, and what was not measured."""
+    memory, main = measured(view)
+    kept = memory[memory["quantity"] == main]
+    values = kept.dropna(subset=["value"]).groupby(["contender", "num_layers"], sort=False)["value"]
+    size, mean, lines = steps.size(view.circuit), values.mean(), []
+    for name in dict.fromkeys(mean.index.get_level_values(0)):
+        own = mean[name].sort_index()
+        if len(own) > 1:
+            first, last = own.index[0], own.index[-1]
+            derived = (f" (derived: {steps.layer_megabytes(name, size[0], view.setting['hidden_channels']):.2f})"
+                       if size else "")
+            lines.append(f"- {name}: {(own[last] - own[first]) / (last - first):.2f} MB a layer{derived} from {first} "
+                         f"to {last} layers.")
+    spread = (values.max() / values.min() - 1)[values.size() > 1]
+    lines.append(f"- Runs of the same contender and depth differ by up to {spread.max():.1%}, {spread.median():.1%} in "
+                 "the middle." if len(spread) else "- Each value is one run, so how far runs differ is not known.")
+    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, *steps.missing(kept), ""]
+
+
+for view in page.views("hidden_channels", "device"):
+    display(figures.table(beside_the_paper(view), caption=f"{view.circuit}, on {view.machine}", index=False))
+    display(Markdown("\n".join(in_words(view))))
+
+# %% [markdown]
+# What a layer adds was derived before it was measured: 16 bytes a parameter (itself, its gradient, Adam's two moments),
+# and for GSR-GNN with the sparse residual *k* values and columns a cell, which it keeps for the backward pass. RevGNN
+# and GSR-GNN with the dense residual invert their layers and keep none. The saving against an `edge_index` is for the
+# most part that of not making messages, as [Figure 3](16_figure_3.ipynb) derives, and any route without messages has
+# it. It shrinks as *k* and the depth grow, which the paper notes too. The paper's values are of its graphs 1 and 3 at
+# widths 256 and 384 on a GPU; on other circuits, widths and machines the gaps in GB are not to be compared, the
+# percentages are.
+#
+# ## Run it again
+#
+# ```sh
+# gsrgnn sweep cpu --only memory     # two cores; gpu has the paper's width and depths of up to 100
+# gsrgnn sweep cpu --list            # the points, what is done, the time left
+# ```
