@@ -285,7 +285,7 @@ def contenders_by_depth(lines, unit, source, marks=(), levels=()):
     if lines["value"].isna().all() and not [*marks, *levels]:
         axes.set_ylim(1, 10)
     _mark_out_of_memory(axes, lines)
-    _plain_ticks(axes, {*lines["num_layers"], *(depth for depth, _, _ in marks)})
+    _depth_ticks(axes, {*lines["num_layers"], *(depth for depth, _, _ in marks)})
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, fontsize=7, columnspacing=1, handlelength=2.6)
     _name_label(figure, source)
     return figure
@@ -343,7 +343,7 @@ def _mark_out_of_memory(axes, lines):
                       textcoords="offset points", fontsize=7, ha="right", va="center")
 
 
-def _plain_ticks(axes, depths):
+def _depth_ticks(axes, depths):
     """Depths as they are, those that have room; powers of ten, or more where few of them are in range."""
     low, high = min(depths), max(depths)
     shown = []

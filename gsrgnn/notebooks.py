@@ -40,6 +40,7 @@ WHY = {
     "dependencies": "requirements.lock changed",
     "data": "the data under CIRCUITNET_ROOT changed",
     "records": "the records in results/ changed",
+    "paper": "what book/data has of the paper changed",
 }
 
 
@@ -155,6 +156,7 @@ def fingerprint(notebook: NotebookNode, parameters: dict, root: Path) -> dict[st
         "dependencies": hash_files([lock], root) if lock.exists() else "none",
         "data": _data_present(),
         "records": hash_files((root / "results").rglob("*.json"), root) if _reads_records(notebook) else "none",
+        "paper": hash_files((path for path in (root / "book" / "data").rglob("*") if path.is_file()), root),
     }
 
 

@@ -187,6 +187,14 @@ def test_a_new_record_runs_the_notebooks_that_read_records(project):
     assert "unchanged" in project()[0]
 
 
+def test_what_the_paper_reports_is_among_what_a_notebook_depends_on(project):
+    project()
+    (project.root / "book" / "data").mkdir(parents=True)
+    (project.root / "book" / "data" / "reported.csv").write_text("id")
+    assert project()[0] == "running (what book/data has of the paper changed)"
+    assert "unchanged" in project()[0]
+
+
 def test_every_reason_to_run_again_is_said(project, counted, monkeypatch):
     project()
     project.edit("print(", "print(1, ")
