@@ -121,7 +121,8 @@ display(Markdown(
     f"hours; Figure 4's {value['fig4_hours']:.2f} hours are {from_hours / value['s31_epoch']:.2f} times that. The "
     f"difference, {apart:.1f} s an epoch, is as much as {apart / value['s31_forward']:.1f} forward passes, while an "
     f"evaluation takes one. All ten graphs in {value['ten_graphs_hours']:g} hours are {mean_epoch:.1f} s an epoch on "
-    "average, which is near Figure 4 and not section 3.1. Both are marked in the figure."))
+    "average, which is near Figure 4 and not section 3.1. Both are marked in the figure. The [audit](06_audit.ipynb) "
+    "has more of the paper's values that cannot agree."))
 
 # %% tags=["hide-input"]
 def in_words(view):
@@ -130,21 +131,21 @@ def in_words(view):
     mean = times.dropna(subset=["value"]).pivot_table(index=["contender", "num_layers"], columns="phase",
                                                       values="value", sort=False)
     paper = value["s31_backward"] / value["s31_forward"]
-    lines, deep = [], {}
+    lines = []
     for name in dict.fromkeys(mean.index.get_level_values(0)):
         own = mean.loc[name].sort_index()
         first, last = own.index[0], own.index[-1]
         step, ratio = own["step"], own["backward"] / own["forward"]
-        deep[name] = last, step[last]
         growth = (f"; from {first} to {last} layers the step takes {step[last] / step[first]:.1f} times as long"
                   if first < last else "")
         lines.append(f"- {name}, {last} layers: the backward pass takes {ratio[last]:.1f} times as "
                      f"long as the forward pass (paper: {paper:.1f}){growth}.")
-    last = max((depth for depth, _ in deep.values()), default=0)
-    best = min((name for name in deep if deep[name][0] == last), key=lambda name: deep[name][1], default=None)
-    if steps.BASELINE in deep and deep[steps.BASELINE][0] == last and best != steps.BASELINE:
-        lines.append(f"- With {last} layers {best} is {deep[steps.BASELINE][1] / deep[best][1]:.1f} times as fast as "
-                     f"{steps.BASELINE}: so much of the baseline's time is its route, not its depth.")
+    if steps.BASELINE in mean.index:
+        last = mean.loc[steps.BASELINE].index.max()
+        peers = mean["step"].xs(last, level="num_layers")
+        if (best := peers.idxmin()) != steps.BASELINE:
+            lines.append(f"- With {last} layers {best} makes a step {peers[steps.BASELINE] / peers[best]:.1f} times as "
+                         f"fast as {steps.BASELINE}, with the same depth and result: so much is the route's.")
     lost = times[times["phase"] == "step"]
     return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, *steps.missing(lost), ""]
 
