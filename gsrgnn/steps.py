@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -84,13 +83,6 @@ def table(lines: pd.DataFrame, index: list[str], cell: Callable[[pd.Series], str
     shown.index = [", ".join(key) if index[1:] else key for key in shown.index]
     shown.columns = [f"{depth} layer{'s' * (depth != 1)}" for depth in shown]
     return figures.table(shown, caption=caption)
-
-
-def missing(lines: pd.DataFrame) -> list[str]:
-    """What was not measured, and why, a Markdown line for each contender and reason."""
-    lost = lines[lines["outcome"] != MEASURED].groupby(["contender", "note"], sort=False)["num_layers"].agg(set)
-    return [f"- {contender}, {', '.join(map(str, sorted(depths)))} layers: {shorten(note.rstrip('.'), 120)}."
-            for (contender, note), depths in lost.items()]
 
 
 def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] | None:

@@ -130,11 +130,13 @@ def in_words(view):
                                                                       share.index != steps.BASELINE))
             paper = f" (paper: {value['fig3_active'] / value['fig3_reserved']:.0%})" * (other == "reserved")
             lines.append(f"- Active over {words}: {base} on an `edge_index`{paper}, {rest} by the other routes.")
-    return [f"On {view.circuit}, width {width}:", "", *lines, *steps.missing(main), ""]
+    return [f"On {view.circuit}, width {width}:", "", *lines, ""]
 
 
 for view in page.views("hidden_channels", "device"):
     display(Markdown("\n".join(in_words(view))))
+
+findings.not_measured(page.rows)
 
 # %% [markdown]
 # What grows with the depth is the parameters, with their gradients and Adam's two moments: 16 bytes a parameter. The

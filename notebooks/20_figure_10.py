@@ -174,12 +174,14 @@ def in_words(view):
     spread = (values.max() / values.min() - 1)[values.size() > 1]
     lines.append(f"- Runs of the same contender and depth differ by up to {spread.max():.1%}, {spread.median():.1%} in "
                  "the middle." if len(spread) else "- Each value is one run, so how far runs differ is not known.")
-    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, *steps.missing(kept), ""]
+    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, ""]
 
 
 for view in page.views("hidden_channels", "device"):
     display(figures.table(beside_the_paper(view), caption=f"{view.circuit}, on {view.machine}", index=False))
     display(Markdown("\n".join(in_words(view))))
+
+findings.not_measured(page.rows)
 
 # %% [markdown]
 # What a layer adds was derived before it was measured: 16 bytes a parameter (itself, its gradient, Adam's two moments),
