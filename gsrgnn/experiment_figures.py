@@ -9,7 +9,7 @@ from gsrgnn.figures import DASHES, INK, PALETTE, _figure, _name_label, _styled
 from gsrgnn.records import OUT_OF_MEMORY
 
 __all__ = ["by_contender", "contenders_by_depth", "graph_sizes", "quality", "scores_by_depth", "scores_by_model",
-           "shares_of_step", "speedups", "step_shares"]
+           "speedups", "step_shares"]
 
 
 @_styled
@@ -286,34 +286,8 @@ def contenders_by_depth(lines, unit, source, marks=(), levels=()):
         axes.set_ylim(1, 10)
     _mark_out_of_memory(axes, lines)
     _depth_ticks(axes, {*lines["num_layers"], *(depth for depth, _, _ in marks)})
+    _plain_ticks(axes.yaxis)
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, fontsize=7, columnspacing=1, handlelength=2.6)
-    _name_label(figure, source)
-    return figure
-
-
-@_styled
-def shares_of_step(shares, source):
-    """What parts a step consists of, a bar a row of the frame.
-
-    Args:
-        shares: frame with a column a part; each row adds up to 1. Its index names the bars.
-        source: where the label comes from.
-    """
-    figure, axes = _figure(5.4, 0.3 * len(shares) + 1.3)
-    left = np.zeros(len(shares))
-    for part, color in zip(shares, PALETTE, strict=False):
-        axes.barh(range(len(shares)), shares[part], 0.72, left=left, color=color, label=part)
-        for place, (start, share) in enumerate(zip(left, shares[part], strict=True)):
-            if share >= 0.08:
-                axes.text(start + share / 2, place, f"{share:.0%}", color="white", fontsize=8, ha="center", va="center")
-        left += shares[part].to_numpy()
-    axes.set(yticks=range(len(shares)), yticklabels=shares.index, ylim=(len(shares) - 0.4, -0.6), xlim=(0, 1),
-             xlabel="share of a step")
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.grid(axis="y", visible=False)
-    axes.set_axisbelow(True)
-    axes.tick_params(axis="y", length=0)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=len(shares.columns))
     _name_label(figure, source)
     return figure
 
@@ -344,7 +318,7 @@ def _mark_out_of_memory(axes, lines):
 
 
 def _depth_ticks(axes, depths):
-    """Depths as they are, those that have room; powers of ten, or more where few of them are in range."""
+    """Depths as they are, those that have room."""
     low, high = min(depths), max(depths)
     shown = []
     for depth in sorted(depths, reverse=True):
@@ -352,8 +326,4 @@ def _depth_ticks(axes, depths):
             shown.append(depth)
     axes.set_xlim(low / 1.25, high * 1.25)
     axes.set_xticks(shown, shown)
-    bottom, top = axes.get_ylim()
-    several = LogLocator(subs=(1, 2, 5) if top / bottom < 100 else (1,))
-    axes.yaxis.set_major_locator(MaxNLocator(5) if top / bottom < 8 else several)
-    axes.yaxis.set_major_formatter("{x:,g}")
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())

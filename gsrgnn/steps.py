@@ -4,17 +4,16 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import shorten
 
 import numpy as np
 import pandas as pd
 
-from gsrgnn import figures
+from gsrgnn import bench, figures
 from gsrgnn.circuits import table1
 from gsrgnn.kernels import index_dtype
 from gsrgnn.records import MEASURED, OUT_OF_MEMORY
 
-BASELINE = "RevGNN edge_index"
+BASELINE = bench.REFERENCE
 ADDED = "added"
 ON_GPU = ("allocated", "active", "reserved", "reserved, expandable")
 LEFT_OUT = "left out"
@@ -46,6 +45,12 @@ def memory(rows: pd.DataFrame) -> pd.DataFrame:
         ours=rows["ours"].astype(bool), note=rows["memory_note"].fillna(rows["note"]))
     return pd.concat([about.assign(quantity=name, value=values / 1e6, outcome=outcomes(values, about["note"]))
                       for name, values in measured.items()]).sort_index(kind="stable", ignore_index=True)
+
+
+def over(memory: pd.DataFrame, part: str, whole: str) -> pd.DataFrame:
+    """One quantity of `memory` over another, a line a contender, depth and run; none where it has neither."""
+    part, whole = (memory[memory["quantity"] == name].reset_index(drop=True) for name in (part, whole))
+    return part.assign(value=part["value"] / whole["value"])
 
 
 def times(rows: pd.DataFrame) -> pd.DataFrame:
@@ -80,13 +85,6 @@ def table(lines: pd.DataFrame, index: list[str], cell: Callable[[pd.Series], str
     return figures.table(shown, caption=caption)
 
 
-def missing(lines: pd.DataFrame) -> list[str]:
-    """What was not measured, and why, a Markdown line for each contender and reason."""
-    lost = lines[lines["outcome"] != MEASURED].groupby(["contender", "note"], sort=False)["num_layers"].unique()
-    return [f"- {contender}, {', '.join(map(str, depths))} layers: {shorten(note.rstrip('.'), 120)}."
-            for (contender, note), depths in lost.items()]
-
-
 def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] | None:
     """Cells and directed edges of a circuit: the record's of `gsrgnn data table`, or Table 1's; None where unknown."""
     known = {name: (row.nodes, row.edges) for row in table1.rows()
@@ -95,6 +93,11 @@ def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] |
         known |= {entry["circuit"]: (entry["cells"], entry["edges"])
                   for entry in json.loads(Path(path).read_text())["circuits"]}
     return known.get(circuit)
+
+
+def span(values: pd.Series, form: str) -> str:
+    """The lowest and the highest of the values, once where both read the same."""
+    return " to ".join(dict.fromkeys(format(value, form) for value in (values.min(), values.max())))
 
 
 def megabytes(value: float) -> str:

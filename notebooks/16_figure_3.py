@@ -103,7 +103,8 @@ def in_words(view):
     memory = steps.memory(view.rows)
     lines = []
     main = memory[memory["quantity"].isin(["added", "active"])]
-    mean = main.groupby(["contender", "num_layers"], sort=False)["value"].mean().dropna()
+    mean = main.sort_values("num_layers", kind="stable").groupby(["contender", "num_layers"], sort=False)["value"]
+    mean = mean.mean().dropna()
     size, width = steps.size(view.circuit), view.setting["hidden_channels"]
     there = mean[mean.index.get_level_values(0) == steps.BASELINE]
     if len(there) and size:
@@ -118,22 +119,24 @@ def in_words(view):
             lines.append(f"- {name}: {own[first]:,.0f} MB with {first} and {own[last]:,.0f} MB with {last} layers, "
                          f"{(own[last] - own[first]) / (last - first):.2f} MB a layer (derived from its parameters: "
                          f"{steps.layer_megabytes(name, 0, width):.2f}).")
-    for depth, values in list(mean.groupby("num_layers"))[-1:]:
-        values = values.droplevel("num_layers")
-        if steps.BASELINE in values and len(values) > 1:
-            lines.append(f"- With {depth} layers the leanest route, {values.idxmin()}, takes "
-                         f"{values.min() / values[steps.BASELINE]:.0%} of what the `edge_index` takes.")
-    pair = memory.pivot_table(index=["contender", "num_layers"], columns="quantity", values="value", sort=False)
-    if {"active", "reserved"} <= {*pair}:
-        share = pair["active"] / pair["reserved"]
-        lines += [f"- Active over reserved, {name}: {own.min():.0%} to {own.max():.0%} "
-                  f"(paper: {value['fig3_active'] / value['fig3_reserved']:.0%})."
-                  for name, own in share.groupby(level=0, sort=False)]
-    return [f"On {view.circuit}, width {width}:", "", *lines, *steps.missing(main), ""]
+    if len(there) and len(leanest := mean[mean.index.get_level_values("num_layers") == there.index[-1][1]]) > 1:
+        (name, depth), least = leanest.idxmin(), leanest.min()
+        lines.append(f"- With {depth} layers the leanest route, {name}, takes {least / there.iloc[-1]:.0%} of what the "
+                     "`edge_index` takes.")
+    for other, words in (("reserved", "reserved"), ("reserved, expandable", "reserved with segments that grow")):
+        if other in {*memory["quantity"]}:
+            share = steps.over(memory, "active", other).set_index("contender")["value"]
+            base, rest = (steps.span(share[kept], ".0%") for kept in (share.index == steps.BASELINE,
+                                                                      share.index != steps.BASELINE))
+            paper = f" (paper: {value['fig3_active'] / value['fig3_reserved']:.0%})" * (other == "reserved")
+            lines.append(f"- Active over {words}: {base} on an `edge_index`{paper}, {rest} by the other routes.")
+    return [f"On {view.circuit}, width {width}:", "", *lines, ""]
 
 
 for view in page.views("hidden_channels", "device"):
     display(Markdown("\n".join(in_words(view))))
+
+findings.not_measured(page.rows)
 
 # %% [markdown]
 # What grows with the depth is the parameters, with their gradients and Adam's two moments: 16 bytes a parameter. The

@@ -46,8 +46,9 @@ Markdown(f"{value['fig4_hours']:.2f} hours for {EPOCHS} epochs are {from_hours:.
 #
 # Each point is one notebook, `notebooks/experiments/profile.py`, run by `gsrgnn sweep`, at one depth. After a warm-up,
 # every contender makes one training step (forward, backward, Adam) a round, in turn with the others in one process. A
-# point is the median of at least five rounds, a bar reaches from the lowest to the highest of them. On a GPU every part
-# is waited for. A step is an epoch, since it takes the whole graph; evaluation is not in it.
+# point is the median of at least five rounds, a bar reaches from the lowest to the highest of them; that of a share,
+# from the lowest forward pass over the highest step to the reverse. On a GPU every part is waited for. A step is an
+# epoch, since it takes the whole graph; evaluation is not in it.
 #
 # All contenders are RevGNN. They differ by *route*, the way a layer sums over neighbours: on an `edge_index` it makes a
 # message an edge, as the paper's baseline does; `csr` is a sparse matrix product without messages; `nets` sums each net
@@ -68,42 +69,49 @@ MARKS = {
     "backward": [(100, value["s31_backward"], "paper: backward")],
     "step": [(100, value["s31_epoch"], "paper: section 3.1"), (100, from_hours, "paper: Figure 4")],
 }
+PAPER = {"forward": value["s31_forward"], "backward": value["s31_backward"], "other": value["s31_copy"]}
+PAPER = {part: seconds / value["s31_epoch"] for part, seconds in PAPER.items()}
 UNITS = {"forward": "seconds forward", "backward": "seconds backward", "step": "seconds a step"}
 
 
-def shares(times):
-    """Shares of the deepest measured step of each contender; below them the paper's."""
-    seconds = times.pivot_table(index=["contender", "num_layers"], columns="phase", values="value", sort=False)
-    deepest = seconds.groupby(level=0, sort=False).tail(1) if len(seconds) else seconds
-    parts = {f"{name}, {depth} layer{'s' * (depth != 1)}":
-             {"forward": row["forward"], "backward": row["backward"],
-              "other": max(row["step"] - row["forward"] - row["backward"], 0)}
-             for (name, depth), row in deepest.iterrows()}
-    parts["paper: RevGNN, 100 layers"] = {"forward": value["s31_forward"], "backward": value["s31_backward"],
-                                          "other": value["s31_copy"]}
-    frame = pd.DataFrame.from_dict(parts, orient="index")
-    return frame.div(frame.sum(axis="columns"), axis="index")
+def shares(wide):
+    """The parts' shares of a step, a line a contender, and the bounds of the forward pass's."""
+    value, low, high = wide["value"], wide["low"], wide["high"]
+    parts = value[["forward", "backward"]].div(value["step"], axis="index")
+    bounds = {"low": low["forward"] / high["step"], "high": high["forward"] / low["step"]}
+    return parts.assign(other=(1 - parts.sum(axis="columns")).clip(lower=0)), pd.DataFrame(bounds)
+
+
+def shares_picture(times, caption):
+    """Of the deepest measured step of each contender."""
+    wide = times.dropna(subset=["value"]).pivot_table(["value", "low", "high"], ["contender", "num_layers"], "phase",
+                                                      sort=False).groupby(level=0, sort=False).tail(1)
+    wide.index = [f"{name}, {depth} layer{'s' * (depth != 1)}" for name, depth in wide.index]
+    parts, bounds = shares(wide)
+    theirs = pd.DataFrame([PAPER] * len(parts), parts.index)[parts.index.str.startswith(steps.BASELINE)]
+    return figures.show(
+        experiment_figures.step_shares(parts, bounds, theirs),
+        alt="Stacked bars: shares of the forward pass, the backward pass and the rest in a step, a bar a route, with "
+            "an interval of the forward pass's share; the ends of the paper's shares as diamonds on the bar of its "
+            "route. The table below has the seconds.",
+        caption=f"{caption} The paper's “other” is its memory copy; ours is the update of the parameters.")
 
 
 def shown(view):
     times = steps.times(view.rows.sort_values("num_layers", kind="stable"))
-    pictures = [
-        figures.show(
-            *(experiment_figures.contenders_by_depth(times[times["phase"] == phase], unit, view.label, MARKS[phase])
-              for phase, unit in UNITS.items()),
-            alt="Three line charts on logarithmic axes: seconds of the forward pass, of the backward pass and of a "
-                "whole training step of RevGNN against the number of layers, a line a route, with bars from the lowest "
-                "to the highest round, a vermilion X where memory ran out, and the paper's values at 100 layers as "
-                "diamonds. The table below has the numbers.", caption=view.caption),
-        figures.show(
-            experiment_figures.shares_of_step(shares(times), view.label),
-            alt="Stacked bars: shares of the forward pass, the backward pass and the rest in a step, a bar a route, "
-                "and the paper's as the last; the table below has the seconds.",
-            caption=f"{view.caption} The paper's “other” is its memory copy; ours is the update of the parameters.")]
+    pictures = [figures.show(
+        *(experiment_figures.contenders_by_depth(times[times["phase"] == phase], unit, view.label, MARKS[phase])
+          for phase, unit in UNITS.items()),
+        alt="Three line charts on logarithmic axes: seconds of the forward pass, of the backward pass and of a whole "
+            "training step of RevGNN against the number of layers, a line a route, with bars from the lowest to the "
+            "highest round, a vermilion X where memory ran out, and the paper's values at 100 layers as diamonds. The "
+            "table below has the numbers.", caption=view.caption)]
+    if times["value"].notna().any():
+        pictures.append(shares_picture(times, view.caption))
     table = steps.table(times, ["contender", "phase"], lambda line:
                         f"{line['value']:.3g} ({line['low']:.3g}–{line['high']:.3g})",
                         "Seconds: median (lowest–highest round)")
-    return [*pictures, table]
+    return [*pictures, table.map(lambda _: "white-space: nowrap")]
 
 
 page.show(shown, "hidden_channels", "device")
@@ -121,7 +129,8 @@ display(Markdown(
     f"hours; Figure 4's {value['fig4_hours']:.2f} hours are {from_hours / value['s31_epoch']:.2f} times that. The "
     f"difference, {apart:.1f} s an epoch, is as much as {apart / value['s31_forward']:.1f} forward passes, while an "
     f"evaluation takes one. All ten graphs in {value['ten_graphs_hours']:g} hours are {mean_epoch:.1f} s an epoch on "
-    "average, which is near Figure 4 and not section 3.1. Both are marked in the figure."))
+    "average, which is near Figure 4 and not section 3.1. Both are marked in the figure. The [audit](06_audit.ipynb) "
+    "has more of the paper's values that cannot agree."))
 
 # %% tags=["hide-input"]
 def in_words(view):
@@ -130,27 +139,28 @@ def in_words(view):
     mean = times.dropna(subset=["value"]).pivot_table(index=["contender", "num_layers"], columns="phase",
                                                       values="value", sort=False)
     paper = value["s31_backward"] / value["s31_forward"]
-    lines, deep = [], {}
+    lines = []
     for name in dict.fromkeys(mean.index.get_level_values(0)):
         own = mean.loc[name].sort_index()
         first, last = own.index[0], own.index[-1]
         step, ratio = own["step"], own["backward"] / own["forward"]
-        deep[name] = last, step[last]
         growth = (f"; from {first} to {last} layers the step takes {step[last] / step[first]:.1f} times as long"
                   if first < last else "")
         lines.append(f"- {name}, {last} layers: the backward pass takes {ratio[last]:.1f} times as "
                      f"long as the forward pass (paper: {paper:.1f}){growth}.")
-    last = max((depth for depth, _ in deep.values()), default=0)
-    best = min((name for name in deep if deep[name][0] == last), key=lambda name: deep[name][1], default=None)
-    if steps.BASELINE in deep and deep[steps.BASELINE][0] == last and best != steps.BASELINE:
-        lines.append(f"- With {last} layers {best} is {deep[steps.BASELINE][1] / deep[best][1]:.1f} times as fast as "
-                     f"{steps.BASELINE}: so much of the baseline's time is its route, not its depth.")
-    lost = times[times["phase"] == "step"]
-    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, *steps.missing(lost), ""]
+    if steps.BASELINE in mean.index:
+        last = mean.loc[steps.BASELINE].index.max()
+        peers = mean["step"].xs(last, level="num_layers")
+        if (best := peers.idxmin()) != steps.BASELINE:
+            lines.append(f"- With {last} layers {best} makes a step {peers[steps.BASELINE] / peers[best]:.1f} times as "
+                         f"fast as {steps.BASELINE}, with the same depth and result: so much is the route's.")
+    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, ""]
 
 
 for view in page.views("hidden_channels", "device"):
     display(Markdown("\n".join(in_words(view))))
+
+findings.not_measured(page.rows)
 
 # %% [markdown]
 # A reversible layer costs more going back than forward whoever runs it: it is inverted, run again and differentiated,

@@ -89,12 +89,6 @@ def compared(memory):
     return {steps.BASELINE: ratios(memory, [steps.BASELINE], lower=True), "the leanest RevGNN": ratios(memory, peers)}
 
 
-def over_reserved(memory, quantity):
-    """Allocated or active memory over reserved, a line a contender, depth and run; none on a CPU."""
-    part, reserved = (memory[memory["quantity"] == name].reset_index(drop=True) for name in (quantity, "reserved"))
-    return reserved.assign(value=part["value"] / reserved["value"])
-
-
 UNITS = {"added": "MB that a step adds", "allocated": "allocated MB", "reserved": "reserved MB"}
 
 
@@ -106,7 +100,7 @@ def shown(view):
                 for quantity, unit in UNITS.items() if quantity in {*memory["quantity"]}]
     if main == "reserved":
         levels = [(value["fig10_util"] / 100, "paper: GSR-GNN above")]
-        drawings.append(experiment_figures.contenders_by_depth(over_reserved(memory, "allocated"),
+        drawings.append(experiment_figures.contenders_by_depth(steps.over(memory, "allocated", "reserved"),
                                                                "allocated over reserved", view.label, levels=levels))
     for words, lines in compared(kept).items():
         levels = [(1, f"as much as {words}")]
@@ -135,10 +129,6 @@ page.show(shown, "hidden_channels", "device")
 # ## What differs, and why
 
 # %% tags=["hide-input"]
-def span(values, text):
-    return " to ".join(dict.fromkeys(format(number, text) for number in (values.min(), values.max())))
-
-
 def beside_the_paper(view):
     """A line a claim: the paper's value and ours."""
     memory, main = measured(view)
@@ -155,15 +145,15 @@ def beside_the_paper(view):
     gaps = (ours["num_layers"].map(peers) - ours["value"]).groupby(ours["contender"]).mean().dropna() / 1e3
     if len(gaps):
         rows.append((f"mean gap to {steps.BASELINE} over the depths where both are, by contender",
-                     f"{value['fig10_gap_r']:g} and {value['fig10_gap_f']:g} GB", f"{span(gaps, '.3f')} GB"))
+                     f"{value['fig10_gap_r']:g} and {value['fig10_gap_f']:g} GB", f"{steps.span(gaps, '.3f')} GB"))
     shallow = ours[ours["num_layers"] < 30]["value"] / 1e3
     if len(shallow):
-        rows.append(("GSR-GNN below 30 layers", f"under {value['small_gpu']:g} GB", f"{span(shallow, '.3f')} GB"))
+        rows.append(("GSR-GNN below 30 layers", f"under {value['small_gpu']:g} GB", f"{steps.span(shallow, '.3f')} GB"))
     for name, claim in (("allocated", f"over {value['fig10_util']:g}%"),
                         ("active", f"{value['active_over_reserved']:g}% at best")):
-        share = over_reserved(memory[memory["ours"]], name)["value"].dropna()
+        share = steps.over(memory[memory["ours"]], name, "reserved")["value"].dropna()
         rows.append((f"{name} over reserved memory, GSR-GNN", claim,
-                     span(share, ".1%") if len(share) else "a CPU has neither" if main == steps.ADDED else "–"))
+                     steps.span(share, ".1%") if len(share) else "a CPU has neither" if main == steps.ADDED else "–"))
     return pd.DataFrame(rows, columns=["quantity", "paper", "ours"])
 
 
@@ -184,12 +174,14 @@ def in_words(view):
     spread = (values.max() / values.min() - 1)[values.size() > 1]
     lines.append(f"- Runs of the same contender and depth differ by up to {spread.max():.1%}, {spread.median():.1%} in "
                  "the middle." if len(spread) else "- Each value is one run, so how far runs differ is not known.")
-    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, *steps.missing(kept), ""]
+    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, ""]
 
 
 for view in page.views("hidden_channels", "device"):
     display(figures.table(beside_the_paper(view), caption=f"{view.circuit}, on {view.machine}", index=False))
     display(Markdown("\n".join(in_words(view))))
+
+findings.not_measured(page.rows)
 
 # %% [markdown]
 # What a layer adds was derived before it was measured: 16 bytes a parameter (itself, its gradient, Adam's two moments),

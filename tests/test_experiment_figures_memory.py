@@ -46,9 +46,6 @@ def test_a_repeated_point_has_its_values_in_one_cell_and_a_lost_one_its_reason()
     shown = steps.table(memory, ["contender"], lambda line: steps.megabytes(line["value"]), "MB").data
     assert list(shown.columns) == ["10 layers", "100 layers"]
     assert shown.to_numpy().tolist() == [["900", "out of memory"], ["90.0; 100", "left out"]]
-    assert steps.missing(memory) == [
-        "- RevGNN edge_index, 100 layers: out of memory: not enough memory.",
-        "- GSR k=4 nets, 100 layers: a step of 100 layers would take about 200 s, over the limit of 120 s."]
     shown = steps.table(steps.memory(on_gpu()), ["contender", "quantity"], lambda line: "x", "MB").data
     assert list(shown.index) == [f"RevGNN csr, {name}" for name in steps.ON_GPU]
 
@@ -91,14 +88,6 @@ def test_contenders_of_one_model_share_a_color_and_differ_in_line_and_marker():
     assert styles["RevGNN csr"][0] == styles["RevGNN nets"][0]
     assert styles["RevGNN csr"][1:] != styles["RevGNN nets"][1:]
     assert len({color for color, _, _ in styles.values()}) == 3
-
-
-def test_the_shares_are_bars_that_fill_the_row():
-    shares = pd.DataFrame({"forward": [0.2, 0.25], "backward": [0.75, 0.7], "other": [0.05, 0.05]}, ["ours", "paper"])
-    (axes,) = experiment_figures.shares_of_step(shares, "simulated").axes
-    ends = [bar.get_x() + bar.get_width() for bar in axes.containers[2]]
-    assert ends == pytest.approx([1, 1])
-    assert texts(axes) == ["20%", "25%", "75%", "70%"]
 
 
 def test_what_is_derived():
