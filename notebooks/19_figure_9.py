@@ -159,7 +159,7 @@ for view in page.views("num_layers"):
 # A speedup over the baseline has two parts. One is owed to the way of summing: the baseline writes and reads a message
 # for each edge, and the clique of a net has very many. The strongest other model spares that without any sparsity: what
 # it gains over the baseline is the first part, what GSR-GNN gains over it the second. The second comes from the top
-# $k$, which leaves $k$ of $D / 2$ numbers a row to be summed and multiplied, $D$ being the width, and from whatever else
+# $k$, which leaves $k$ of $D / 2$ numbers a row to be summed and multiplied, $D$ being the width, and from what else
 # the two models differ in. So it can be large where $k$ is small beside the width, and little where it is not.
 #
 # The paper's values are of a GPU, of a hundred layers, and of circuits with other numbers of edges. Its text leaves
