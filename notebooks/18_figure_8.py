@@ -102,8 +102,8 @@ def in_words(view):
     if (same.size() > 1).any():
         spread = same.agg(lambda scores: scores.max() - scores.min()).max()
         lines.append(f"- Seeds alone move RevGNN's Pearson by up to {spread:.3f} at one depth, "
-                     f"{spread / claims['value']['fig8_pearson']:.0f} times the paper's mean difference. A difference of "
-                     "the paper's size says nothing by itself, with either sign.")
+                     f"{spread / claims['value']['fig8_pearson']:.0f} times the paper's mean difference. A difference "
+                     "of the paper's size says nothing by itself, with either sign.")
     return [f"On {view.circuit}:", "", *lines, ""]
 
 
