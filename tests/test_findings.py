@@ -1,6 +1,7 @@
 import copy
 import math
 
+import pandas as pd
 import pytest
 from test_records import RECORD
 
@@ -76,3 +77,22 @@ def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_cho
 def test_the_interval_of_a_correlation():
     low, high = findings.pearson_interval(0.5, 103)
     assert (low, high) == pytest.approx((math.tanh(math.atanh(0.5) - 0.196), math.tanh(math.atanh(0.5) + 0.196)))
+
+
+def test_a_speedup_s_interval_is_the_widest_that_the_rounds_allow():
+    rows = pd.DataFrame({"step_seconds": [8.0, 2.0], "step_low": [7.0, 1.0], "step_high": [9.0, 4.0]})
+    found = findings.speedup(rows[:1], rows[1:])
+    assert found.iloc[0].to_dict() == {"ratio": 4, "low": 7 / 4, "high": 9}
+    assert findings.speedup(rows[:0], rows)["ratio"].isna().all()
+
+
+def test_what_was_not_measured_says_why_once():
+    rows = pd.DataFrame([
+        {"contender": "a", "state": "failed", "note": "out of memory"},
+        {"contender": "a", "state": "failed", "note": "out of memory"},
+        {"contender": "b", "state": "measured", "note": "", "memory_note": "out of memory: 8 GB"},
+        {"contender": "c", "state": "trained", "note": ""}])
+    rows = rows.assign(circuit="riscv/ibex", hidden_channels=64, num_layers=4, machine="Z80")
+    where = "(riscv/ibex, width 64, 4 layers, Z80)"
+    assert findings.not_measured(rows).data.split("\n") == [
+        f"- a has no time: failed, out of memory {where}.", f"- b has no memory: out of memory: 8 GB {where}."]
