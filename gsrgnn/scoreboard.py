@@ -165,9 +165,12 @@ def _quotient(paper, names):
 
 
 def _views(pages, experiment, *setting):
-    """The records by circuit, machine and setting, those of a GPU first, then the widest."""
-    views = pages[experiment].views("device", "hidden_channels", *setting)
-    return sorted(views, key=lambda view: (view.setting["device"] != "cuda", -view.setting["hidden_channels"]))
+    """The records by circuit, machine and setting: those of a GPU first, then the widest, then the deepest."""
+    def order(view):
+        at = view.setting
+        return at["device"] != "cuda", -at["hidden_channels"], -at.get("num_layers", 0)
+
+    return sorted(pages[experiment].views("device", "hidden_channels", *setting), key=order)
 
 
 def _where(view, **more):
