@@ -127,8 +127,8 @@ def _claims() -> dict[str, Claim]:
         "speedup_max": figure_9(partial(_speedup, least=("speedup_max",))),
         "active_over_reserved": figure_10(),
         "fig1_rev80": figure_1(partial(_order, above=("RevGNN", max), below=("RevGNN", min))),
-        "fig1_rev2": figure_1(partial(_order, above=("RevGNN", min), below=None)),
-        "fig1_shallow_best": figure_1(partial(_order, above=("RevGNN", max), below=None)),
+        "fig1_rev2": figure_1(partial(_order, above=("RevGNN", min), below=(PLAIN, 2))),
+        "fig1_shallow_best": figure_1(partial(_order, above=("RevGNN", max), below=(PLAIN, None))),
         "fig2_plateau": Claim("15_figure_2", _plateau),
         "fig3_reserved": figure_3(partial(_bytes, column="memory_reserved", name="fig3_reserved")),
         "fig3_active": figure_3(partial(_bytes, column="memory_active", name="fig3_active")),
@@ -180,26 +180,33 @@ def _where(view, **more):
 
 
 def _order(pages, paper, above, below):
-    """Whether one model at one of its depths is above another, every run of the one above every run of the other.
+    """Whether one model is above another: the 95% intervals of the one's runs above those of all the other's.
 
-    ``below`` is None for the better of the plain models with two layers.
+    ``above`` and ``below`` are models with the depth to take, ``min`` or ``max``; of the plain models, the best one
+    with so many layers, or with any.
     """
     for view in _views(pages, "depth", "epochs", "learning_rates"):
-        runs = {key: group["pearson"] for key, group in view.rows.groupby(["model", "num_layers"])}
-        mean = {key: scores.mean() for key, scores in runs.items()}
-        first = _at_depth(runs, *above)
-        second = _at_depth(runs, *below) if below else max(
-            (key for key in runs if key[0] in PLAIN and key[1] == 2), key=mean.get, default=None)
+        runs = dict(iter(view.rows.groupby(["model", "num_layers"])))
+        mean = {key: rows["pearson"].mean() for key, rows in runs.items()}
+        first = _at_depth(mean, *above)
+        second = _best_plain(mean, below[1]) if below[0] == PLAIN else _at_depth(mean, *below)
         if first is None or second is None or first == second:
             continue
-        words = " against ".join(f"{runs[key].mean():.3f} ({key[0]}, {key[1]} layers)" for key in (first, second))
-        return Ours(f"{words}; {_where(view)}", runs[first].min() > runs[second].max())
+        low, _ = findings.pearson_interval(runs[first]["pearson"].min(), runs[first]["test_cells"].min())
+        _, high = findings.pearson_interval(runs[second]["pearson"].max(), runs[second]["test_cells"].min())
+        words = " against ".join(f"{mean[key]:.3f} ({key[0]}, {key[1]} layers)" for key in (first, second))
+        return Ours(f"{words}; {_where(view)}", low > high)
     return None
 
 
-def _at_depth(runs, model, which):
+def _at_depth(mean, model, which):
     """The model at its least or greatest depth, None where it was not run."""
-    return which((key for key in runs if key[0] == model), default=None)
+    return which((key for key in mean if key[0] == model), default=None)
+
+
+def _best_plain(mean, depth):
+    """The best of the plain models with ``depth`` layers, or with any where it is None; None where none was run."""
+    return max((key for key in mean if key[0] in PLAIN and depth in (None, key[1])), key=mean.get, default=None)
 
 
 def _plateau(pages, paper):

@@ -52,7 +52,7 @@ display(Markdown(scoreboard.summary(board)))
 #
 # ## What makes a claim hold
 #
-# - **An order of models** (Figure 1): every run of the one is above every run of the other on the test cells.
+# - **An order of models** (Figure 1): the 95% intervals of the one's runs lie above those of the other's.
 # - **A difference in quality** (Figure 8): the mean over depths, k and seeds is at most a bound below the paper's.
 # - **A speedup** (abstract, Figure 9, Table 2): ours, over the edges as in the paper, is at least the paper's.
 # - **A share of the time** (section 3.1, Table 2): RevGNN's forward or backward pass has the paper's share of a step,

@@ -48,7 +48,7 @@ else:
 def made_alike(r):
     """What two runs share that may be read together."""
     made, p = r["provenance"], r["parameters"]
-    return (made["CPU"], p["circuit"], p["hidden"], p["layers"])
+    return (made["CPU"], p["circuit"], p["hidden"])
 
 
 def rows_measured(r):
@@ -282,9 +282,10 @@ if run:
         goals = goals.fillna(bench.targets(other).set_index("target"))
     goals = goals.reset_index()
     if len(alike) > 1:
-        others = "; ".join("{date}, code {code hash}".format_map(r["provenance"]) for r in alike if r is not run)
+        others = "; ".join(f"depth {r['parameters']['layers']}, {r['provenance']['date']}, code "
+                           f"{r['provenance']['code hash']}" for r in alike if r is not run)
         display(Markdown("Where the run above left a row out, the target is taken, both its sides, from another run on "
-                         f"such a machine with the same circuit, width and depth ({others})."))
+                         f"such a machine with the same circuit and width ({others})."))
     verdict = {True: "met", False: "not met"}
     shown = pd.DataFrame({
         "target": goals["target"].str.replace("<=", "≤"),

@@ -112,12 +112,19 @@ def in_words(view):
         peers = {f"itself with {shallow[1]} layers": shallow}
         if len(two):
             peers[f"the better two-layer plain model, {two.idxmax()[0]}"] = two.idxmax()
+            best = mean[mean.index.get_level_values("model").isin(PLAIN)].idxmax()
+            peers[f"the best plain model, {best[0]} with {best[1]} layers"] = best
         for words, peer in peers.items():
             lead = mean[deep] - mean[peer]
             seeds = max(spread[deep], spread[peer])
             by_chance = f"; seeds of one point differ by up to {seeds:.3f}" if seeds else "; one seed each"
             lines.append(f"- {model} with {deep[1]} layers is {abs(lead):.3f} {'above' if lead > 0 else 'below'} "
                          f"{words}{by_chance}.")
+    for model in PLAIN:
+        depths = mean[[key for key in mean.index if key[0] == model]]
+        if len(depths) and depths.idxmax() != depths.index[-1]:
+            lines.append(f"- {model} is best with {depths.idxmax()[1]} layers ({depths.max():.3f}) and falls to "
+                         f"{depths.iloc[-1]:.3f} with {depths.index[-1][1]}.")
     return lines and [f"On {view.circuit}:", "", *lines, ""]
 
 
