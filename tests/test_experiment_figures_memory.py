@@ -39,6 +39,7 @@ def test_memory_is_what_is_added_on_a_cpu_and_every_peak_on_a_gpu():
     assert list(zip(memory["quantity"], memory["value"], strict=True))[:4] == list(
         zip(steps.ON_GPU, [1, 2, 3, 4], strict=True))
     assert set(memory["outcome"][4:]) == {"out of memory"}
+    assert list(steps.memory(on_cpu()[::-1])["num_layers"]) == [100, 10, 10, 100, 10]
 
 
 def test_a_repeated_point_has_its_values_in_one_cell_and_a_lost_one_its_reason():
