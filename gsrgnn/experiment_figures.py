@@ -256,7 +256,7 @@ def contenders_by_depth(lines, unit, source, marks=(), levels=()):
         unit: label of the vertical axis.
         source: where the label comes from.
         marks: the paper's values, each as (layers, value, what it is of).
-        levels: those without a depth, each as (value, what it is of).
+        levels: lines across, each as (value, what it is of); the paper's are dotted.
     """
     figure, axes = _figure(3.7, 3.5)
     styles = _contender_styles(lines["contender"])
@@ -278,9 +278,8 @@ def contenders_by_depth(lines, unit, source, marks=(), levels=()):
         axes.plot(depth, value, "D", color=INK, markerfacecolor="none", markersize=6)
         axes.annotate(words, (depth, value), (-7, 0), textcoords="offset points", fontsize=7, ha="right", va="center")
     for value, words in levels:
-        axes.axhline(value, color=INK, linestyle=(0, (1, 2)), linewidth=1)
-        axes.annotate(words, (0, value), (2, -2), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-                      fontsize=7, va="top")
+        dashes = (1, 2) if words.startswith("paper") else None
+        axes.axhline(value, color=INK, linestyle=(0, dashes), linewidth=1, label=words)
     axes.set(xscale="log", yscale="log", xlabel="layers", ylabel=unit)
     if lines["value"].isna().all() and not [*marks, *levels]:
         axes.set_ylim(1, 10)

@@ -37,6 +37,7 @@ def memory(rows: pd.DataFrame) -> pd.DataFrame:
         rows: of one `findings.View` of records that hold `bench.observations`; all of one device.
     """
     rows = rows.reindex(columns=[*rows, *{"memory_note", *(f"memory_{name}" for name in ON_GPU)} - {*rows}])
+    rows = rows.reset_index(drop=True)
     if "cuda" in {*rows["device"]}:
         measured = {name: rows[f"memory_{name}"] for name in ON_GPU}
     else:
@@ -61,6 +62,7 @@ def times(rows: pd.DataFrame) -> pd.DataFrame:
     """
     wanted = [f"{phase}_{part}" for phase in ("forward", "backward", "step") for part in ("seconds", "low", "high")]
     rows = rows.reindex(columns=[*rows, *(name for name in wanted if name not in rows)])
+    rows = rows.reset_index(drop=True)
     about = rows[["contender", "ours", "num_layers", "note"]]
     return pd.concat([about.assign(phase=phase, value=rows[f"{phase}_seconds"], low=rows[f"{phase}_low"],
                                    high=rows[f"{phase}_high"], outcome=outcomes(rows["step_seconds"], rows["note"]))

@@ -139,11 +139,12 @@ for view in page.views("hidden_channels", "device"):
 findings.not_measured(page.rows)
 
 # %% [markdown]
-# What grows with the depth is the parameters, with their gradients and Adam's two moments: 16 bytes a parameter. The
-# paper's values are of its graph 7 at width 384 on a GPU, so those of a smaller graph, a narrower network or a CPU are
-# to be compared in shape and in arrays of messages, not in MB. On a CPU freed memory goes back to the system at once
-# (it is told to), so nothing there corresponds to what a GPU's allocator holds back. The paper does not say whether its
-# MB are of 10⁶ or of 2²⁰ bytes; the second would make its values 5% larger.
+# What grows with the depth is the parameters, with gradients and Adam's two moments: 16 bytes a parameter. A layer's
+# modules and tensors also take memory beside the numbers in them, which is not derived and shows where the parameters
+# are few. The paper's values are of its graph 7 at width 384 on a GPU, so those of a smaller graph, a narrower network
+# or a CPU are to be compared in shape and in arrays of messages, not in MB. On a CPU freed memory goes back to the
+# system at once (it is told to), so nothing there corresponds to what a GPU's allocator holds back. The paper does not
+# say whether its MB are of 10⁶ or of 2²⁰ bytes; the second would make its values 5% larger.
 #
 # ## Run it again
 #

@@ -39,6 +39,7 @@ def test_memory_is_what_is_added_on_a_cpu_and_every_peak_on_a_gpu():
     assert list(zip(memory["quantity"], memory["value"], strict=True))[:4] == list(
         zip(steps.ON_GPU, [1, 2, 3, 4], strict=True))
     assert set(memory["outcome"][4:]) == {"out of memory"}
+    assert list(steps.memory(on_cpu()[::-1])["num_layers"]) == [100, 10, 10, 100, 10]
 
 
 def test_a_repeated_point_has_its_values_in_one_cell_and_a_lost_one_its_reason():
@@ -57,8 +58,9 @@ def test_the_figure_has_every_point_an_x_without_memory_and_the_paper_s_values()
     assert [len(container.lines[0].get_xdata()) for container in axes.containers] == [1, 2]
     crosses = [line for line in axes.lines if line.get_marker() == "X"]
     assert [line.get_xdata()[0] for line in crosses] == [100]
-    assert texts(axes) == ["paper: reserved", "paper: at best", "RevGNN edge_index"]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["RevGNN edge_index", "GSR k=4 nets"]
+    assert texts(axes) == ["paper: reserved", "RevGNN edge_index"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "RevGNN edge_index", "GSR k=4 nets", "paper: at best"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["100", "10"]
     assert figure.get_supxlabel() == "label: simulated"
 
