@@ -97,6 +97,7 @@ def quality(differences, measure, reported, source):
              xlim=(-0.6, len(ks) - 0.4))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=3)
     _name_label(figure, source)
+    return figure
 
 
 @_styled
