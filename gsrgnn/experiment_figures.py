@@ -18,11 +18,11 @@ def scores_by_model(scores, reported, source):
 
     Args:
         scores: frame with the columns ``model``, ``num_layers``, ``pearson``, ``low`` and ``high``; a row a run.
-        reported: (model, num_layers) of a line -> what the paper's value is of, and the value.
+        reported: (model, num_layers) of a line -> what the paper's value is of, and the value; a diamond each.
         source: where the label comes from.
     """
     mean = scores.groupby(["model", "num_layers"])["pearson"].mean().sort_values()
-    figure, axes = _figure(6.0, 0.34 * len(mean) + 1.5)
+    figure, axes = _figure(4.4, 0.3 * len(mean) + 1.9)
     models = list(dict.fromkeys(scores["model"]))
     for place, (model, depth) in enumerate(mean.index):
         runs = scores[(scores["model"] == model) & (scores["num_layers"] == depth)]
@@ -34,7 +34,7 @@ def scores_by_model(scores, reported, source):
         if (model, depth) in reported:
             words, value = reported[model, depth]
             axes.plot(value, place, "D", markerfacecolor="none", color=INK, markersize=7)
-            axes.text(1.01, place, words, fontsize=7, va="center", transform=axes.get_yaxis_transform())
+            axes.annotate(words, (value, place), (0, 6), textcoords="offset points", fontsize=7, ha="center")
     axes.set(yticks=range(len(mean)), yticklabels=[f"{model}, {depth} layers" for model, depth in mean.index],
              xlabel="Pearson on the test cells", ylim=(-0.6, len(mean) - 0.4))
     axes.grid(axis="y", visible=False)

@@ -71,8 +71,8 @@ class Page:
         state = frame.get("record state", pd.Series(dtype=str))
         self.rows, self.out_of_memory = frame[state == records.MEASURED], frame[state == records.OUT_OF_MEMORY]
 
-    def remarks(self) -> Markdown:
-        """What is missing, left out, stale or out of memory, in words."""
+    def remarks(self) -> Markdown | None:
+        """What is missing, left out, stale or out of memory, in words; None where nothing is."""
         if self.rows.empty:
             text = (f"There is no record of this experiment in `{self.folder}` yet, so there is nothing of ours to "
                     f"show. `gsrgnn sweep cpu --only {self.experiment}` makes the records on two cores, and this page "
@@ -85,7 +85,7 @@ class Page:
             lines.append(f"- {sum(points)} of {len(points)} records were made by other code than there is now (stale).")
         if len(self.out_of_memory):
             lines.append(f"- {len(self.out_of_memory)} points ran out of memory.")
-        return Markdown("\n".join(lines))
+        return Markdown("\n".join(lines)) if lines else None
 
     def views(self, *setting: str) -> Iterator[View]:
         """The measured rows by circuit, label source, machine and the parameters named, which no figure mixes."""
@@ -139,8 +139,8 @@ def speedup(peer, own):
     return pd.DataFrame({name: peer[f"step_{one}"].max() / own[f"step_{other}"] for name, (one, other) in ends.items()})
 
 
-def not_measured(rows: pd.DataFrame) -> Markdown:
-    """Which contenders of a `Page`'s rows have no time or no memory, and why, as a list."""
+def not_measured(rows: pd.DataFrame) -> Markdown | None:
+    """Which contenders of a `Page`'s rows have no time or no memory, and why, as a list; None where all have both."""
     lines = []
     for row in rows.to_dict("records"):
         where = f"{row['circuit']}, width {row['hidden_channels']}, {row['num_layers']} layers, {row['machine']}"
@@ -148,4 +148,4 @@ def not_measured(rows: pd.DataFrame) -> Markdown:
             lines.append(f"- {row['contender']} has no time: {row['state']}, {row['note']} ({where}).")
         elif isinstance(row.get("memory_note"), str):
             lines.append(f"- {row['contender']} has no memory: {row['memory_note']} ({where}).")
-    return Markdown("\n".join(dict.fromkeys(lines)))
+    return Markdown("\n".join(dict.fromkeys(lines))) if lines else None

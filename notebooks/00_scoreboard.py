@@ -74,7 +74,7 @@ Markdown(scoreboard.as_markdown(board, "{}.ipynb".format))
 # ## Make it again
 #
 # ```sh
-# gsrgnn sweep cpu               # two cores, one to two hours; gpu and paper are the larger profiles
+# gsrgnn sweep cpu               # two cores, two hours
 # gsrgnn scoreboard              # the same lines in a terminal
 # gsrgnn scoreboard --readme     # and in the README
 # ```

@@ -69,10 +69,10 @@ def papers(rows):
     plain = rows[rows["model"].isin(PLAIN)].groupby(["model", "num_layers"])["pearson"].mean()
     found = {}
     if len(reversible):
-        found["RevGNN", reversible.min()] = ("paper: RevGNN, 2 layers", claims["value"]["fig1_rev2"])
-        found["RevGNN", reversible.max()] = ("paper: RevGNN, 80 layers", claims["value"]["fig1_rev80"])
+        found["RevGNN", reversible.min()] = ("paper: 2 layers", claims["value"]["fig1_rev2"])
+        found["RevGNN", reversible.max()] = ("paper: 80 layers", claims["value"]["fig1_rev80"])
     if len(plain):
-        found[plain.idxmax()] = ("paper: best of GCN, GraphSAGE", claims["value"]["fig1_shallow_best"])
+        found[plain.idxmax()] = ("paper: best plain model", claims["value"]["fig1_shallow_best"])
     return found
 
 
@@ -81,9 +81,7 @@ def shown(view):
     table = rows.pivot_table(index="model", columns="num_layers", values="pearson", sort=False).rename_axis(None)
     table = table.sort_index(axis="columns")
     table.columns = [f"{depth} layers" for depth in table]
-    runs = rows.groupby(["model", "num_layers"]).size()
-    title = (f"Pearson on {rows['test_cells'].iloc[0]:,.0f} test cells, mean of the seeds "
-             f"({runs.min()} to {runs.max()} a value)")
+    title = f"Pearson on {rows['test_cells'].iloc[0]:,.0f} test cells, mean of the seeds"
     picture = figures.show(
         experiment_figures.scores_by_model(rows, papers(rows), view.label),
         alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each model and depth, and the paper's "
@@ -140,6 +138,6 @@ for view in page.views("hidden_channels", "epochs", "learning_rates"):
 # ## Run it again
 #
 # ```sh
-# gsrgnn sweep cpu --only depth      # two cores; gpu and paper are the larger profiles
+# gsrgnn sweep cpu --only depth      # two cores
 # gsrgnn sweep cpu --list            # the points, what is done, the time left
 # ```

@@ -99,6 +99,6 @@ display(Markdown("\n".join(in_words(view) for view in page.views("hidden_channel
 # ## Run it again
 #
 # ```sh
-# gsrgnn sweep cpu --only depth      # two cores; paper has every tenth depth up to 100
+# gsrgnn sweep cpu --only depth      # two cores
 # gsrgnn sweep cpu --list            # the points, what is done, the time left
 # ```

@@ -117,6 +117,6 @@ for view in page.views("hidden_channels", "epochs", "learning_rates"):
 # ## Run it again
 #
 # ```sh
-# gsrgnn sweep cpu --only quality    # two cores; gpu and paper are the larger profiles
+# gsrgnn sweep cpu --only quality    # two cores
 # gsrgnn sweep cpu --list            # the points, what is done, the time left
 # ```

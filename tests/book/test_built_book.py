@@ -29,6 +29,14 @@ def test_every_page_of_the_table_of_contents_is_there_and_holds_no_traceback(pag
     assert f"{ROOT}/" not in text
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_no_output_is_left_as_it_was_written(page):
+    soup = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser")
+    outputs = "\n".join(output.get_text() for output in soup.select(".cell_output"))
+    assert "|:--" not in outputs
+    assert "object>" not in outputs
+
+
 def test_nothing_is_loaded_from_elsewhere(soups):
     loads = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
     outside = [
