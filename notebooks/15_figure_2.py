@@ -89,7 +89,8 @@ def in_words(view):
     return f"- On {view.circuit}: {'; '.join(lines)}. {beyond}"
 
 
-display(Markdown("\n".join(in_words(view) for view in page.views("hidden_channels", "epochs", "learning_rates"))))
+for view in page.views("hidden_channels", "epochs", "learning_rates"):
+    display(Markdown(in_words(view)))
 
 # %% [markdown]
 # The paper's curve is of another circuit (its graph 7, 356-R) with labels from a commercial router, of a network 384
