@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import bench, figures
+from gsrgnn import bench, figures, steps
 
 if record == "newest":
     whole = [bench.read(path) for path in Path("results").glob("bench-*.json")
@@ -320,6 +320,11 @@ def behind_the_targets():
         lines.append(f"- Growth at {deepest} layers below the largest measured of RevGNN on an `edge_index`: {shares}. "
                      "RevGNN was too slow to run at every depth; its peak grows with depth by its parameters at least, "
                      "so the shares are lower bounds.")
+        if "GSR k=16 nets" in below:
+            added = deepest * steps.layer_megabytes("GSR k=16 nets", run["graph"]["nodes"], width)
+            lines.append(f"- Of the {table.loc['GSR k=16 nets', column]:,.0f} MB of k = 16 there, {added:,.0f} are what "
+                         f"{deepest} layers keep and what their parameters take (derived); the rest is there at any "
+                         "depth. A smaller k or the dense residual takes less.")
     return "\n".join(lines)
 
 
