@@ -322,9 +322,10 @@ def behind_the_targets():
                      "so the shares are lower bounds.")
         if "GSR k=16 nets" in below:
             added = deepest * steps.layer_megabytes("GSR k=16 nets", run["graph"]["nodes"], width)
-            lines.append(f"- Of the {table.loc['GSR k=16 nets', column]:,.0f} MB of k = 16 there, {added:,.0f} are what "
-                         f"{deepest} layers keep and what their parameters take (derived); the rest is there at any "
-                         "depth. A smaller k or the dense residual takes less.")
+            grown = table.loc["GSR k=16 nets", column]
+            lines.append(f"- Of the {grown:,.0f} MB of k = 16 there, {added:,.0f} are what {deepest} layers keep "
+                         "and what their parameters take (derived); the rest is there at any depth. A smaller k or the "
+                         "dense residual takes less.")
     return "\n".join(lines)
 
 
