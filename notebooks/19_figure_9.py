@@ -109,7 +109,7 @@ def shown(view):
         caption=view.caption)
     table = pd.DataFrame({
         "width": rows["hidden_channels"], "model": rows["contender"],
-        "step, ms": (rows["step_seconds"] * 1e3).map("{:,.3g}".format),
+        "step, ms": (rows["step_seconds"] * 1e3).map(lambda ms: f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"),
         "× the baseline": span(rows), "× the strongest": span(rows, " strongest")})
     table = figures.table(table, index=False,
                           caption="A training step, and how many times as fast it is, with intervals")

@@ -73,6 +73,9 @@ display(Markdown(
 # of the step: the optimiser. A value is a median; an interval goes from the fastest to the slowest round. The thin bar
 # at the end of a forward share goes from the fastest forward pass over the slowest step to the reverse.
 #
+# Medians of the parts need not add up to the median of the step. What is missing or too much lies in the rest, which is
+# therefore as uncertain as the step's interval is wide.
+#
 # The paper's third part, memory copies on the card, is not timed apart: a copy that a model makes in its forward or its
 # backward pass counts there. A CPU has no such copies between two memories, but what RevGNN copies on it counts in the
 # same way.
@@ -109,13 +112,17 @@ def papers(names):
         elif int(k[1]) in by_k.index:
             found[name] = by_k.loc[int(k[1]), ["forward", "backward", "total", "speedup"]].to_dict()
     times = pd.DataFrame(found).T.reindex(columns=["forward", "backward", "total", "speedup"])
-    return times.assign(rest=times["total"] - times["forward"] - times["backward"])
+    return times.assign(rest=(times["total"] - times["forward"] - times["backward"]).clip(lower=0))
+
+
+def ms(seconds):
+    return f"{seconds * 1e3:,.0f}" if seconds >= 0.1 else f"{seconds * 1e3:.3g}"
 
 
 def timed(rows, part):
     """Median and interval in ms as text."""
-    return [f"{middle * 1e3:,.3g} ({low * 1e3:,.3g} to {high * 1e3:,.3g})" for middle, low, high in
-            zip(*(rows[f"{part}_{name}"] for name in ("seconds", "low", "high")), strict=True)]
+    times = zip(*(rows[f"{part}_{name}"].map(ms) for name in ("seconds", "low", "high")), strict=True)
+    return [f"{middle} ({low} to {high})" for middle, low, high in times]
 
 
 def shown(view):
@@ -128,13 +135,13 @@ def shown(view):
     totals = pd.DataFrame({"contender": rows.index, "value": rows["step_seconds"], "low": rows["step_low"],
                            "high": rows["step_high"], "ours": rows["ours"].astype(bool)})
     picture = figures.show(
-        experiment_figures.step_shares(shares, bounds, theirs[PARTS].div(theirs["total"], axis="index")),
+        experiment_figures.step_shares(shares, bounds, theirs[PARTS].div(theirs[PARTS].sum(axis=1), axis="index")),
         experiment_figures.by_contender(totals, "seconds a step (paper: an epoch)", theirs["total"].to_dict()),
         alt="Two charts. Left a bar for each model, the shares of forward pass, backward pass and rest in its step, "
             "with the ends of the paper's shares as diamonds. Right the seconds of a step on a logarithmic axis with "
             "intervals, and the paper's totals as diamonds. The tables below have the numbers.", caption=view.caption)
     times = pd.DataFrame({"forward, ms": timed(rows, "forward"), "backward, ms": timed(rows, "backward"),
-                          "rest, ms": (rows["rest_seconds"] * 1e3).map("{:,.2g}".format).tolist(),
+                          "rest, ms": rows["rest_seconds"].map(ms),
                           "step, ms": timed(rows, "step")}, rows.index).rename_axis(None)
     ratio = findings.speedup(rows.loc[rows.index == REFERENCE], rows)["ratio"]
     columns = {"forward": shares["forward"], "paper's": theirs["forward"] / theirs["total"],
@@ -144,9 +151,10 @@ def shown(view):
     beside = pd.DataFrame({name: column.reindex(rows.index) for name, column in columns.items()}).rename_axis(None)
     percent = dict.fromkeys(list(columns)[:6], "{:.1%}") | dict.fromkeys(list(columns)[6:], "{:.1f}")
     title = "Shares of a step, and speedup over the baseline; the paper's rest is its copies"
-    return [picture,
-            figures.table(times, caption="Median and interval of the rounds").map(lambda _: "white-space: nowrap"),
-            figures.table(beside, caption=title).format(percent, na_rep="–")]
+    tables = (figures.table(times, caption="Median and interval of the rounds"),
+              figures.table(beside, caption=title).format(percent, na_rep="–"))
+    style = "white-space: nowrap"
+    return [picture, *(table.map(lambda _: style).map_index(lambda _: style) for table in tables)]
 
 
 page.show(shown, "hidden_channels", "num_layers", "ks")
@@ -168,6 +176,10 @@ def in_words(view):
         gains = [f"{part} {rows[f'{part}_seconds'][REFERENCE] / rows[f'{part}_seconds'][first]:.3g} times"
                  for part in ("forward", "backward")]
         lines.append(f"- The fastest, {first}, against the baseline: {', '.join(gains)} as fast.")
+    unsure = rows.index[rows["rest_seconds"].abs() < rows["step_high"] - rows["step_low"]]
+    if len(unsure):
+        lines.append(f"- The rest of {len(unsure)} of {len(rows)} rows is smaller than the spread of their steps, so "
+                     f"it is not told apart from nothing: {', '.join(unsure)}.")
     for name, part in (("the baseline", rows.index == REFERENCE), ("GSR-GNN", rows.index != REFERENCE)):
         known = their_shares.index.intersection(rows.index[part])
         if len(known):
