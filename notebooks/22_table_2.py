@@ -178,14 +178,15 @@ def in_words(view):
         lines.append(f"- The fastest, {first}, against the baseline: {', '.join(gains)} as fast.")
     unsure = rows.index[rows["rest_seconds"].abs() < rows["step_high"] - rows["step_low"]]
     if len(unsure):
+        names = "" if len(unsure) == len(rows) else f": {', '.join(unsure)}"
         lines.append(f"- The rest of {len(unsure)} of {len(rows)} rows is smaller than the spread of their steps, so "
-                     f"it is not told apart from nothing: {', '.join(unsure)}.")
+                     f"it is not told apart from nothing{names}.")
     for name, part in (("the baseline", rows.index == REFERENCE), ("GSR-GNN", rows.index != REFERENCE)):
         known = their_shares.index.intersection(rows.index[part])
         if len(known):
             ours, paper = shares.loc[known, "backward"], their_shares.loc[known, "backward"]
-            lines.append(f"- Backward share of {name}: {ours.min():.0%} to {ours.max():.0%} here, "
-                         f"{paper.min():.0%} to {paper.max():.0%} in the paper.")
+            here, there = (" to ".join(dict.fromkeys([f"{of.min():.0%}", f"{of.max():.0%}"])) for of in (ours, paper))
+            lines.append(f"- Backward share of {name}: {here} here, {there} in the paper.")
     setting = f"width {view.setting['hidden_channels']}, {view.setting['num_layers']} layers"
     return [f"On {view.circuit}, {setting}, {view.machine}:", "", *lines, ""]
 
