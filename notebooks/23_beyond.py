@@ -130,7 +130,8 @@ def shown(view):
     formats = dict.fromkeys(correlations, "{:.3f}") | {"learning rate": "{:g}", "best epoch": "{:.0f}"}
     step, score = (figures.table(frame.rename_axis(None), caption=title) for frame, title in (
         (table, "A training step"), (correlations, "On the test cells")))
-    return [pictures[0], step.format(lambda n: f"{n:,.0f}" if n >= 100 else f"{n:.3g}", na_rep="–"), pictures[1], score.format(formats, na_rep="–")]
+    step = step.format(lambda n: f"{n:,.0f}" if n >= 100 else f"{n:.3g}", na_rep="–")
+    return [pictures[0], step, pictures[1], score.format(formats, na_rep="–")]
 
 
 page.show(shown, *SETTING)
