@@ -13,14 +13,14 @@ from gsrgnn import figures, records, sweep
 REPORTED = "book/data/reported.csv"
 
 
-def reported(path: str = REPORTED) -> pd.DataFrame:
+def reported() -> pd.DataFrame:
     """Every value that the paper reports in its text, tables and captions, by id."""
-    return pd.read_csv(path, comment="#", keep_default_na=False).set_index("id")
+    return pd.read_csv(REPORTED, comment="#", keep_default_na=False).set_index("id")
 
 
-def claims(*ids: str, path: str = REPORTED) -> pd.DataFrame:
+def claims(*ids: str) -> pd.DataFrame:
     """What the paper reports under these ids, in this order. Raises KeyError for an id that is not in the file."""
-    return reported(path).loc[list(ids)]
+    return reported().loc[list(ids)]
 
 
 def claims_table(claims: pd.DataFrame):
@@ -64,9 +64,9 @@ class Page:
         out_of_memory: the points that ran out of memory, likewise.
     """
 
-    def __init__(self, experiment: str, folder: str = "results", root: Path = Path()):
+    def __init__(self, experiment: str, folder: str = "results"):
         self.experiment, self.folder = experiment, folder
-        now = sweep.key(root / "notebooks" / "experiments" / f"{experiment}.py")
+        now = sweep.key(Path("notebooks") / "experiments" / f"{experiment}.py")
         frame, self.wrong = found(experiment, folder, now)
         state = frame.get("record state", pd.Series(dtype=str))
         self.rows, self.out_of_memory = frame[state == records.MEASURED], frame[state == records.OUT_OF_MEMORY]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from gsrgnn import findings
+from gsrgnn.bench import REFERENCE
 from gsrgnn.experiments import EXPERIMENTS
 from gsrgnn.walkthrough import errata
 from gsrgnn.walkthrough.audit import CANNOT
@@ -24,7 +25,6 @@ LOSS = 0.02  # of a correlation: what is still called comparable
 SHARE = 0.1  # of a step: how far a part's share may be from the paper's
 FACTOR = 2  # how far seconds and bytes of another GPU may be from the paper's
 PLAIN = ("GCN", "GraphSAGE")
-BASELINE = "RevGNN edge_index"
 OPENING, CLOSING = "<!-- scoreboard: made by `gsrgnn scoreboard --readme`, not by hand -->", "<!-- scoreboard ends -->"
 
 
@@ -240,7 +240,7 @@ def _speedup(pages, paper, least, k=None, phase="step"):
     """Whether GSR-GNN over the edges, which is the paper's, beats the baseline by what ``least`` says."""
     found = []
     for view in _views(pages, "speed", "num_layers"):
-        base = _steps(view, BASELINE)
+        base = _steps(view, REFERENCE)
         contenders = [f"GSR k={k} edges"] if k else [
             name for name in view.rows["contender"] if name.startswith("GSR k=") and name.endswith(" edges")]
         for name in contenders if base is not None else ():
@@ -257,7 +257,7 @@ def _speedup(pages, paper, least, k=None, phase="step"):
 def _share(pages, paper, part, of):
     """Whether a part of the baseline's step has the share that it has in the paper, within `SHARE`."""
     for view in _views(pages, "profile", "num_layers"):
-        if (row := _steps(view, BASELINE)) is not None:
+        if (row := _steps(view, REFERENCE)) is not None:
             share, theirs = row[f"{part}_seconds"] / row["step_seconds"], _quotient(paper, of)
             where = _where(view, layers=view.setting["num_layers"])
             return Ours(f"{share:.0%} of a step (paper {theirs:.0%}); {where}", abs(share - theirs) <= SHARE)
@@ -267,7 +267,7 @@ def _share(pages, paper, part, of):
 def _bytes(pages, paper, column, name):
     """Whether the baseline takes the paper's memory on a GPU at the paper's depth and width, within `FACTOR`."""
     for view in _views(pages, "profile", "num_layers"):
-        row = _steps(view, BASELINE)
+        row = _steps(view, REFERENCE)
         at = (view.setting["num_layers"], view.setting["hidden_channels"]) == (100, 384)
         if row is not None and at and pd.notna(row.get(column)):
             ratio = row[column] / 1e6 / paper[name]
@@ -286,7 +286,7 @@ def _reduction(pages, paper):
     found = []
     for view in _views(pages, "memory", "num_layers"):
         rows = view.rows[view.rows["memory_peak"].notna()]
-        base, ours = rows[rows["contender"] == BASELINE], rows[rows["contender"].str.startswith("GSR k=")]
+        base, ours = rows[rows["contender"] == REFERENCE], rows[rows["contender"].str.startswith("GSR k=")]
         if len(base) and len(ours):
             grown = ours.apply(_grown, axis="columns")
             percent = 100 * (1 - grown.min() / base.apply(_grown, axis="columns").min())

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gsrgnn import bench, figures
+from gsrgnn import figures
 from gsrgnn.circuits import table1
 from gsrgnn.kernels import index_dtype
 from gsrgnn.records import MEASURED, OUT_OF_MEMORY
 
-BASELINE = bench.REFERENCE
 ADDED = "added"
 ON_GPU = ("allocated", "active", "reserved", "reserved, expandable")
 LEFT_OUT = "left out"

@@ -23,6 +23,7 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 from IPython.display import Markdown, display
 
 from gsrgnn import experiment_figures, figures, findings, steps
+from gsrgnn.bench import REFERENCE
 from gsrgnn.circuits import table1
 
 page = findings.Page("profile", folder)
@@ -106,7 +107,7 @@ def in_words(view):
     mean = main.sort_values("num_layers", kind="stable").groupby(["contender", "num_layers"], sort=False)["value"]
     mean = mean.mean().dropna()
     size, width = steps.size(view.circuit), view.setting["hidden_channels"]
-    there = mean[mean.index.get_level_values(0) == steps.BASELINE]
+    there = mean[mean.index.get_level_values(0) == REFERENCE]
     if len(there) and size:
         unit = steps.message_megabytes(size[1], width)
         (_, depth), most = there.idxmax(), there.max()
@@ -126,8 +127,8 @@ def in_words(view):
     for other, words in (("reserved", "reserved"), ("reserved, expandable", "reserved with segments that grow")):
         if other in {*memory["quantity"]}:
             share = steps.over(memory, "active", other).set_index("contender")["value"]
-            base, rest = (steps.span(share[kept], ".0%") for kept in (share.index == steps.BASELINE,
-                                                                      share.index != steps.BASELINE))
+            base, rest = (steps.span(share[kept], ".0%") for kept in (share.index == REFERENCE,
+                                                                      share.index != REFERENCE))
             paper = f" (paper: {value['fig3_active'] / value['fig3_reserved']:.0%})" * (other == "reserved")
             lines.append(f"- Active over {words}: {base} on an `edge_index`{paper}, {rest} by the other routes.")
     return [f"On {view.circuit}, width {width}:", "", *lines, ""]

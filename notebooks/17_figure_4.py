@@ -24,6 +24,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from gsrgnn import experiment_figures, figures, findings, steps
+from gsrgnn.bench import REFERENCE
 from gsrgnn.circuits import table1
 
 page = findings.Page("profile", folder)
@@ -88,7 +89,7 @@ def shares_picture(times, caption):
                                                       sort=False).groupby(level=0, sort=False).tail(1)
     wide.index = [f"{name}, {depth} layer{'s' * (depth != 1)}" for name, depth in wide.index]
     parts, bounds = shares(wide)
-    theirs = pd.DataFrame([PAPER] * len(parts), parts.index)[parts.index.str.startswith(steps.BASELINE)]
+    theirs = pd.DataFrame([PAPER] * len(parts), parts.index)[parts.index.str.startswith(REFERENCE)]
     return figures.show(
         experiment_figures.step_shares(parts, bounds, theirs),
         alt="Stacked bars: shares of the forward pass, the backward pass and the rest in a step, a bar a route, with "
@@ -148,12 +149,12 @@ def in_words(view):
                   if first < last else "")
         lines.append(f"- {name}, {last} layers: the backward pass takes {ratio[last]:.1f} times as "
                      f"long as the forward pass (paper: {paper:.1f}){growth}.")
-    if steps.BASELINE in mean.index:
-        last = mean.loc[steps.BASELINE].index.max()
+    if REFERENCE in mean.index:
+        last = mean.loc[REFERENCE].index.max()
         peers = mean["step"].xs(last, level="num_layers")
-        if (best := peers.idxmin()) != steps.BASELINE:
-            lines.append(f"- With {last} layers {best} makes a step {peers[steps.BASELINE] / peers[best]:.1f} times as "
-                         f"fast as {steps.BASELINE}, with the same depth and result: so much is the route's.")
+        if (best := peers.idxmin()) != REFERENCE:
+            lines.append(f"- With {last} layers {best} makes a step {peers[REFERENCE] / peers[best]:.1f} times as "
+                         f"fast as {REFERENCE}, with the same depth and result: so much is the route's.")
     return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, ""]
 
 

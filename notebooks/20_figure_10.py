@@ -24,6 +24,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from gsrgnn import experiment_figures, figures, findings, steps
+from gsrgnn.bench import REFERENCE
 
 page = findings.Page("memory", folder)
 claims = findings.claims("mem_reduction_max", "fig10_gap_r", "fig10_gap_f", "fig10_util", "small_gpu",
@@ -87,7 +88,7 @@ def ratios(memory, peers, lower=False):
 def compared(memory):
     """Ratios to the paper's route and to the leanest of all."""
     peers = memory[~memory["ours"]]["contender"].unique()
-    return {steps.BASELINE: ratios(memory, [steps.BASELINE], lower=True), "the leanest RevGNN": ratios(memory, peers)}
+    return {REFERENCE: ratios(memory, [REFERENCE], lower=True), "the leanest RevGNN": ratios(memory, peers)}
 
 
 UNITS = {"added": "MB that a step adds", "allocated": "allocated MB", "reserved": "reserved MB"}
@@ -105,7 +106,7 @@ def shown(view):
                                                                "allocated over reserved", view.label, levels=levels))
     for words, lines in compared(kept).items():
         levels = [(1, "as much")]
-        if words == steps.BASELINE:
+        if words == REFERENCE:
             levels.insert(0, (1 - value["mem_reduction_max"] / 100, f"paper: {value['mem_reduction_max']:g}% less"))
         drawings.append(experiment_figures.contenders_by_depth(lines, f"memory over that of\n{words}", view.label,
                                                                levels=levels))
@@ -146,10 +147,10 @@ def beside_the_paper(view):
                          f"{'at least ' if best['bound'] else ''}{100 * (1 - best['value']):.1f}% "
                          f"({best['contender']}, {best['num_layers']} layers)"))
     ours = sparse(kept).dropna(subset=["value"])
-    peers = kept[kept["contender"] == steps.BASELINE].groupby("num_layers")["value"].mean()
+    peers = kept[kept["contender"] == REFERENCE].groupby("num_layers")["value"].mean()
     gaps = (ours["num_layers"].map(peers) - ours["value"]).groupby(ours["contender"]).mean().dropna() / 1e3
     if len(gaps):
-        rows.append((f"mean gap to {steps.BASELINE} over the depths where both are, by contender",
+        rows.append((f"mean gap to {REFERENCE} over the depths where both are, by contender",
                      f"{value['fig10_gap_r']:g} and {value['fig10_gap_f']:g} GB", f"{steps.span(gaps, '.3f')} GB"))
     shallow = ours[ours["num_layers"] < 30]["value"] / 1e3
     if len(shallow):
@@ -176,9 +177,9 @@ def in_words(view):
                        if size else "")
             lines.append(f"- {name}: {(own[last] - own[first]) / (last - first):.2f} MB a layer{derived} from {first} "
                          f"to {last} layers.")
-    if steps.BASELINE in mean.index and size:
-        unit, most = steps.message_megabytes(size[1], view.setting["hidden_channels"]), mean[steps.BASELINE].max()
-        lines.append(f"- An array of messages is {unit:,.0f} MB here; {steps.BASELINE} takes at most {most:,.0f} MB, "
+    if REFERENCE in mean.index and size:
+        unit, most = steps.message_megabytes(size[1], view.setting["hidden_channels"]), mean[REFERENCE].max()
+        lines.append(f"- An array of messages is {unit:,.0f} MB here; {REFERENCE} takes at most {most:,.0f} MB, "
                      f"{most / unit:.2f} times that.")
     spread = (values.max() / values.min() - 1)[values.size() > 1]
     lines.append(f"- Runs of the same contender and depth differ by up to {spread.max():.1%}, {spread.median():.1%} in "

@@ -53,7 +53,7 @@ figures.table(paper.rename(columns=columns)[list(columns.values())],
 copies = by_k["total"] - by_k["forward"] - by_k["backward"]
 shares = [(by_k[part] / by_k["total"] * 100 - by_k[f"{part}_percent"]).abs().max() for part in ("forward", "backward")]
 ratios = (base("total") / by_k["total"] - by_k["speedup"]).abs()
-section = findings.reported()["value"]
+section = reported["value"]
 between = {part: abs(base(part) - section[f"s31_{part}"]) for part in ("forward", "backward", "copy")}
 apart = [f"{part} by {gap:.2f} s" for part, gap in between.items() if gap > 0.005]
 display(Markdown(

@@ -21,8 +21,7 @@
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
-import json
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,7 @@ from IPython.display import Markdown, display
 
 from gsrgnn import circuits, experiment_figures, figures, findings
 from gsrgnn.circuits import table1
+from gsrgnn.steps import size
 
 page = findings.Page("beyond", folder)
 
@@ -69,16 +69,15 @@ page.remarks()
 
 # %% tags=["hide-input"]
 SETTING = ["hidden_channels", "num_layers", "k", "epochs", "learning_rates"]
-RECORDED = Path("results/circuits.json")  # of gsrgnn data table --json
 
 
+@cache
 def test_cells(circuit):
-    """How many cells the scores are of: counted, else as recorded; NaN where the circuit is in neither place."""
+    """How many cells the scores are of: counted, else as recorded or printed; NaN where the circuit is in no place."""
     try:
         cells = circuits.read(circuit).num_cells
     except FileNotFoundError:
-        recorded = json.loads(RECORDED.read_text())["circuits"] if RECORDED.is_file() else []
-        cells = {entry["circuit"]: entry.get("cells", np.nan) for entry in recorded}.get(circuit, np.nan)
+        cells, _ = size(circuit) or (np.nan, np.nan)
     return np.round(table1.held_share(circuit) * cells)
 
 
