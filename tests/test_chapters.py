@@ -22,6 +22,7 @@ def test_every_notebook_is_a_chapter():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_has_parameters_and_a_title(name):
     cells = read_source(ROOT / "notebooks" / f"{name}.py").cells
+    assert cells[0].cell_type == "markdown"
     assert cells[0].source.startswith("# ")
     assert sum("parameters" in tags(cell) for cell in cells) == 1
 
