@@ -61,6 +61,11 @@ class Point:
         return f"{'_'.join(values)[:90]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether its parameters say so."""
+        return self.parameters.get("device") == "cuda"
+
+    @property
     def size(self) -> float:
         """In proportion to this, its duration is expected."""
         size = 1.0

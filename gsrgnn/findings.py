@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from gsrgnn import figures, records, sweep
+from gsrgnn.experiments import Point
 
 REPORTED = "book/data/reported.csv"
 
@@ -66,7 +68,7 @@ class Page:
 
     def __init__(self, experiment: str, folder: str = "results"):
         self.experiment, self.folder = experiment, folder
-        now = sweep.key(Path("notebooks") / "experiments" / f"{experiment}.py")
+        now = cache(partial(sweep.key, Path("notebooks") / "experiments" / f"{experiment}.py"))
         frame, self.wrong = found(experiment, folder, now)
         state = frame.get("record state", pd.Series(dtype=str))
         self.rows, self.out_of_memory = frame[state == records.MEASURED], frame[state == records.OUT_OF_MEMORY]
@@ -104,18 +106,21 @@ class Page:
         return figures.switch(by_machine) if by_machine else None
 
 
-def found(experiment: str, folder: str = "results", keys: dict | None = None) -> tuple[pd.DataFrame, list[str]]:
+def found(experiment: str, folder: str = "results",
+          now: Callable[[bool], dict] | None = None) -> tuple[pd.DataFrame, list[str]]:
     """An experiment's records as one frame and in words what is wrong with the other files.
 
     The frame has two further columns: ``experiment point``, the record's number, and ``stale``.
 
     Args:
-        keys: what `sweep.key` gives for the experiment's notebook now; without it nothing is called stale.
+        now: what `sweep.key` gives for the experiment's notebook now, on a GPU or not; without it nothing is called
+            stale.
     """
     read, wrong = records.read_all(Path(folder), experiment)
-    lines = [records.frame([record]).assign(**{"experiment point": number,
-                                               "stale": keys is not None and record["key"] != keys})
-             for number, record in enumerate(read)]
+    lines = []
+    for number, record in enumerate(read):
+        stale = now is not None and record["key"] != now(Point(experiment, record["parameters"]).on_gpu)
+        lines.append(records.frame([record]).assign(**{"experiment point": number, "stale": stale}))
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(), wrong
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import connection
 from pathlib import Path
 from threading import RLock, Thread
@@ -93,13 +94,16 @@ def results_folder(profile: str, root: Path) -> Path:
     return root / (SMOKE if profile == "smoke" else "results")
 
 
-def key(source: Path, package: Path = PACKAGE) -> dict[str, str]:
+def key(source: Path, on_gpu: bool, package: Path = PACKAGE) -> dict[str, str]:
     """What a record depends on beside its parameters: the notebook's code, and as much of the package as that reaches.
 
-    Prose is in neither, nor is any module of the package that takes no part, such as the figures.
+    Prose is in neither, nor is any module of the package that takes no part, such as the figures; nor are the CUDA
+    kernels, unless the record is made ``on_gpu``.
     """
     cells = code_cells(read_source(source))
     files = reached("\n".join(text for text, _ in cells), package)
+    if not on_gpu:
+        files = {path for path in files if package / "kernels" / "cuda" not in path.parents}
     return {"notebook": digest(cells), "package": hash_files(files, package)}
 
 
@@ -126,11 +130,12 @@ def status(point: Point, places: Places, now: dict[str, str]) -> Status:
 def survey(wanted: Iterable[Point], places: Places) -> list[Status]:
     """`status` of every point, in order. Raises ValueError where a point has a parameter that its notebook lacks."""
     wanted = list(wanted)
-    sources = {places.source(point): None for point in wanted}
-    notebooks, keys = ({source: make(source) for source in sources} for make in (read_source, key))
-    for point in wanted:
-        check_parameters(notebooks[places.source(point)], point.parameters, places.source(point))
-    return [status(point, places, keys[places.source(point)]) for point in wanted]
+    sources = [places.source(point) for point in wanted]
+    notebooks = {source: read_source(source) for source in dict.fromkeys(sources)}
+    for point, source in zip(wanted, sources, strict=True):
+        check_parameters(notebooks[source], point.parameters, source)
+    key_of = cache(key)
+    return [status(point, places, key_of(source, point.on_gpu)) for point, source in zip(wanted, sources, strict=True)]
 
 
 def run_point(
@@ -142,7 +147,7 @@ def run_point(
     OSError where nothing can be written; an earlier record then stays as it is.
     """
     source = places.source(point)
-    made_from = key(source)
+    made_from = key(source, point.on_gpu)
     earlier = status(point, places, made_from)
     if earlier.finished:
         say("finished already, skipped")
@@ -215,7 +220,7 @@ def run(
     name = places.folder.resolve().as_posix().strip("/").replace("/", "-")
     with alone(root / "_build" / "sweeps" / f"{name}.lock", say):
         statuses = survey(wanted, places)
-        on_gpu = [s for s in statuses if not s.finished and s.point.parameters.get("device") == "cuda"]
+        on_gpu = [s for s in statuses if not s.finished and s.point.on_gpu]
         if on_gpu and not torch.cuda.is_available():
             raise ValueError(f"{len(on_gpu)} points of {profile} run on a GPU and PyTorch finds none (gsrgnn doctor): "
                              "smoke and cpu need none")

@@ -23,7 +23,7 @@ def test_records_come_with_what_is_stale_and_what_is_wrong(tmp_path):
     other = {"notebook": "0" * 12, "package": "0" * 12}
     records.write(copy.deepcopy(RECORD) | {"key": other}, tmp_path / "depth" / "b.json")
     (tmp_path / "depth" / "c.json").write_text("{")
-    frame, wrong = findings.found("depth", tmp_path, RECORD["key"])
+    frame, wrong = findings.found("depth", tmp_path, lambda on_gpu: RECORD["key"])
     assert list(frame["stale"]) == [False, True]
     assert list(findings.found("depth", tmp_path)[0]["stale"]) == [False, False]
     assert len(wrong) == 1

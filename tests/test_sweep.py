@@ -127,20 +127,40 @@ def test_prose_reruns_nothing_and_code_makes_stale(project):
     assert project.survey() == ["done"] * 3
 
 
+def package_of_modules(folder):
+    files = {"__init__": "", "training": "import gsrgnn.kernels", "figures": "1",
+             "kernels/__init__": "import gsrgnn.kernels.cuda.top_k", "kernels/cuda/__init__": "",
+             "kernels/cuda/top_k": "1"}
+    for name, code in files.items():
+        path = folder / "gsrgnn" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code)
+    return folder / "gsrgnn"
+
+
 def test_code_of_the_package_that_a_notebook_reaches_counts(project, tmp_path):
-    package = tmp_path / "gsrgnn"
-    package.mkdir()
-    for name, code in (("__init__", ""), ("kernels", "1"), ("training", "import gsrgnn.kernels"), ("figures", "1")):
-        (package / f"{name}.py").write_text(code)
+    package = package_of_modules(tmp_path)
     project.edit("import os", "import os\nfrom gsrgnn.training import train")
     source = project.places.source(Point("stub", {}))
-    before = sweep.key(source, package)
+    before = sweep.key(source, False, package)
     (package / "figures.py").write_text("2")
-    assert sweep.key(source, package) == before
-    (package / "kernels.py").write_text("2")
-    after = sweep.key(source, package)
+    assert sweep.key(source, False, package) == before
+    (package / "kernels" / "__init__.py").write_text("import gsrgnn.kernels.cuda.top_k  # 2")
+    after = sweep.key(source, False, package)
     assert after["notebook"] == before["notebook"]
     assert after["package"] != before["package"]
+
+
+def test_the_cuda_kernels_count_for_a_point_on_a_gpu_alone(project, tmp_path):
+    package = package_of_modules(tmp_path)
+    project.edit("import os", "import os\nfrom gsrgnn.training import train")
+    source = project.places.source(Point("stub", {}))
+    before = [sweep.key(source, on_gpu, package) for on_gpu in (False, True)]
+    (package / "kernels" / "cuda" / "top_k.py").write_text("2")
+    after = [sweep.key(source, on_gpu, package) for on_gpu in (False, True)]
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+    assert [Point("depth", {"device": device}).on_gpu for device in ("cpu", "cuda")] == [False, True]
 
 
 def test_a_point_that_fails_is_named_kept_to_be_read_and_tried_again(project):
