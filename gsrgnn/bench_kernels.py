@@ -4,8 +4,6 @@ A record is a dict, written as JSON: `run` makes it, `table` shows it.
 """
 
 import json
-import re
-import subprocess
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +15,7 @@ import torch
 
 from gsrgnn import circuits, kernels, limits
 from gsrgnn.bench import write
+from gsrgnn.cbsr import operator
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels.cuda_machine import gpu_missing
 from gsrgnn.measure import describe
@@ -26,6 +25,7 @@ FORMAT = "gsrgnn bench kernels 1"
 KS = (4, 8, 16, 32, 64)
 WIDTHS = (128, 192)
 REPEATS = 20
+WAIT = 2_000_000  # clocks, about a millisecond
 
 
 def run(*, circuits_=("synthetic/5324-F",), widths=WIDTHS, ks=KS, repeats=REPEATS, output=None, say=print):
@@ -105,16 +105,15 @@ def _rows(graph, width, k, ceilings, repeats):
     z = x.clone()
     calls["undo_layer_norm"] = partial(ours.undo_layer_norm, z, zeros, ones, zeros, 1e-5, scale, fixed, grad, *sums)
     bounds["undo_layer_norm"] = limits.undo_layer_norm(ceilings, n, width)
-    for via in ("edges", "nets"):
-        if via == "nets" and graph.num_nets == 0:
-            continue
+    for via in ("nets", "edges") if graph.num_nets else ("edges",):
         routed = graph.through(via)
-        straight, transposed = routed.operator(), routed.operator(transposed=True)
+        straight, transposed = operator(routed, torch.float32), operator(routed, torch.float32, transposed=True)
         nets = x.new_empty(graph.num_summed_nets, width)
         calls[f"aggregate, {via}"] = partial(ours.aggregate, straight, values, indices, out, nets)
         calls[f"aggregate_backward, {via}"] = partial(ours.aggregate_backward, transposed, grad, indices, dvalues, nets)
         calls[f"aggregate_dense, {via}"] = partial(ours.aggregate_dense, straight, x, out, nets)
-    straight = graph.through("edges").operator()
+    calls["aggregate_backward, edges, atomic"] = partial(ours.aggregate_backward, transposed, grad, indices, dvalues,
+                                                         atomic=True)
     edges = len(straight.indices)
     bounds |= {"aggregate, edges": limits.aggregate(ceilings, n, edges, width, k, index),
                "aggregate_backward, edges": limits.aggregate_backward(ceilings, n, edges, width, k, index),
@@ -144,58 +143,46 @@ def _masked(x, k):
 
 
 def _times(calls, repeats):
-    """Name -> median seconds of a call, in turn, by CUDA events; or why there are none."""
+    """Name -> median seconds of a call, in turn; or why there are none."""
     times, failed = {name: [] for name in calls}, {}
     for number in range(-2, repeats):
         for name, call in calls.items():
             if name in failed:
                 continue
-            start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             try:
-                start.record()
-                call()
-                stop.record()
-                stop.synchronize()
+                seconds = _seconds(call)
             except Exception as error:  # whatever it is, the others go on
                 failed[name] = describe(error)
                 torch.cuda.empty_cache()
                 continue
             if number >= 0:
-                times[name].append(start.elapsed_time(stop) / 1e3)
+                times[name].append(seconds)
     return {name: failed.get(name) or median(times[name]) for name in calls}
 
 
+def _seconds(call):
+    """Of a call on the GPU, by CUDA events. The GPU waits until all of it is launched: launching takes longer."""
+    start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda._sleep(WAIT)
+    start.record()
+    call()
+    stop.record()
+    stop.synchronize()
+    return start.elapsed_time(stop) / 1e3
+
+
 def measured_ceilings():
-    """`limits.Ceilings` of this GPU: a large copy, a copy within the L2 cache, and clocks times units for the rest."""
+    """`limits.Ceilings` of this GPU: of the memory by a copy of 2 GiB, of the rest by `kernels.cuda.probes`."""
+    from gsrgnn.kernels.cuda import probes
+
     properties = torch.cuda.get_device_properties()
-    hbm = _copy_speed(2**31)
-    l2 = _copy_speed(int(properties.L2_cache_size // 8))
-    clock = getattr(properties, "clock_rate", 0) * 1e3 or _clock()
-    units = properties.multi_processor_count
-    return limits.Ceilings(hbm, l2, units * 128 * clock, units * 4 * clock, properties.L2_cache_size,
-                           f"{properties.name}: copies measured, {units} multiprocessors at {clock / 1e9:.2f} GHz")
+    blocks = properties.multi_processor_count * properties.max_threads_per_multi_processor // probes.THREADS
+    source, target = torch.ones(2, 2**29, device="cuda")
+    hbm = 2 * source.nbytes / _fastest(lambda: target.copy_(source))
+    l2 = probes.l2_speed(properties.L2_cache_size // 4, blocks, _fastest)
+    return limits.Ceilings(hbm, l2, probes.shared_speed(blocks, _fastest), probes.issue_rate(blocks, _fastest),
+                           properties.L2_cache_size, f"{properties.name}, measured")
 
 
-def _copy_speed(size, repeats=20):
-    """Bytes a second, read and written, of a copy of ``size`` bytes: best of several runs of ten."""
-    source, target = torch.ones(2, size // 4, device="cuda")
-
-    def ten():
-        for _ in range(10):
-            target.copy_(source)
-    times = []
-    for _ in range(repeats):
-        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        ten()
-        stop.record()
-        stop.synchronize()
-        times.append(start.elapsed_time(stop) / 1e4)
-    return 2 * source.nbytes / min(times)
-
-
-def _clock():
-    """The highest clock of a multiprocessor in Hz, by nvidia-smi."""
-    text = subprocess.run(["nvidia-smi", "--query-gpu=clocks.max.sm", "--format=csv,noheader"],
-                          capture_output=True, text=True, check=True).stdout
-    return int(re.search(r"\d+", text).group()) * 1e6
+def _fastest(call, repeats=10):
+    return min(_seconds(call) for _ in range(repeats + 2))

@@ -20,7 +20,7 @@ sys.modules["gsrgnn.kernels.cuda.warp"] = simulated_warp
 
 from gsrgnn import CircuitGraph, cbsr, kernels, reversible  # noqa: E402
 from gsrgnn.kernels import Adjacency, Incidence, cuda, index_dtype, reference  # noqa: E402
-from gsrgnn.kernels.cuda import layer_norm, plan  # noqa: E402
+from gsrgnn.kernels.cuda import layer_norm, plan, probes  # noqa: E402
 
 RNG = np.random.default_rng(0)
 SCALE = 2.0**20
@@ -100,6 +100,30 @@ def check_aggregation(counts, width, k, scaled):
     out = poisoned(x.shape)
     cuda.aggregate_dense(graph_, x_, out)
     close(out, reference.aggregate_dense(graph, x))
+
+
+def check_atomic(width, k, norm, count=20):
+    pins = RNG.integers(0, count, 60), RNG.integers(0, 9, 60)
+    graph = CircuitGraph.from_pins(*pins, count, norm=norm).through("edges")
+    straight = cuda.prepare(graph.operator())
+    transposed = cuda.prepare(graph.operator(transposed=True), straight)
+    assert plan.of(straight) is plan.of(transposed)
+    grad, (_, indices) = RNG.standard_normal((count, width)).astype(np.float32), kept(count, width, k)
+    dvalues = poisoned(indices.shape)
+    cuda.aggregate_backward(transposed, tensors(grad), tensors(indices), dvalues, atomic=True)
+    want = reference.aggregate_backward(Adjacency(*(part.numpy() for part in transposed)), grad, indices)
+    close(dvalues, want)
+
+
+def check_probes():
+    out = poisoned(2 * probes.THREADS)
+    x = torch.arange(8 * probes.THREADS, dtype=torch.float32)
+    probes.read()(2, x, 2 * probes.THREADS, 2, out)
+    assert out.sum() == 2 * x.sum()
+    probes.add_shared()(2, 2, out, shared=4 * probes.BANKED * probes.THREADS)
+    assert (out == 2 * probes.BANKED).all()
+    probes.multiply_add()(2, 1, 0.5, 1.0, out)
+    close(out, np.full(len(out), 2 * probes.CHAINS))
 
 
 def check_bfloat16(width, k):
@@ -236,6 +260,7 @@ CHECKS = [
     (check_aggregation, [0, 1, 5, 0, 150], 40, 4, True), (check_aggregation, [33, 64, 65], 33, 5, False),
     (check_aggregation, [3, 0, 70], 300, 40, True), (check_aggregation, [2, 1], 1, 1, False),
     (check_aggregation, [7, 90], 70, 70, False),
+    (check_atomic, 40, 4, "mean"), (check_atomic, 40, 33, "sym"), (check_probes,),
     (check_bfloat16, 40, 8), (check_nets, 40, 4), (check_nets, 33, 33), (check_entries, 40, 4),
     (check_entries, 300, 33),
     (check_product, 40, 4, 40), (check_product, 33, 33, 7), (check_layer_norm, 5, 40), (check_layer_norm, 3, 1),

@@ -5,20 +5,21 @@ finite the answer is a number, which waits for the GPU; give ``bad``, int32 ``[1
 In a CUDA graph's capture, which cannot wait, the answer is -1.
 
 Rows of more than `MAX_WIDTH` columns, a k above `MAX_K` and float64 go to `torch_path`, with one warning, or raise
-ValueError where the environment variable GSRGNN_STRICT is set.
+ValueError where the environment variable GSRGNN_STRICT is set. Where GSRGNN_ATOMIC is set, the sampled backward over
+the edges of a symmetric graph is `sample_atomic`, whose last bits change from run to run.
 """
 
 import functools
 import os
 import warnings
 
-import numpy as np
 import torch
+from torch.utils._pytree import tree_map
 
 from gsrgnn.kernels import torch_path
 from gsrgnn.kernels.adjacency import Incidence
-from gsrgnn.kernels.cuda import entries, layer_norm, plan, products, sample, sum_kept, sum_rows, top_k
-from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, INDEX, LANES, WARPS
+from gsrgnn.kernels.cuda import entries, layer_norm, plan, products, sample, sample_atomic, sum_kept, sum_rows, top_k
+from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, INDEX, WARPS
 from gsrgnn.kernels.cuda.layer_norm import BLOCKS
 
 __all__ = ["BLOCKS", "FINE", "MAX_K", "MAX_WIDTH", "add_layer_norm", "aggregate", "aggregate_backward",
@@ -69,43 +70,56 @@ def group_sparse(x, values, indices, bad=None):
     Returns the first row that holds a NaN or an infinity, or -1.
     """
     return _named(bad, x, lambda flag: top_k.kernel(_items(x), False, INDEX[indices.dtype])(
-        _rows(x), x, _constant(1.0, x.device), values, indices, flag))
+        _rows(x), x, _constant(1.0, x.device), *x.shape, values.shape[1], values, indices, flag))
 
 
 @_served
 def group_sparse_fixed(x, scale, values, indices):
     """`reference.group_sparse` of the fixed-point ``x / scale`` into ``values [N, k]`` and ``indices [N, k]``."""
-    top_k.kernel(_items(x), True, INDEX[indices.dtype])(_rows(x), x, _scalar(scale, x), values, indices,
-                                                        _constant(FINE, x.device))
+    top_k.kernel(_items(x), True, INDEX[indices.dtype])(_rows(x), x, _scalar(scale, x), *x.shape, values.shape[1],
+                                                        values, indices, _constant(FINE, x.device))
 
 
 def prepare(graph, other=None):
-    """What the kernels take for a graph: the graph. How its rows are divided, `plan.of` keeps."""
+    """What the kernels take for a graph: the graph. How its rows are divided, `plan.of` keeps.
+
+    ``other`` is what was prepared for the transposed graph; what the two share is the same tensors, divided once.
+    """
+    if other is None:
+        return graph
+    graph = tree_map(lambda own, known: known if _same(own, known) else own, graph, other)
+    if not isinstance(graph, Incidence) and graph.indptr is other.indptr:
+        plan.mark_symmetric(graph)
     return graph
+
+
+def _same(tensor, known):
+    return (tensor.data_ptr(), tensor.shape) == (known.data_ptr(), known.shape)
 
 
 @_served
 def to_fixed(x, start, scale, out):
     """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``."""
-    entries.to_fixed()(_entries(out), x, start, _scalar(scale, x), out)
+    entries.to_fixed()(_rows(out), x, x.shape[1], start, _scalar(scale, x), *out.shape, out)
 
 
 @_served
 def scatter_over(values, indices, out):
     """``out [N, D]`` becomes `reference.scatter` of the values plus what it held at their places."""
-    entries.scatter_over(INDEX[indices.dtype])(_rows(out), values, indices, out)
+    entries.scatter_over(INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], *out.shape, out)
 
 
 @_served
 def scatter_add(values, indices, out):
     """Add `reference.scatter` to ``out [N, D]``."""
-    entries.scatter_add(INDEX[indices.dtype])(_entries(indices), values, indices, out)
+    entries.scatter_add(INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], *out.shape, out)
 
 
 @_served
 def scatter_fixed(values, indices, scale, out):
     """`reference.scatter` into the fixed-point ``out [N, D]``."""
-    entries.scatter_fixed(INDEX[indices.dtype])(_rows(out), values, indices, _scalar(scale, out), out)
+    entries.scatter_fixed(INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], _scalar(scale, out),
+                                                *out.shape, out)
 
 
 @_served
@@ -123,12 +137,17 @@ def aggregate(graph, values, indices, out, nets=None):
 
 
 @_served
-def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
-    """`reference.aggregate_backward` into ``dvalues [N, k]``, ``transposed`` and ``nets`` as for `aggregate`."""
+def aggregate_backward(transposed, grad, indices, dvalues, nets=None, atomic=False):
+    """`reference.aggregate_backward` into ``dvalues [N, k]``, ``transposed`` and ``nets`` as for `aggregate`.
+
+    With ``atomic`` by `sample_atomic`, over the edges of a graph that `prepare` found symmetric.
+    """
     if isinstance(transposed, Incidence):
         _sum_rows(transposed.to_nets, grad, nets)
         _sample(transposed.to_cells, nets, indices, dvalues)
         _sample(transposed.direct, grad, indices, dvalues, onto=True)
+    elif (atomic or os.environ.get("GSRGNN_ATOMIC")) and plan.symmetric(transposed):
+        _sample_atomic(transposed, grad, indices, dvalues)
     else:
         _sample(transposed, grad, indices, dvalues)
 
@@ -147,16 +166,17 @@ def aggregate_dense(graph, x, out, nets=None):
 @_served
 def product(values, indices, matrix, out):
     """`reference.product` into ``out [N, C]``."""
-    products.product(_items(out), INDEX[indices.dtype])(_rows(out), values, indices, matrix, out)
+    products.product(_items(out), INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], matrix,
+                                                        *out.shape, out)
 
 
 @_served
 def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
     """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
-    index, tile = INDEX[indices.dtype], products.tile(len(matrix))
-    products.values_gradient(_items(grad), index)(_rows(grad), indices, matrix, grad, dvalues)
-    products.matrix_gradient(index)(BLOCKS * -(-grad.shape[1] // tile), values, indices, grad, tile, dmatrix,
-                                    shared=4 * len(matrix) * tile)
+    index, k, tile = INDEX[indices.dtype], indices.shape[1], products.tile(len(matrix))
+    products.values_gradient(_items(grad), index)(_rows(grad), indices, k, matrix, grad, *grad.shape, dvalues)
+    products.matrix_gradient(index)(BLOCKS * -(-grad.shape[1] // tile), values, indices, k, grad, *grad.shape, tile,
+                                    len(matrix), dmatrix, shared=4 * len(matrix) * tile)
 
 
 @_served
@@ -170,7 +190,7 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad
     if source:
         aggregate_dense(*source[:2], z, *source[2:])
     return _named(bad, z, lambda flag: layer_norm.add(_items(z))(
-        _rows(z), z, bias, gain, shift, np.float32(eps), _scalar(sign * scale, z), x, flag))
+        _rows(z), z, bias, gain, shift, eps, _scalar(sign * scale, z), *z.shape, x, flag))
 
 
 @_served
@@ -183,44 +203,52 @@ def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dsh
     if source:
         aggregate_dense(*source[:2], z, *source[2:])
     warps = layer_norm.warps(z.shape[1])
-    layer_norm.undo(_items(z), warps)(BLOCKS, z, bias, gain, shift, np.float32(eps), _scalar(scale, z), x, grad,
-                                      dbias, dgain, dshift, shared=12 * z.shape[1] * warps)
+    layer_norm.undo(_items(z), warps)(BLOCKS, z, bias, gain, shift, eps, _scalar(scale, z), *z.shape, x, grad, dbias,
+                                      dgain, dshift, shared=12 * z.shape[1] * warps)
 
 
 def _sum_kept(adjacency, values, indices, out, onto=False):
     width, k = out.shape[1], values.shape[1]
     groups = sum_kept.groups(width, k)
-    kernel = sum_kept.kernel(-(-k // LANES), plan.scaled(adjacency), INDEX[indices.dtype], _type(values), onto)
-    _by_chunks(kernel, adjacency, (values, indices, groups), out, onto, shared=4 * groups * width * WARPS)
+    kernel = sum_kept.kernel(-(-k // 32), plan.scaled(adjacency), INDEX[indices.dtype], _type(values), onto)
+    shared = 4 * (groups * width + 32) * WARPS
+    _by_chunks(kernel, adjacency, (values, indices, k, groups, width), out, onto, shared)
 
 
 def _sample(transposed, grad, indices, dvalues, onto=False):
-    kernel = sample.kernel(-(-indices.shape[1] // LANES), plan.scaled(transposed), INDEX[indices.dtype], onto)
-    _by_chunks(kernel, transposed, (grad, indices), dvalues, onto)
+    k = indices.shape[1]
+    kernel = sample.kernel(-(-k // 32), plan.scaled(transposed), INDEX[indices.dtype], onto)
+    _by_chunks(kernel, transposed, (grad.shape[1], grad, indices, k), dvalues, onto)
+
+
+def _sample_atomic(transposed, grad, indices, dvalues):
+    chunks, (width, k) = plan.of(transposed), (grad.shape[1], indices.shape[1])
+    dvalues.zero_()
+    sample_atomic.kernel(-(-k // 32), INDEX[indices.dtype])(
+        _rows(chunks.row), len(chunks.row), *chunks[:4], *transposed[1:], grad, width, indices, k, dvalues,
+        shared=4 * width * WARPS)
 
 
 def _sum_rows(adjacency, x, out, onto=False):
-    _by_chunks(sum_rows.kernel(_items(x), plan.scaled(adjacency), _type(x), onto), adjacency, (x,), out, onto)
+    kernel = sum_rows.kernel(_items(x), plan.scaled(adjacency), _type(x), onto)
+    _by_chunks(kernel, adjacency, (x, x.shape[1]), out, onto)
 
 
 def _by_chunks(kernel, adjacency, inputs, out, onto, shared=0):
     """Run ``kernel`` on every chunk of the rows, then add up the rows that were cut."""
-    chunks = plan.of(adjacency)
-    partial = out.new_empty(max(1, chunks.slots), out.shape[1])
-    kernel(-(-len(chunks.row) // WARPS), *chunks[:4], *adjacency[1:], *inputs, out, partial, shared=shared)
-    sum_kept.combine(onto)(-(-len(chunks.split) // WARPS), chunks.split, adjacency.out_scale, partial, out)
+    chunks, width = plan.of(adjacency), out.shape[1]
+    partial = out.new_empty(max(1, chunks.slots), width)
+    kernel(_rows(chunks.row), len(chunks.row), *chunks[:4], *adjacency[1:], *inputs, out, partial, shared=shared)
+    sum_kept.combine(onto)(_rows(chunks.split), len(chunks.split), chunks.split, adjacency.out_scale, width, partial,
+                           out)
 
 
 def _items(x):
-    return -(-x.shape[1] // LANES)
+    return -(-x.shape[1] // 32)
 
 
 def _rows(x):
     return -(-len(x) // WARPS)
-
-
-def _entries(x):
-    return -(-x.numel() // entries.THREADS)
 
 
 def _type(x):

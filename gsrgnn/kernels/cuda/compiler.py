@@ -1,7 +1,11 @@
 """numba-cuda behind one import: what kernels are written in, and how they are compiled and launched.
 
 A kernel is compiled once for a signature given beforehand, and launched on torch's current stream. Every array is a
-torch tensor; nothing is allocated here.
+torch tensor, C-contiguous, of which the kernel gets the address; nothing is allocated here.
+
+Kernels count in int32. Numba widens each sum and product of int32 to int64, which a GPU computes in several
+instructions, so they are narrowed again where they are made: ``np.int32(lane + 32 * r)``. The one 64-bit number is the
+place of an entry, which `at` computes.
 """
 
 import functools
@@ -25,22 +29,34 @@ if not SIMULATED:  # the simulator has neither
 else:
     intrinsic = register_jitable = None
 
-__all__ = ["BFLOAT16", "FLOAT", "INDEX", "LANES", "SIMULATED", "WARPS", "Kernel", "array", "cuda", "device",
-           "intrinsic", "types"]
+__all__ = ["BFLOAT16", "FIXED", "FLOAT", "INDEX", "LANES", "SIMULATED", "SIZE", "WARPS", "Kernel", "array", "at",
+           "cuda", "device", "intrinsic", "pointer", "types"]
 
-LANES = 32
+LANES = np.int32(32)
 WARPS = 4  # in a block, unless a kernel says otherwise
 
 FLOAT, FIXED, BFLOAT16 = types.float32, types.int32, types.uint16
 INDEX = {torch.uint8: types.uint8, torch.int16: types.int16}
+SIZE = types.int32
 
 device = cuda.jit(device=True) if SIMULATED else register_jitable
 """Decorator of a function that kernels call."""
 
 
-def array(dtype, ndim=2):
-    """The type of a C-contiguous array argument."""
-    return types.Array(dtype, ndim, "C")
+@device
+def at(row, width, column):
+    """The place of an entry in a matrix of ``width`` columns."""
+    return np.uint64(np.uint32(row)) * np.uint64(np.uint32(width)) + np.uint64(np.uint32(column))
+
+
+def pointer(dtype):
+    """The type of a tensor argument, of any shape; the kernel finds an entry by its place."""
+    return types.CPointer(dtype)
+
+
+def array(dtype):
+    """The type of a tensor argument that atomic operations go to."""
+    return types.Array(dtype, 1, "C")
 
 
 class Kernel:
@@ -48,7 +64,7 @@ class Kernel:
 
     Args:
         function: the Python function of a kernel.
-        arguments: numba types of its arguments.
+        arguments: numba types of its arguments: `pointer`, `array`, `SIZE` or another scalar.
         warps: warps in a block; a block is ``(32, warps)`` threads.
     """
 
@@ -62,20 +78,29 @@ class Kernel:
         return cuda.jit(types.void(*self.arguments))(self.function)
 
     def __call__(self, blocks, *arguments, shared=0):
-        """Launch ``blocks`` blocks with ``shared`` bytes of dynamic shared memory each."""
+        """Launch ``blocks`` blocks with ``shared`` bytes of dynamic shared memory each.
+
+        Raises ValueError where the tensors lie on several devices or one is strided, OverflowError where a size does
+        not fit an int32.
+        """
         if blocks == 0:
             return
-        tensors = [a for a in arguments if isinstance(a, torch.Tensor)]
-        if SIMULATED:
-            self._compiled[blocks, (LANES, self.warps), 0, shared](*map(_for_simulator, arguments))
-            return
+        tensors = [argument for argument in arguments if isinstance(argument, torch.Tensor)]
         where = tensors[0].device
         if any(tensor.device != where for tensor in tensors):
             raise ValueError(f"a kernel's tensors lie on {sorted({str(tensor.device) for tensor in tensors})}: "
                              "move them to one device with .to(device)")
+        if not all(tensor.is_contiguous() for tensor in tensors):
+            raise ValueError("a kernel reads contiguous tensors: call .contiguous() on them")
+        if any(not -2**31 <= size < 2**31 for kind, size in zip(self.arguments, arguments, strict=True)
+               if kind == SIZE):
+            raise OverflowError("the CUDA kernels count rows and columns in int32: 2147483647 at the most")
+        if SIMULATED:
+            self._compiled[blocks, (32, self.warps), 0, shared](*map(_flat, arguments))
+            return
         with torch.cuda.device(where):
             stream = _stream(torch.cuda.current_stream().cuda_stream)
-            self._compiled[blocks, (LANES, self.warps), stream, shared](*map(_for_device, arguments))
+            self._compiled[blocks, (32, self.warps), stream, shared](*map(_for_device, self.arguments, arguments))
 
 
 @functools.lru_cache(maxsize=64)
@@ -83,16 +108,14 @@ def _stream(handle):
     return cuda.external_stream(handle) if handle else 0
 
 
-def _for_device(argument):
-    if not isinstance(argument, torch.Tensor):
-        return argument
-    argument = argument.detach()
-    return cuda.as_cuda_array(argument.view(torch.uint16) if argument.dtype == torch.bfloat16 else argument, sync=False)
+def _for_device(kind, argument):
+    if isinstance(kind, types.Array):
+        return cuda.as_cuda_array(argument.detach().view(-1), sync=False)
+    return argument.data_ptr() if isinstance(argument, torch.Tensor) else argument
 
 
-def _for_simulator(argument):
+def _flat(argument):
     if not isinstance(argument, torch.Tensor):
         return argument
-    argument = argument.detach()
-    argument = argument.view(torch.uint16) if argument.dtype == torch.bfloat16 else argument
-    return np.asarray(argument)
+    argument = argument.detach().view(-1)
+    return (argument.view(torch.uint16) if argument.dtype == torch.bfloat16 else argument).numpy()

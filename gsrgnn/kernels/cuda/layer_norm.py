@@ -10,7 +10,20 @@ import math
 
 import numpy as np
 
-from gsrgnn.kernels.cuda.compiler import FIXED, FLOAT, WARPS, Kernel, array, cuda, device, types
+from gsrgnn.kernels.cuda.compiler import (
+    FIXED,
+    FLOAT,
+    LANES,
+    SIZE,
+    WARPS,
+    Kernel,
+    array,
+    at,
+    cuda,
+    device,
+    pointer,
+    types,
+)
 from gsrgnn.kernels.cuda.warp import round_int, shuffle, shuffle_xor
 
 BLOCKS = 256
@@ -50,104 +63,107 @@ def warps(width):
 
 @functools.cache
 def add(items):
-    """``(z, bias, gain, shift, eps, scale, x, bad)`` for at most ``32 * items`` columns, a warp a row.
+    """``(z, bias, gain, shift, eps, scale, rows, width, x, bad)`` for at most ``32 * items`` columns, a warp a row.
 
     ``bad [1]`` becomes the first row whose moments are not finite, if it was higher.
     """
 
-    def add_layer_norm(z, bias, gain, shift, eps, scale, x, bad):
-        row = cuda.blockIdx.x * WARPS + cuda.threadIdx.y
-        if row >= z.shape[0]:
+    def add_layer_norm(z, bias, gain, shift, eps, scale, rows, width, x, bad):
+        row = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
+        if row >= rows:
             return
         lane = cuda.threadIdx.x
-        width = z.shape[1]
         entries = cuda.local.array(items, types.float32)
         total = np.float32(0)
         for r in range(items):
-            c = lane + 32 * r
+            c = np.int32(lane + LANES * r)
             entries[r] = np.float32(0)
             if c < width:
-                entries[r] = z[row, c] + bias[c]
+                entries[r] = z[at(row, width, c)] + bias[c]
             total += entries[r]
         mean = row_mean(sum_float(total), width)
         squares = np.float32(0)
         for r in range(items):
-            if lane + 32 * r < width:
+            if np.int32(lane + LANES * r) < width:
                 entries[r] -= mean
                 squares = np.float32(cuda.fma(entries[r], entries[r], squares))
         rstd = reciprocal_deviation(sum_float(squares), width, eps)
         if lane == 0 and not math.isfinite(mean + rstd):
-            cuda.atomic.min(bad, 0, np.int32(row))
+            cuda.atomic.min(bad, 0, row)
         for r in range(items):
-            c = lane + 32 * r
+            c = np.int32(lane + LANES * r)
             if c < width:
-                x[row, c] += update(np.float32(entries[r] * rstd), gain[c], shift[c], scale[0])
+                place = at(row, width, c)
+                x[place] = np.int32(x[place] + update(np.float32(entries[r] * rstd), gain[c], shift[c], scale[0]))
 
-    return Kernel(add_layer_norm, [array(FLOAT), *[array(FLOAT, 1)] * 3, FLOAT, array(FLOAT, 1), array(FIXED),
-                                   array(types.int32, 1)])
+    return Kernel(add_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, pointer(FLOAT), SIZE, SIZE, pointer(FIXED),
+                                   array(types.int32)])
 
 
 @functools.cache
 def undo(items, warps):
-    """``(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift)``, `BLOCKS` blocks of ``warps`` warps.
+    """``(z, bias, gain, shift, eps, scale, rows, width, x, grad, dbias, dgain, dshift)``, `BLOCKS` blocks of ``warps``.
 
     A block takes every `BLOCKS`-th run of rows; a lane adds up the gradients of its own columns in shared memory, and
     the block adds up its warps in their order.
     """
 
-    def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift):
+    def undo_layer_norm(z, bias, gain, shift, eps, scale, rows, width, x, grad, dbias, dgain, dshift):
         sums = cuda.shared.array(0, types.float32)
         lane, warp, block = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockIdx.x
-        rows, width = z.shape[0], z.shape[1]
-        base = warp * 3 * width
-        for c in range(lane, 3 * width, 32):
-            sums[base + c] = np.float32(0)
+        base = np.int32(warp * 3 * width)
+        for c in range(lane, np.int32(3 * width), LANES):
+            sums[np.uint32(base + c)] = np.float32(0)
         entries = cuda.local.array(items, types.float32)
-        for row in range(block * warps + warp, rows, BLOCKS * warps):
+        for row in range(np.int32(block * warps + warp), rows, np.int32(BLOCKS * warps)):
             total = np.float32(0)
             for r in range(items):
-                c = lane + 32 * r
+                c = np.int32(lane + LANES * r)
                 entries[r] = np.float32(0)
                 if c < width:
-                    entries[r] = z[row, c] + bias[c]
+                    entries[r] = z[at(row, width, c)] + bias[c]
                 total += entries[r]
             mean = row_mean(sum_float(total), width)
             squares = np.float32(0)
             for r in range(items):
-                if lane + 32 * r < width:
+                if np.int32(lane + LANES * r) < width:
                     entries[r] -= mean
                     squares = np.float32(cuda.fma(entries[r], entries[r], squares))
             rstd = reciprocal_deviation(sum_float(squares), width, eps)
             scaled = product = np.float32(0)
             for r in range(items):
-                c = lane + 32 * r
+                c = np.int32(lane + LANES * r)
                 if c < width:
+                    place, own = at(row, width, c), np.int32(base + c)
                     normal = np.float32(entries[r] * rstd)
                     entries[r] = normal
-                    x[row, c] -= update(normal, gain[c], shift[c], scale[0])
-                    g = grad[row, c]
+                    x[place] = np.int32(x[place] - update(normal, gain[c], shift[c], scale[0]))
+                    g = grad[place]
                     scaled += g * gain[c]
                     product += g * gain[c] * normal
-                    sums[base + width + c] += g * normal
-                    sums[base + 2 * width + c] += g
+                    sums[np.uint32(own + width)] += g * normal
+                    sums[np.uint32(own + 2 * width)] += g
             scaled = sum_float(scaled) / np.float32(width)
             product = sum_float(product) / np.float32(width)
             for r in range(items):
-                c = lane + 32 * r
+                c = np.int32(lane + LANES * r)
                 if c < width:
-                    dz = np.float32(rstd * (grad[row, c] * gain[c] - scaled - entries[r] * product))
-                    z[row, c] = dz
-                    sums[base + c] += dz
+                    place = at(row, width, c)
+                    dz = np.float32(rstd * (grad[place] * gain[c] - scaled - entries[r] * product))
+                    z[place] = dz
+                    sums[np.uint32(base + c)] += dz
         cuda.syncthreads()
-        for c in range(warp * 32 + lane, width, warps * 32):
+        for c in range(np.int32(warp * 32 + lane), width, np.int32(warps * 32)):
             first, second, third = np.float32(0), np.float32(0), np.float32(0)
             for w in range(warps):
-                first += sums[w * 3 * width + c]
-                second += sums[w * 3 * width + width + c]
-                third += sums[w * 3 * width + 2 * width + c]
-            dbias[block, c] = first
-            dgain[block, c] = second
-            dshift[block, c] = third
+                own = np.int32(w * 3 * width + c)
+                first += sums[np.uint32(own)]
+                second += sums[np.uint32(own + width)]
+                third += sums[np.uint32(own + 2 * width)]
+            place = at(block, width, c)
+            dbias[place] = first
+            dgain[place] = second
+            dshift[place] = third
 
-    return Kernel(undo_layer_norm, [array(FLOAT), *[array(FLOAT, 1)] * 3, FLOAT, array(FLOAT, 1), array(FIXED),
-                                    *[array(FLOAT)] * 4], warps)
+    return Kernel(undo_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, pointer(FLOAT), SIZE, SIZE, pointer(FIXED),
+                                    *[pointer(FLOAT)] * 4], warps)

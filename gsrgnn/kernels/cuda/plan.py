@@ -53,7 +53,7 @@ def make(indptr, span=None):
     return Plan(*(part.contiguous().to(device) for part in (*chunks, split.int())), int(cut.sum()))
 
 
-_plans, _ones = WeakTensorKeyDictionary(), WeakTensorKeyDictionary()
+_plans, _ones, _symmetric = (WeakTensorKeyDictionary() for _ in range(3))
 
 
 def of(adjacency):
@@ -68,3 +68,13 @@ def scaled(adjacency):
     if adjacency.in_scale not in _ones:
         _ones[adjacency.in_scale] = bool((adjacency.in_scale == 1).all())
     return not _ones[adjacency.in_scale]
+
+
+def mark_symmetric(adjacency):
+    """To be called where the transposed graph has the same entries."""
+    _symmetric[adjacency.indptr] = True
+
+
+def symmetric(adjacency):
+    """Whether `mark_symmetric` was called for it or its transpose."""
+    return adjacency.indptr in _symmetric

@@ -4,59 +4,65 @@ import functools
 
 import numpy as np
 
-from gsrgnn.kernels.cuda.compiler import FLOAT, WARPS, Kernel, array, cuda, types
+from gsrgnn.kernels.cuda.compiler import FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, pointer, types
 from gsrgnn.kernels.cuda.layer_norm import BLOCKS, SHARED, sum_float
 
 
 @functools.cache
 def product(items, index):
-    """``(values, indices, matrix, out)`` for at most ``32 * items`` columns of ``matrix``."""
+    """``(values, indices, k, matrix, rows, columns, out)`` for at most ``32 * items`` columns of ``matrix``."""
 
-    def product(values, indices, matrix, out):
-        row = cuda.blockIdx.x * WARPS + cuda.threadIdx.y
-        if row >= out.shape[0]:
+    def product(values, indices, k, matrix, rows, columns, out):
+        row = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
+        if row >= rows:
             return
         lane = cuda.threadIdx.x
-        columns = out.shape[1]
         sums = cuda.local.array(items, types.float32)
         for r in range(items):
             sums[r] = np.float32(0)
-        for t in range(values.shape[1]):
-            value, m = values[row, t], indices[row, t]
+        for t in range(k):
+            kept = at(row, k, t)
+            value, place = values[kept], at(indices[kept], columns, lane)
             for r in range(items):
-                if lane + 32 * r < columns:
-                    sums[r] += value * matrix[m, lane + 32 * r]
+                if np.int32(lane + LANES * r) < columns:
+                    sums[r] += value * matrix[place + np.uint64(LANES * r)]
+        place = at(row, columns, lane)
         for r in range(items):
-            if lane + 32 * r < columns:
-                out[row, lane + 32 * r] = sums[r]
+            if np.int32(lane + LANES * r) < columns:
+                out[place + np.uint64(LANES * r)] = sums[r]
 
-    return Kernel(product, [array(FLOAT), array(index), array(FLOAT), array(FLOAT)])
+    return Kernel(product, [pointer(FLOAT), pointer(index), SIZE, pointer(FLOAT), SIZE, SIZE, pointer(FLOAT)])
 
 
 @functools.cache
 def values_gradient(items, index):
-    """``(indices, matrix, grad, dvalues)``: ``dV[i, t]`` is the product of row ``I[i, t]`` with the gradient's row."""
+    """``(indices, k, matrix, grad, rows, columns, dvalues)``.
 
-    def values_gradient(indices, matrix, grad, dvalues):
-        row = cuda.blockIdx.x * WARPS + cuda.threadIdx.y
-        if row >= grad.shape[0]:
+    ``dV[i, t]`` is the product of row ``I[i, t]`` of the matrix with the gradient's row.
+    """
+
+    def values_gradient(indices, k, matrix, grad, rows, columns, dvalues):
+        row = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
+        if row >= rows:
             return
         lane = cuda.threadIdx.x
-        columns = grad.shape[1]
         entries = cuda.local.array(items, types.float32)
+        place = at(row, columns, lane)
         for r in range(items):
-            entries[r] = grad[row, lane + 32 * r] if lane + 32 * r < columns else np.float32(0)
-        for t in range(indices.shape[1]):
-            m = indices[row, t]
+            there = np.int32(lane + LANES * r) < columns
+            entries[r] = grad[place + np.uint64(LANES * r)] if there else np.float32(0)
+        for t in range(k):
+            kept = at(row, k, t)
+            place = at(indices[kept], columns, lane)
             dot = np.float32(0)
             for r in range(items):
-                if lane + 32 * r < columns:
-                    dot += entries[r] * matrix[m, lane + 32 * r]
+                if np.int32(lane + LANES * r) < columns:
+                    dot += entries[r] * matrix[place + np.uint64(LANES * r)]
             dot = sum_float(dot)
             if lane == 0:
-                dvalues[row, t] = dot
+                dvalues[kept] = dot
 
-    return Kernel(values_gradient, [array(index), *[array(FLOAT)] * 3])
+    return Kernel(values_gradient, [pointer(index), SIZE, pointer(FLOAT), pointer(FLOAT), SIZE, SIZE, pointer(FLOAT)])
 
 
 def tile(rows):
@@ -66,25 +72,27 @@ def tile(rows):
 
 @functools.cache
 def matrix_gradient(index):
-    """``(values, indices, grad, tile, dmatrix)``: a warp a run of rows (`BLOCKS` of them) and ``tile`` columns.
+    """``(values, indices, k, grad, rows, columns, tile, kept_rows, dmatrix)``.
 
-    A lane owns a column: whatever rows of the matrix's gradient an entry goes to, no two lanes meet.
+    A warp takes a run of rows (`BLOCKS` of them) and ``tile`` columns of ``dmatrix [BLOCKS, kept_rows, columns]``. A
+    lane owns a column: whatever rows of the matrix's gradient an entry goes to, no two lanes meet.
     """
 
-    def matrix_gradient(values, indices, grad, tile, dmatrix):
+    def matrix_gradient(values, indices, k, grad, rows, columns, tile, kept_rows, dmatrix):
         sums = cuda.shared.array(0, types.float32)
         lane = cuda.threadIdx.x
-        run, first = cuda.blockIdx.x % BLOCKS, (cuda.blockIdx.x // BLOCKS) * tile
-        rows, columns = dmatrix.shape[1], grad.shape[1]
-        c = first + lane
+        run, first = np.int32(cuda.blockIdx.x % BLOCKS), np.int32((cuda.blockIdx.x // BLOCKS) * tile)
+        c = np.int32(first + lane)
         if lane < tile and c < columns:
-            for d in range(rows):
-                sums[d * tile + lane] = np.float32(0)
-            for i in range(run * grad.shape[0] // BLOCKS, (run + 1) * grad.shape[0] // BLOCKS):
-                g = grad[i, c]
-                for t in range(indices.shape[1]):
-                    sums[np.int64(indices[i, t]) * tile + lane] += values[i, t] * g
-            for d in range(rows):
-                dmatrix[run, d, c] = sums[d * tile + lane]
+            for d in range(kept_rows):
+                sums[np.uint32(d * tile + lane)] = np.float32(0)
+            for i in range(np.int32(np.int64(run) * rows // BLOCKS), np.int32(np.int64(run + 1) * rows // BLOCKS)):
+                g = grad[at(i, columns, c)]
+                for t in range(k):
+                    kept = at(i, k, t)
+                    sums[np.uint32(np.int32(indices[kept]) * tile + lane)] += values[kept] * g
+            for d in range(kept_rows):
+                dmatrix[at(np.int32(run * kept_rows + d), columns, c)] = sums[np.uint32(d * tile + lane)]
 
-    return Kernel(matrix_gradient, [array(FLOAT), array(index), array(FLOAT), types.int64, array(FLOAT, 3)], 1)
+    return Kernel(matrix_gradient, [pointer(FLOAT), pointer(index), SIZE, pointer(FLOAT), *[SIZE] * 4,
+                                    pointer(FLOAT)], 1)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from gsrgnn.kernels.cuda.compiler import BFLOAT16, LANES, Kernel, types
+from gsrgnn.kernels.cuda.compiler import BFLOAT16, Kernel, types
 
 CAPABILITIES = ((8, 0), (9, 0))
 
@@ -38,20 +38,31 @@ class Compiled:
 
 def specialisations(width=192, ks=(8, 64)):
     """Name -> `Kernel` of every kernel that a width and these k use."""
-    from gsrgnn.kernels.cuda import entries, layer_norm, products, sample, sum_kept, sum_rows, top_k
+    from gsrgnn.kernels.cuda import (
+        entries,
+        layer_norm,
+        probes,
+        products,
+        sample,
+        sample_atomic,
+        sum_kept,
+        sum_rows,
+        top_k,
+    )
 
-    items, index = -(-width // LANES), types.uint8 if width <= 256 else types.int16
+    items, index = -(-width // 32), types.uint8 if width <= 256 else types.int16
     kernels = {"group_sparse": top_k.kernel(items, False, index),
                "group_sparse_fixed": top_k.kernel(items, True, index)}
     for k in ks:
-        rounds = -(-k // LANES)
+        rounds = -(-k // 32)
         for scaled in (False, True):
-            suffix = f" k<={LANES * rounds}{', scaled' * scaled}"
+            suffix = f" k<={32 * rounds}{', scaled' * scaled}"
             for onto in (False, True):
                 end = suffix + ", onto" * onto
                 kernels["aggregate" + end] = sum_kept.kernel(rounds, scaled, index, onto=onto)
                 kernels["aggregate_backward" + end] = sample.kernel(rounds, scaled, index, onto)
-        kernels[f"aggregate bfloat16 k<={LANES * rounds}"] = sum_kept.kernel(rounds, False, index, BFLOAT16)
+        kernels[f"aggregate bfloat16 k<={32 * rounds}"] = sum_kept.kernel(rounds, False, index, BFLOAT16)
+        kernels[f"aggregate_backward atomic k<={32 * rounds}"] = sample_atomic.kernel(rounds, index)
     for scaled in (False, True):
         for onto in (False, True):
             name = f"aggregate_dense{', scaled' * scaled}{', onto' * onto}"
@@ -64,7 +75,9 @@ def specialisations(width=192, ks=(8, 64)):
                 "undo_layer_norm": layer_norm.undo(items, layer_norm.warps(width)),
                 "product": products.product(items, index),
                 "product_backward, values": products.values_gradient(items, index),
-                "product_backward, matrix": products.matrix_gradient(index)}
+                "product_backward, matrix": products.matrix_gradient(index),
+                "probe of the L2": probes.read(), "probe of shared memory": probes.add_shared(),
+                "probe of issue": probes.multiply_add()}
     return kernels
 
 
@@ -105,7 +118,7 @@ def compile_one(name, kernel: Kernel, capability):
                                               r"(\d+) bytes spill loads", done.stderr).groups())
     registers = int(re.search(r"Used (\d+) registers", done.stderr).group(1))
     return Compiled(name, f"{capability[0]}.{capability[1]}", registers, stores + loads, stack,
-                    LANES * kernel.warps, size)
+                    32 * kernel.warps, size)
 
 
 def compile_all(capability, width=192, ks=(8, 64)):

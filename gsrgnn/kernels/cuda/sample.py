@@ -8,59 +8,69 @@ import functools
 
 import numpy as np
 
-from gsrgnn.kernels.cuda.compiler import FLOAT, WARPS, Kernel, array, cuda, types
-from gsrgnn.kernels.cuda.sum_kept import CHUNKS, EDGES
+from gsrgnn.kernels.cuda.compiler import FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, pointer, types
+from gsrgnn.kernels.cuda.sum_kept import CHUNKS, EDGES, write
 from gsrgnn.kernels.cuda.warp import shuffle
 
 
 @functools.cache
 def kernel(rounds, scaled, index, onto=False):
-    """``(row, start, length, slot, sources, weight, out_scale, in_scale, grad, indices, dvalues, partial)``.
+    """``(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, width, grad, indices, k, dvalues,
+    partial)``.
 
     ``k <= 32 * rounds``; without ``scaled`` every ``in_scale`` is 1; ``onto`` adds to what ``dvalues`` holds.
     """
+    ahead = 4 if rounds == 1 else 2  # neighbours whose entries are fetched before any is added
+    fetched = ahead * rounds
 
-    def sample(row, start, length, slot, sources, weight, out_scale, in_scale, grad, indices, dvalues, partial):
-        chunk = cuda.blockIdx.x * WARPS + cuda.threadIdx.y
-        if chunk >= row.shape[0]:
+    def sample(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, width, grad, indices, k,
+               dvalues, partial):
+        chunk = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
+        if chunk >= chunks:
             return
         lane = cuda.threadIdx.x
-        k = indices.shape[1]
-        lanes = min(k, 32)  # of a group
-        groups = 32 // lanes
-        group, first_t = lane // lanes, lane % lanes
-        i, place = row[chunk], slot[chunk]
+        lanes = min(k, LANES)  # of a group
+        groups = np.int32(np.uint32(LANES) // np.uint32(lanes))
+        group = np.int32(np.uint32(lane) // np.uint32(lanes))
+        first_t = np.int32(lane - group * lanes)
+        begins = group if group < groups else LANES  # beyond any entry
+        i, piece = row[chunk], slot[chunk]
         columns = cuda.local.array(rounds, types.int32)
         sums = cuda.local.array(rounds, types.float32)
+        terms = cuda.local.array(fetched, types.float32)
         for r in range(rounds):
-            t = first_t + 32 * r
-            columns[r] = indices[i, t] if t < k else 0
+            t = np.int32(first_t + LANES * r)
+            columns[r] = np.int32(indices[at(i, k, t)]) if rounds == 1 or t < k else np.int32(0)
             sums[r] = np.float32(0)
         entries, begin = length[chunk], start[chunk]
-        for first in range(0, entries, 32):
+        first = np.int32(0)
+        while first < entries:
             source, factor = np.int32(0), np.float32(0)
-            if first + lane < entries:
+            if np.int32(first + lane) < entries:
                 source, factor = sources[begin + first + lane], weight[begin + first + lane]
                 if scaled:
                     factor *= in_scale[source]
-            count = min(32, entries - first)
-            for base_entry in range(0, count, groups):
-                entry = base_entry + group
-                j, w = shuffle(source, entry & 31), shuffle(factor, entry & 31)
-                if group < groups and entry < count:
+            count = min(LANES, np.int32(entries - first))
+            entry = begins
+            while np.int32(entry - begins) < count:
+                for a in range(ahead):
+                    j, w = shuffle(source, entry), shuffle(factor, entry)
                     for r in range(rounds):
-                        sums[r] += w * grad[j, columns[r]]
+                        term = w * grad[at(j, width, columns[r])]
+                        terms[a * rounds + r] = term if entry < count else np.float32(0)
+                    entry = np.int32(entry + groups)
+                for a in range(ahead):
+                    for r in range(rounds):
+                        sums[r] += terms[a * rounds + r]
+            first = np.int32(first + LANES)
+        scale = out_scale[i]
         for r in range(rounds):
             total = np.float32(0)
             for g in range(groups):
-                total += shuffle(sums[r], (g * lanes + first_t) & 31)
-            t = first_t + 32 * r
+                total += shuffle(sums[r], np.int32(g * lanes + first_t))
+            t = np.int32(first_t + LANES * r)
             if group == 0 and t < k:
-                if place < 0 and onto:
-                    dvalues[i, t] += total * out_scale[i]
-                elif place < 0:
-                    dvalues[i, t] = total * out_scale[i]
-                else:
-                    partial[place, t] = total
+                write(total, i, piece, scale, k, t, dvalues, partial, onto)
 
-    return Kernel(sample, [*CHUNKS, *EDGES, array(FLOAT), array(index), array(FLOAT), array(FLOAT)])
+    return Kernel(sample, [*CHUNKS, *EDGES, SIZE, pointer(FLOAT), pointer(index), SIZE, pointer(FLOAT),
+                           pointer(FLOAT)])

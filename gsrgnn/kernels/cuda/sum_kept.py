@@ -8,13 +8,25 @@ import functools
 
 import numpy as np
 
-from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, LANES, WARPS, Kernel, array, cuda, device, types
+from gsrgnn.kernels.cuda.compiler import (
+    BFLOAT16,
+    FLOAT,
+    LANES,
+    SIZE,
+    WARPS,
+    Kernel,
+    at,
+    cuda,
+    device,
+    pointer,
+    types,
+)
 from gsrgnn.kernels.cuda.warp import bits_float, shuffle, sync_warp
 
 ROOM = 2048  # floats of shared memory for a warp
 
-CHUNKS = [array(types.int32, 1), array(types.int64, 1), array(types.int32, 1), array(types.int32, 1)]
-EDGES = [array(types.int32, 1), array(FLOAT, 1), array(FLOAT, 1), array(FLOAT, 1)]
+CHUNKS = [SIZE, pointer(types.int32), pointer(types.int64), pointer(types.int32), pointer(types.int32)]
+EDGES = [pointer(types.int32), *[pointer(FLOAT)] * 3]
 
 
 @device
@@ -27,14 +39,26 @@ def load_bfloat16(value):
     return bits_float(np.uint32(np.uint32(value) << np.uint32(16)))
 
 
+@device
+def write(total, i, piece, scale, width, column, out, partial, onto):
+    """Where a chunk's sum goes: to its row of ``out``, or to ``partial`` if it is a piece of a row."""
+    if piece >= 0:
+        partial[at(piece, width, column)] = total
+    elif onto:
+        out[at(i, width, column)] += total * scale
+    else:
+        out[at(i, width, column)] = total * scale
+
+
 def groups(width, k):
-    """Neighbours that a warp takes at a time."""
-    return max(1, min(LANES // k, ROOM // width))
+    """Neighbours that a warp takes at a time, at most."""
+    return max(1, min(32 // k, ROOM // width))
 
 
 @functools.cache
 def kernel(rounds, scaled, index, value=FLOAT, onto=False):
-    """``(row, start, length, slot, sources, weight, out_scale, in_scale, values, indices, groups, out, partial)``.
+    """``(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, values, indices, k, groups, width,
+    out, partial)``.
 
     ``k <= 32 * rounds``; without ``scaled`` every ``in_scale`` is 1; ``onto`` adds to what ``out`` holds.
     """
@@ -42,78 +66,87 @@ def kernel(rounds, scaled, index, value=FLOAT, onto=False):
     ahead = 4 if rounds == 1 else 2  # neighbours whose entries are fetched before any is added
     fetched = ahead * rounds
 
-    def sum_kept(row, start, length, slot, sources, weight, out_scale, in_scale, values, indices, groups, out,
-                 partial):
+    def sum_kept(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, values, indices, k, groups,
+                 width, out, partial):
         sums = cuda.shared.array(0, types.float32)
-        chunk = cuda.blockIdx.x * WARPS + cuda.threadIdx.y
-        if chunk >= row.shape[0]:
+        chunk = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
+        if chunk >= chunks:
             return
-        lane = cuda.threadIdx.x
-        width, k = out.shape[1], values.shape[1]
-        lanes = min(k, 32)  # of a group
-        group, first_t = lane // lanes, lane % lanes
-        base = cuda.threadIdx.y * groups * width
-        own = base + min(group, groups - 1) * width
+        lane, base = cuda.threadIdx.x, np.int32(cuda.threadIdx.y * groups * width)
+        begin, entries = start[chunk], length[chunk]
+        taken_at_once = np.int32(1)  # few neighbours are not worth many rows of sums
+        while taken_at_once < groups and np.int32(taken_at_once * taken_at_once) < entries:
+            taken_at_once = np.int32(taken_at_once + 1)
+        lanes = min(k, LANES)  # of a group
+        group = np.int32(np.uint32(lane) // np.uint32(lanes))
+        first_t = np.int32(lane - group * lanes)
+        own = np.int32(base + group * width)
+        spare = np.int32(WARPS * groups * width + cuda.threadIdx.y * LANES + lane)  # where what counts for nothing goes
+        if group >= taken_at_once:
+            group = LANES  # beyond any entry
         columns = cuda.local.array(fetched, types.int32)
         terms = cuda.local.array(fetched, types.float32)
-        for c in range(lane, groups * width, 32):
-            sums[base + c] = np.float32(0)
-        entries, begin = length[chunk], start[chunk]
-        for first in range(0, entries, 32):
+        c = lane
+        while c < np.int32(taken_at_once * width):
+            sums[np.uint32(base + c)] = np.float32(0)
+            c = np.int32(c + LANES)
+        sums[np.uint32(spare)] = np.float32(0)
+        first = np.int32(0)
+        while first < entries:
             source, factor = np.int32(0), np.float32(0)
-            if first + lane < entries:
+            if np.int32(first + lane) < entries:
                 source, factor = sources[begin + first + lane], weight[begin + first + lane]
                 if scaled:
                     factor *= in_scale[source]
-            count = min(32, entries - first)
-            for base_entry in range(0, count, groups * ahead):
+            count = min(LANES, np.int32(entries - first))
+            entry = group
+            while np.int32(entry - group) < count:
                 for a in range(ahead):
-                    entry = base_entry + a * groups + group
-                    j, w = shuffle(source, entry & 31), shuffle(factor, entry & 31)
+                    j, w = shuffle(source, entry), shuffle(factor, entry)
                     for r in range(rounds):
-                        t = first_t + 32 * r
-                        columns[a * rounds + r] = -1
-                        if group < groups and entry < count and t < k:
-                            columns[a * rounds + r] = indices[j, t]
-                            terms[a * rounds + r] = w * load(values[j, t])
+                        t = np.int32(first_t + LANES * r)
+                        place = at(j, k, t if rounds == 1 or t < k else np.int32(0))
+                        column, value = np.int32(indices[place]), load(values[place])
+                        there = entry < count and (rounds == 1 or t < k)
+                        columns[a * rounds + r] = np.int32(own + column) if there else spare
+                        terms[a * rounds + r] = w * value
+                    entry = np.int32(entry + taken_at_once)
                 for a in range(ahead):
                     sync_warp()
                     for r in range(rounds):
-                        c = columns[a * rounds + r]
-                        if c >= 0:
-                            sums[own + c] += terms[a * rounds + r]
+                        sums[np.uint32(columns[a * rounds + r])] += terms[a * rounds + r]
+            first = np.int32(first + LANES)
         sync_warp()
-        i, place = row[chunk], slot[chunk]
-        for c in range(lane, width, 32):
-            total = sums[base + c]
-            for g in range(1, groups):
-                total += sums[base + g * width + c]
-            if place < 0 and onto:
-                out[i, c] += total * out_scale[i]
-            elif place < 0:
-                out[i, c] = total * out_scale[i]
-            else:
-                partial[place, c] = total
+        i, piece = row[chunk], slot[chunk]
+        scale = out_scale[i]
+        c = lane
+        while c < width:
+            total = np.float32(0)
+            for g in range(taken_at_once):
+                total += sums[np.uint32(base + g * width + c)]
+            write(total, i, piece, scale, width, c, out, partial, onto)
+            c = np.int32(c + LANES)
 
-    return Kernel(sum_kept, [*CHUNKS, *EDGES, array(value), array(index), types.int64, array(FLOAT), array(FLOAT)])
+    return Kernel(sum_kept, [*CHUNKS, *EDGES, pointer(value), pointer(index), SIZE, SIZE, SIZE, pointer(FLOAT),
+                             pointer(FLOAT)])
 
 
 @functools.cache
 def combine(onto=False):
-    """``(split, out_scale, partial, out)``: the sums of the rows that were cut, a warp a row, pieces in order."""
+    """``(rows, split, out_scale, width, partial, out)``: the sums of rows that were cut, a warp a row, in order."""
 
-    def add_pieces(split, out_scale, partial, out):
-        number = cuda.blockIdx.x * WARPS + cuda.threadIdx.y
-        if number >= split.shape[0]:
+    def add_pieces(rows, split, out_scale, width, partial, out):
+        number = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
+        if number >= rows:
             return
-        i, first, pieces = split[number, 0], split[number, 1], split[number, 2]
-        for c in range(cuda.threadIdx.x, out.shape[1], 32):
+        i, first, pieces = split[at(number, 3, 0)], split[at(number, 3, 1)], split[at(number, 3, 2)]
+        for c in range(cuda.threadIdx.x, width, LANES):
             total = np.float32(0)
-            for piece in range(first, first + pieces):
-                total += partial[piece, c]
+            for piece in range(first, np.int32(first + pieces)):
+                total += partial[at(piece, width, c)]
             if onto:
-                out[i, c] += total * out_scale[i]
+                out[at(i, width, c)] += total * out_scale[i]
             else:
-                out[i, c] = total * out_scale[i]
+                out[at(i, width, c)] = total * out_scale[i]
 
-    return Kernel(add_pieces, [array(types.int32), array(FLOAT, 1), array(FLOAT), array(FLOAT)])
+    return Kernel(add_pieces, [SIZE, pointer(types.int32), pointer(FLOAT), SIZE, pointer(FLOAT), pointer(FLOAT)])

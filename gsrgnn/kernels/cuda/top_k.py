@@ -9,7 +9,20 @@ import functools
 
 import numpy as np
 
-from gsrgnn.kernels.cuda.compiler import FIXED, FLOAT, WARPS, Kernel, array, cuda, device, types
+from gsrgnn.kernels.cuda.compiler import (
+    FIXED,
+    FLOAT,
+    LANES,
+    SIZE,
+    WARPS,
+    Kernel,
+    array,
+    at,
+    cuda,
+    device,
+    pointer,
+    types,
+)
 from gsrgnn.kernels.cuda.warp import ballot, float_bits, max_uint, min_uint, sum_int
 
 SIGN = np.uint32(0x80000000)
@@ -41,31 +54,30 @@ def fixed_value(value, unit):
 
 @functools.cache
 def kernel(items, fixed, index):
-    """``(x, scale, values, indices, bad)`` for rows of at most ``32 * items`` columns.
+    """``(x, scale, rows, width, k, values, indices, bad)`` for rows of at most ``32 * items`` columns.
 
     ``bad [1]`` becomes the first row that holds a NaN or an infinity, if it was higher.
     """
     key_of, value_of = (fixed_key, fixed_value) if fixed else (float_key, float_value)
     lowest, highest = (-1, 2**32) if fixed else (int(MINUS_INFINITY), int(INFINITY))
 
-    def top_k(x, scale, values, indices, bad):
-        row = cuda.blockIdx.x * WARPS + cuda.threadIdx.y
-        if row >= x.shape[0]:
+    def top_k(x, scale, rows, width, k, values, indices, bad):
+        row = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
+        if row >= rows:
             return
         lane = cuda.threadIdx.x
-        width, k = x.shape[1], values.shape[1]
         keys = cuda.local.array(items, types.uint32)
         low, high = np.uint32(0xFFFFFFFF), np.uint32(0)
         for j in range(items):
-            c = lane + 32 * j
+            c = np.int32(lane + LANES * j)
             keys[j] = np.uint32(0)
             if c < width:
-                key = key_of(x[row, c])
+                key = key_of(x[at(row, width, c)])
                 low, high = min(low, key), max(high, key)
                 keys[j] = key
         low, high = min_uint(low), max_uint(high)
         if lane == 0 and (low <= lowest or high >= highest):
-            cuda.atomic.min(bad, 0, np.int32(row))
+            cuda.atomic.min(bad, 0, row)
         if k == width:
             high = low
         while low < high:  # low becomes the largest threshold that at least k entries reach
@@ -73,8 +85,8 @@ def kernel(items, fixed, index):
             middle = np.uint32(low + (span >> np.uint32(1)) + (span & np.uint32(1)))
             count = np.int32(0)
             for j in range(items):
-                count += np.int32(keys[j] >= middle)
-            count = sum_int(np.int32(count))
+                count = np.int32(count + np.int32(keys[j] >= middle))
+            count = sum_int(count)
             if count == k:
                 low = high = middle
             elif count > k:
@@ -83,23 +95,24 @@ def kernel(items, fixed, index):
                 high = np.uint32(middle - np.uint32(1))
         above = np.int32(0)
         for j in range(items):
-            above += np.int32(keys[j] > low)
-        ties = k - sum_int(np.int32(above))
+            above = np.int32(above + np.int32(keys[j] > low))
+        ties = np.int32(k - sum_int(above))
         before = np.uint32((np.uint32(1) << np.uint32(lane)) - np.uint32(1))
-        written, tied = 0, 0
+        written, tied = np.int32(0), np.int32(0)
         unit = np.float32(np.float32(1) / scale[0])
         for j in range(items):
-            c = lane + 32 * j
+            c = np.int32(lane + LANES * j)
             there = c < width
             equal = np.uint32(ballot(there and keys[j] == low))
-            keep = there and (keys[j] > low or (keys[j] == low and tied + cuda.popc(equal & before) < ties))
+            earlier = np.int32(tied + np.int32(cuda.popc(np.uint32(equal & before))))
+            keep = there and (keys[j] > low or (keys[j] == low and earlier < ties))
             kept = np.uint32(ballot(keep))
             if keep:
-                t = written + cuda.popc(kept & before)
-                values[row, t] = value_of(x[row, c], unit)
-                indices[row, t] = c
-            written += cuda.popc(kept)
-            tied += cuda.popc(equal)
+                place = at(row, k, np.int32(written + np.int32(cuda.popc(np.uint32(kept & before)))))
+                values[place] = value_of(x[at(row, width, c)], unit)
+                indices[place] = c
+            written = np.int32(written + np.int32(cuda.popc(kept)))
+            tied = np.int32(tied + np.int32(cuda.popc(equal)))
 
-    return Kernel(top_k, [array(FIXED if fixed else FLOAT), array(FLOAT, 1), array(FLOAT), array(index),
-                          array(types.int32, 1)])
+    return Kernel(top_k, [pointer(FIXED if fixed else FLOAT), pointer(FLOAT), SIZE, SIZE, SIZE, pointer(FLOAT),
+                          pointer(index), array(types.int32)])
