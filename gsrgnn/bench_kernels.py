@@ -115,8 +115,10 @@ def _rows(graph, width, k, ceilings, repeats):
     calls["aggregate_backward, edges, atomic"] = partial(ours.aggregate_backward, transposed, grad, indices, dvalues,
                                                          atomic=True)
     edges = len(straight.indices)
-    bounds |= {"aggregate, edges": limits.aggregate(ceilings, n, edges, width, k, index),
-               "aggregate_backward, edges": limits.aggregate_backward(ceilings, n, edges, width, k, index),
+    sizes = n, edges, width, k, index
+    bounds |= {"aggregate, edges": limits.aggregate(ceilings, *sizes),
+               "aggregate_backward, edges": limits.aggregate_backward(ceilings, *sizes),
+               "aggregate_backward, edges, atomic": limits.aggregate_backward_atomic(ceilings, *sizes),
                "aggregate_dense, edges": limits.aggregate_dense(ceilings, n, edges, width)}
     half = partial(ours.aggregate, straight, out=out)
     calls["aggregate, edges, bfloat16"] = lambda: half(values=values.bfloat16(), indices=indices)

@@ -64,6 +64,11 @@ def sectors(size):
     return (size - step) / SECTOR + 1
 
 
+def kept_sectors(k, index=1):
+    """Sectors of a CBSR row: one where it fits it, since it is then packed; else those of its values and indices."""
+    return 1 if (4 + index) * k <= SECTOR else sectors(4 * k) + sectors(index * k)
+
+
 def sampled_sectors(width, k):
     """Sectors on average that k random columns of a float32 row of ``width`` lie in."""
     in_sector = SECTOR // 4
@@ -99,7 +104,7 @@ def aggregate(ceilings, rows, edges, width, k, index=1):
     groups = max(1, 32 // lanes)
     kept = (4 + index) * k * rows
     hbm = 8 * edges + 4 * rows * width + (kept if kept < ceilings.l2_size else (4 + index) * k * edges)
-    l2 = edges * (8 + SECTOR * (sectors(4 * k) + sectors(index * k))) + 4 * rows * width
+    l2 = edges * (8 + SECTOR * kept_sectors(k, index)) + 4 * rows * width
     accesses = 2 * edges / groups * rounds * conflicts(width, lanes)  # a load and a store for each warp's addition
     cleared = rows * groups * width / 32 * 2
     return Bound(hbm / ceilings.hbm, l2 / ceilings.l2, 128 * (accesses + cleared) / ceilings.shared,
@@ -114,6 +119,20 @@ def aggregate_backward(ceilings, rows, edges, width, k, index=1):
     hbm = 8 * edges + (4 + index) * k * rows + (gradient if gradient < ceilings.l2_size else edges * read)
     return Bound(hbm / ceilings.hbm, edges * (8 + read) / ceilings.l2, 0,
                  edges / groups * (5 + 3 * rounds) / ceilings.issue)
+
+
+def aggregate_backward_atomic(ceilings, rows, edges, width, k, index=1):
+    """The same with atomics: a neighbour's indices, k reads of the row's own gradient, k sums to the L2.
+
+    An atomic addition counts as a sector moved; that a chip adds as fast as it reads is the best that can be.
+    """
+    lanes, rounds = min(k, 32), -(-k // 32)
+    groups = max(1, 32 // lanes)
+    hbm = 8 * edges + (4 + index) * k * rows + 4 * rows * width
+    l2 = edges * (8 + SECTOR * (sectors(4 * k) + sectors(index * k)))
+    return Bound(hbm / ceilings.hbm, l2 / ceilings.l2,
+                 128 * edges / groups * rounds * conflicts(width, lanes) / ceilings.shared,
+                 edges / groups * (5 + 5 * rounds) / ceilings.issue)
 
 
 def aggregate_dense(ceilings, rows, edges, width, itemsize=4):

@@ -1,6 +1,7 @@
 import math
 
 import pytest
+import torch
 
 from gsrgnn import limits
 from gsrgnn.limits import H200, Bound
@@ -24,6 +25,23 @@ def test_sampled_sectors():
     assert limits.sampled_sectors(192, 1) == pytest.approx(1)
     assert limits.sampled_sectors(192, 192) == 24
     assert 10 < limits.sampled_sectors(192, 16) < 16
+
+
+@pytest.mark.parametrize(("k", "index", "touched"), [(4, 1, 1), (6, 1, 1), (8, 1, 2), (5, 2, 1), (32, 1, 5)])
+def test_a_row_that_fits_a_sector_costs_one(k, index, touched):
+    assert limits.kept_sectors(k, index) == touched
+    pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip install 'gsrgnn[cuda]'")
+    from gsrgnn.kernels.cuda import sum_kept
+
+    assert (limits.kept_sectors(k, index) == 1) == sum_kept.fits_sector(torch.empty(1, k), torch.empty(1, k, dtype={
+        1: torch.uint8, 2: torch.int16}[index]))
+
+
+def test_atomics_save_sectors_where_k_is_large():
+    gather, scatter = ([bound(H200, N, E, D, k).l2 for k in (4, 64)] for bound in (
+        limits.aggregate_backward, limits.aggregate_backward_atomic))
+    assert scatter[0] < gather[0]
+    assert scatter[1] < gather[1] / 2
 
 
 def test_conflicts():

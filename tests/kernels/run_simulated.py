@@ -88,9 +88,11 @@ def check_aggregation(counts, width, k, scaled):
     values, indices = kept(len(counts), width, k)
     x = RNG.standard_normal((len(counts), width)).astype(np.float32)
     graph_, values_, indices_, x_ = tensors(graph), *map(tensors, (values, indices, x))
-    out = poisoned(x.shape)
-    cuda.aggregate(graph_, values_, indices_, out)
-    close(out, reference.aggregate(graph, values, indices, width))
+    for packed_from in (0, 10**9):
+        out = poisoned(x.shape)
+        with patch.object(cuda, "PACKED_FROM", packed_from):
+            cuda.aggregate(graph_, values_, indices_, out)
+        close(out, reference.aggregate(graph, values, indices, width))
     again = poisoned(x.shape)
     cuda.aggregate(graph_, values_, indices_, again)
     assert torch.equal(out, again)

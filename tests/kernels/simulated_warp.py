@@ -7,6 +7,7 @@ each leaves its value and reads those of the others.
 import threading
 
 import numpy as np
+from numba import cuda
 
 LANES = 32
 
@@ -31,6 +32,16 @@ def _exchange(value):
     values = list(warp.values)
     warp.barrier.wait(timeout=60)
     return lane, values
+
+
+@cuda.jit(device=True)
+def atomic_add(tensor, place, value):
+    cuda.atomic.add(tensor, int(place), value)
+
+
+@cuda.jit(device=True)
+def atomic_min(tensor, place, value):
+    cuda.atomic.min(tensor, int(place), value)
 
 
 def sum_int(value):

@@ -27,6 +27,7 @@ __all__ = ["BLOCKS", "FINE", "MAX_K", "MAX_WIDTH", "add_layer_norm", "aggregate"
            "scatter_add", "scatter_fixed", "scatter_over", "to_fixed", "undo_layer_norm"]
 
 MAX_WIDTH, MAX_K = 1024, 128
+PACKED_FROM = 16  # entries a row: what packing costs is then little beside the sectors that it saves
 FINE = 2**31 - 1
 """What ``bad`` holds where every row is finite."""
 
@@ -212,7 +213,11 @@ def _sum_kept(adjacency, values, indices, out, onto=False):
     groups = sum_kept.groups(width, k)
     kernel = sum_kept.kernel(-(-k // 32), plan.scaled(adjacency), INDEX[indices.dtype], _type(values), onto)
     shared = 4 * (groups * width + 32) * WARPS
-    _by_chunks(kernel, adjacency, (values, indices, k, groups, width), out, onto, shared)
+    if len(adjacency.indices) >= PACKED_FROM * len(values) and sum_kept.fits_sector(values, indices):
+        kept = sum_kept.packed(values, indices)
+    else:
+        kept = values, k, indices, k, 0
+    _by_chunks(kernel, adjacency, (*kept, k, groups, width), out, onto, shared)
 
 
 def _sample(transposed, grad, indices, dvalues, onto=False):

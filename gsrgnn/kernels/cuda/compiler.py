@@ -29,7 +29,7 @@ if not SIMULATED:  # the simulator has neither
 else:
     intrinsic = register_jitable = None
 
-__all__ = ["BFLOAT16", "FIXED", "FLOAT", "INDEX", "LANES", "SIMULATED", "SIZE", "WARPS", "Kernel", "array", "at",
+__all__ = ["BFLOAT16", "FIXED", "FLOAT", "INDEX", "LANES", "SIMULATED", "SIZE", "WARPS", "Kernel", "at",
            "cuda", "device", "intrinsic", "pointer", "types"]
 
 LANES = np.int32(32)
@@ -54,17 +54,12 @@ def pointer(dtype):
     return types.CPointer(dtype)
 
 
-def array(dtype):
-    """The type of a tensor argument that atomic operations go to."""
-    return types.Array(dtype, 1, "C")
-
-
 class Kernel:
     """A kernel and the one signature it is compiled for, at its first launch.
 
     Args:
         function: the Python function of a kernel.
-        arguments: numba types of its arguments: `pointer`, `array`, `SIZE` or another scalar.
+        arguments: numba types of its arguments: `pointer`, `SIZE` or another scalar.
         warps: warps in a block; a block is ``(32, warps)`` threads.
     """
 
@@ -100,7 +95,7 @@ class Kernel:
             return
         with torch.cuda.device(where):
             stream = _stream(torch.cuda.current_stream().cuda_stream)
-            self._compiled[blocks, (32, self.warps), stream, shared](*map(_for_device, self.arguments, arguments))
+            self._compiled[blocks, (32, self.warps), stream, shared](*map(_address, arguments))
 
 
 @functools.lru_cache(maxsize=64)
@@ -108,9 +103,7 @@ def _stream(handle):
     return cuda.external_stream(handle) if handle else 0
 
 
-def _for_device(kind, argument):
-    if isinstance(kind, types.Array):
-        return cuda.as_cuda_array(argument.detach().view(-1), sync=False)
+def _address(argument):
     return argument.data_ptr() if isinstance(argument, torch.Tensor) else argument
 
 

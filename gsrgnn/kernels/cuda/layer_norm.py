@@ -17,14 +17,13 @@ from gsrgnn.kernels.cuda.compiler import (
     SIZE,
     WARPS,
     Kernel,
-    array,
     at,
     cuda,
     device,
     pointer,
     types,
 )
-from gsrgnn.kernels.cuda.warp import round_int, shuffle, shuffle_xor
+from gsrgnn.kernels.cuda.warp import atomic_min, round_int, shuffle, shuffle_xor
 
 BLOCKS = 256
 SHARED = 48 * 1024
@@ -89,7 +88,7 @@ def add(items):
                 squares = np.float32(cuda.fma(entries[r], entries[r], squares))
         rstd = reciprocal_deviation(sum_float(squares), width, eps)
         if lane == 0 and not math.isfinite(mean + rstd):
-            cuda.atomic.min(bad, 0, row)
+            atomic_min(bad, np.uint64(0), row)
         for r in range(items):
             c = np.int32(lane + LANES * r)
             if c < width:
@@ -97,7 +96,7 @@ def add(items):
                 x[place] = np.int32(x[place] + update(np.float32(entries[r] * rstd), gain[c], shift[c], scale[0]))
 
     return Kernel(add_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, pointer(FLOAT), SIZE, SIZE, pointer(FIXED),
-                                   array(types.int32)])
+                                   pointer(types.int32)])
 
 
 @functools.cache

@@ -9,9 +9,9 @@ import functools
 
 import numpy as np
 
-from gsrgnn.kernels.cuda.compiler import FLOAT, LANES, SIZE, WARPS, Kernel, array, at, cuda, pointer, types
+from gsrgnn.kernels.cuda.compiler import FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, pointer, types
 from gsrgnn.kernels.cuda.sum_kept import CHUNKS, EDGES
-from gsrgnn.kernels.cuda.warp import shuffle, sync_warp
+from gsrgnn.kernels.cuda.warp import atomic_add, shuffle, sync_warp
 
 
 @functools.cache
@@ -55,8 +55,8 @@ def kernel(rounds, index):
                     t = np.int32(first_t + LANES * r)
                     if entry < count and (rounds == 1 or t < k):
                         place = at(j, k, t)
-                        cuda.atomic.add(dvalues, place, w * own[np.uint32(base + np.int32(indices[place]))])
+                        atomic_add(dvalues, place, w * own[np.uint32(base + np.int32(indices[place]))])
                 entry = np.int32(entry + groups)
             first = np.int32(first + LANES)
 
-    return Kernel(sample_atomic, [*CHUNKS, *EDGES, pointer(FLOAT), SIZE, pointer(index), SIZE, array(FLOAT)])
+    return Kernel(sample_atomic, [*CHUNKS, *EDGES, pointer(FLOAT), SIZE, pointer(index), SIZE, pointer(FLOAT)])

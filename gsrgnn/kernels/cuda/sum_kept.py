@@ -2,11 +2,15 @@
 
 A row's k columns are distinct, so k lanes add to k places at once without atomics. For k below 32 the warp takes
 several neighbours at a time, each group of k lanes with a row of sums of its own, and adds the groups up at the end.
+
+The L2 cache is read in sectors of 32 bytes. Where the values and indices of a row fit one sector, `packed` puts them
+there, and a neighbour costs one in place of two.
 """
 
 import functools
 
 import numpy as np
+import torch
 
 from gsrgnn.kernels.cuda.compiler import (
     BFLOAT16,
@@ -24,6 +28,7 @@ from gsrgnn.kernels.cuda.compiler import (
 from gsrgnn.kernels.cuda.warp import bits_float, shuffle, sync_warp
 
 ROOM = 2048  # floats of shared memory for a warp
+SECTOR = 32  # bytes
 
 CHUNKS = [SIZE, pointer(types.int32), pointer(types.int64), pointer(types.int32), pointer(types.int32)]
 EDGES = [pointer(types.int32), *[pointer(FLOAT)] * 3]
@@ -50,6 +55,27 @@ def write(total, i, piece, scale, width, column, out, partial, onto):
         out[at(i, width, column)] = total * scale
 
 
+def packed(values, indices):
+    """``(values, value_step, indices, index_step, index_first)`` for the kernel, a row's all in one sector.
+
+    Raises ValueError where they are longer than that.
+    """
+    n, k = indices.shape
+    if not fits_sector(values, indices):
+        raise ValueError(f"{k} values and indices are more than the {SECTOR} bytes of a sector")
+    rows = torch.empty(n, SECTOR, dtype=torch.uint8, device=values.device)
+    floats, whole = rows.view(values.dtype), rows.view(indices.dtype)
+    floats[:, :k] = values
+    first = k * values.itemsize // indices.itemsize
+    whole[:, first:first + k] = indices
+    return floats, floats.shape[1], whole, whole.shape[1], first
+
+
+def fits_sector(values, indices):
+    """Whether a row's values and indices do."""
+    return indices.shape[1] * (values.itemsize + indices.itemsize) <= SECTOR
+
+
 def groups(width, k):
     """Neighbours that a warp takes at a time, at most."""
     return max(1, min(32 // k, ROOM // width))
@@ -57,17 +83,18 @@ def groups(width, k):
 
 @functools.cache
 def kernel(rounds, scaled, index, value=FLOAT, onto=False):
-    """``(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, values, indices, k, groups, width,
-    out, partial)``.
+    """``(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, values, value_step, indices,
+    index_step, index_first, k, groups, width, out, partial)``.
 
+    Row ``i`` has its values from entry ``i * value_step`` on and its indices from ``i * index_step + index_first`` on.
     ``k <= 32 * rounds``; without ``scaled`` every ``in_scale`` is 1; ``onto`` adds to what ``out`` holds.
     """
     load = load_bfloat16 if value is BFLOAT16 else load_float
     ahead = 4 if rounds == 1 else 2  # neighbours whose entries are fetched before any is added
     fetched = ahead * rounds
 
-    def sum_kept(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, values, indices, k, groups,
-                 width, out, partial):
+    def sum_kept(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, values, value_step, indices,
+                 index_step, index_first, k, groups, width, out, partial):
         sums = cuda.shared.array(0, types.float32)
         chunk = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
         if chunk >= chunks:
@@ -105,9 +132,11 @@ def kernel(rounds, scaled, index, value=FLOAT, onto=False):
                     j, w = shuffle(source, entry), shuffle(factor, entry)
                     for r in range(rounds):
                         t = np.int32(first_t + LANES * r)
-                        place = at(j, k, t if rounds == 1 or t < k else np.int32(0))
-                        column, value = np.int32(indices[place]), load(values[place])
-                        there = entry < count and (rounds == 1 or t < k)
+                        if rounds > 1 and t >= k:
+                            t = np.int32(0)
+                        value = load(values[at(j, value_step, t)])
+                        column = np.int32(indices[at(j, index_step, np.int32(index_first + t))])
+                        there = entry < count and (rounds == 1 or np.int32(first_t + LANES * r) < k)
                         columns[a * rounds + r] = np.int32(own + column) if there else spare
                         terms[a * rounds + r] = w * value
                     entry = np.int32(entry + taken_at_once)
@@ -127,7 +156,7 @@ def kernel(rounds, scaled, index, value=FLOAT, onto=False):
             write(total, i, piece, scale, width, c, out, partial, onto)
             c = np.int32(c + LANES)
 
-    return Kernel(sum_kept, [*CHUNKS, *EDGES, pointer(value), pointer(index), SIZE, SIZE, SIZE, pointer(FLOAT),
+    return Kernel(sum_kept, [*CHUNKS, *EDGES, pointer(value), SIZE, pointer(index), *[SIZE] * 5, pointer(FLOAT),
                              pointer(FLOAT)])
 
 

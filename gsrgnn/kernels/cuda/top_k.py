@@ -16,14 +16,13 @@ from gsrgnn.kernels.cuda.compiler import (
     SIZE,
     WARPS,
     Kernel,
-    array,
     at,
     cuda,
     device,
     pointer,
     types,
 )
-from gsrgnn.kernels.cuda.warp import ballot, float_bits, max_uint, min_uint, sum_int
+from gsrgnn.kernels.cuda.warp import atomic_min, ballot, float_bits, max_uint, min_uint, sum_int
 
 SIGN = np.uint32(0x80000000)
 MINUS_INFINITY, INFINITY = np.uint32(0x007FFFFF), np.uint32(0xFF800000)  # as keys; what lies beyond is a NaN
@@ -77,7 +76,7 @@ def kernel(items, fixed, index):
                 keys[j] = key
         low, high = min_uint(low), max_uint(high)
         if lane == 0 and (low <= lowest or high >= highest):
-            cuda.atomic.min(bad, 0, row)
+            atomic_min(bad, np.uint64(0), row)
         if k == width:
             high = low
         while low < high:  # low becomes the largest threshold that at least k entries reach
@@ -115,4 +114,4 @@ def kernel(items, fixed, index):
             tied = np.int32(tied + np.int32(cuda.popc(equal)))
 
     return Kernel(top_k, [pointer(FIXED if fixed else FLOAT), pointer(FLOAT), SIZE, SIZE, SIZE, pointer(FLOAT),
-                          pointer(index), array(types.int32)])
+                          pointer(index), pointer(types.int32)])

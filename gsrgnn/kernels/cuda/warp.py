@@ -1,14 +1,14 @@
-"""What the 32 lanes of a warp do together, and conversions between numbers and their bits.
+"""What threads do together: the 32 lanes of a warp, and all that add to one place. And numbers seen as their bits.
 
 Every collective function is to be called by all lanes of a warp.
 """
 
 from llvmlite import ir
 
-from gsrgnn.kernels.cuda.compiler import cuda, device, intrinsic, types
+from gsrgnn.kernels.cuda.compiler import cuda, device, intrinsic, pointer, types
 
-__all__ = ["ballot", "bits_float", "float_bits", "max_uint", "min_uint", "round_int", "shuffle", "shuffle_xor",
-           "sum_int", "sync_warp"]
+__all__ = ["atomic_add", "atomic_min", "ballot", "bits_float", "float_bits", "max_uint", "min_uint", "round_int",
+           "shuffle", "shuffle_xor", "sum_int", "sync_warp"]
 
 EVERY_LANE = 0xFFFFFFFF
 _WORD = ir.IntType(32)
@@ -25,6 +25,20 @@ def _instruction(text, constraints, out, argument, collective):
     return call
 
 
+def _atomic(operation, kind, constraint):
+    @intrinsic
+    def call(typing_context, tensor, place, value):
+        def generate(context, builder, signature, arguments):
+            word, value_type = ir.IntType(64), context.get_value_type(signature.args[2])
+            address = builder.ptrtoint(builder.gep(arguments[0], [arguments[1]]), word)
+            address = builder.asm(ir.FunctionType(word, [word]), "cvta.to.global.u64 $0, $1;", "=l,l", [address], False)
+            builder.asm(ir.FunctionType(ir.VoidType(), [word, value_type]), f"red.global.{operation} [$0], $1;",
+                        f"l,{constraint},~{{memory}}", [address, arguments[2]], True)
+            return context.get_dummy_value()
+        return types.void(pointer(kind), types.uint64, kind), generate
+    return call
+
+
 def _reinterpret(out, argument):
     @intrinsic
     def call(typing_context, value):
@@ -38,6 +52,8 @@ sum_int = _instruction("redux.sync.add.s32 $0, $1, 0xffffffff;", "=r,r", types.i
 min_uint = _instruction("redux.sync.min.u32 $0, $1, 0xffffffff;", "=r,r", types.uint32, types.uint32, True)
 max_uint = _instruction("redux.sync.max.u32 $0, $1, 0xffffffff;", "=r,r", types.uint32, types.uint32, True)
 round_int = _instruction("cvt.rni.s32.f32 $0, $1;", "=r,f", types.int32, types.float32, False)
+atomic_add = _atomic("add.f32", types.float32, "f")
+atomic_min = _atomic("min.s32", types.int32, "r")
 float_bits = _reinterpret(types.uint32, types.float32)
 bits_float = _reinterpret(types.float32, types.uint32)
 
