@@ -112,8 +112,8 @@ def _rows(graph, width, k, ceilings, repeats):
         calls[f"aggregate, {via}"] = partial(ours.aggregate, straight, values, indices, out, nets)
         calls[f"aggregate_backward, {via}"] = partial(ours.aggregate_backward, transposed, grad, indices, dvalues, nets)
         calls[f"aggregate_dense, {via}"] = partial(ours.aggregate_dense, straight, x, out, nets)
-    calls["aggregate_backward, edges, atomic"] = partial(ours.aggregate_backward, transposed, grad, indices, dvalues,
-                                                         atomic=True)
+    calls["aggregate_backward, edges, atomic"] = partial(ours.aggregate_backward_atomic, transposed, grad,
+                                                         indices, dvalues)
     edges = len(straight.indices)
     sizes = n, edges, width, k, index
     bounds |= {"aggregate, edges": limits.aggregate(ceilings, *sizes),

@@ -91,7 +91,8 @@ figures.show(
 # The warp keeps the $D$ sums of its row in shared memory. A neighbour brings $k$ values and their columns; $k$ lanes
 # read one each and add it to its column. The columns of a CBSR row are distinct, so no two of these lanes meet. With
 # $k = 8$ only 8 of 32 lanes would work, so the warp takes $32 / k$ neighbours at a time. These can share columns; so
-# each group of lanes has a row of sums of its own, and the rows are added up at the end.
+# each group of lanes has a row of sums of its own, and the rows are added up at the end. A row with few neighbours gets
+# few rows of sums, since clearing and adding them up costs more than a neighbour does.
 
 # %% tags=["hide-input"]
 figures.show(
@@ -105,6 +106,11 @@ figures.show(
 # them and reads that column of each neighbour's gradient: the sum stays in a register, nothing is scattered. What it
 # costs is the reading. $k$ columns of a row of $D$ lie in many sectors, and a sector is moved whole for 4 bytes of it.
 #
+# There is another way round. The warp keeps its own gradient row in shared memory, reads of each neighbour the $k$
+# column numbers, and adds $k$ products to the neighbour's entries in memory. That moves fewer sectors, but many warps
+# add to one place: it takes **atomic** additions, whose order and so the last bits change from run to run. Setting
+# `GSRGNN_ATOMIC` chooses it; which of the two is faster only a card can tell.
+#
 # Through the nets both directions are made of the same kernels: sums over each net's cells, then over each cell's nets,
 # and onto them what small nets give directly.
 #
@@ -117,14 +123,16 @@ figures.show(
 # \underbrace{E \, (8 + 32 \, (s(4k) + s(k)))  + 4 N D}_{\text{L2}} \quad \text{bytes},
 # $$
 #
-# 8 for a neighbour's number and weight, $s(n)$ being the sectors that $n$ bytes touch. HBM is read once, as long as the
-# CBSR matrix fits the L2. In shared memory each warp-wide addition is a load and a store, each repeated as often as the
+# 8 for a neighbour's number and weight, $s(n)$ being the sectors that $n$ bytes touch. Where a row's values and indices
+# fit one sector together, up to $k = 6$, they are packed into one first, and it is one sector in place of two. HBM is
+# read once, as long as the CBSR matrix fits the L2. In shared memory each warp-wide addition is a load and a store, each repeated as often as the
 # fullest bank is hit; for random columns that is simulated. Below, each bound for a graph of the size of the paper's
 # graph 1 on an H200.
 
 # %%
 forward = [limits.aggregate(H200, nodes, edges, width, k) for k in ks]
 backward = [limits.aggregate_backward(H200, nodes, edges, width, k) for k in ks]
+atomic = [limits.aggregate_backward_atomic(H200, nodes, edges, width, k) for k in ks]
 select = [limits.top_k(H200, nodes, width, k) for k in ks]
 dense = {"dense, float32": limits.aggregate_dense(H200, nodes, edges, width).seconds,
          "dense, bfloat16": limits.aggregate_dense(H200, nodes, edges, width, 2).seconds}
@@ -141,7 +149,8 @@ figures.show(
 
 # %% tags=["hide-input"]
 bounds = pd.DataFrame({"top-k": [b.seconds for b in select], "aggregation": [b.seconds for b in forward],
-                       "backward": [b.seconds for b in backward]}, index=pd.Index(ks, name="k")) * 1e3
+                       "backward": [b.seconds for b in backward],
+                       "backward, atomic": [b.seconds for b in atomic]}, index=pd.Index(ks, name="k")) * 1e3
 for name, seconds in dense.items():
     bounds[f"{name} / aggregation"] = 1e3 * seconds / bounds["aggregation"]
 figures.table(bounds, "{:,.2f}", "Bounds in ms, and what CBSR could save at best")
@@ -212,11 +221,11 @@ if not kernel_record.exists() and not steps:
 # ## What is missing
 #
 # - Every time. The bounds say what cannot be beaten, not how near the kernels come.
-# - The ceilings of a real card. Those above are of a data sheet, and the L2's is an assumption.
+# - The ceilings of a real card. Those above are of a data sheet, and the L2's is an assumption. `gsrgnn bench` measures
+#   them first, with kernels that do nothing but read the L2, add in shared memory, or multiply.
 # - Whether the simulator and the chip agree. The simulator runs one lane after another where a chip runs 32 at once;
 #   mistakes of timing do not show in it.
-# - A backward pass with atomic additions, which would read each gradient once where this one reads sectors. Whether it
-#   is faster only a card can tell.
+# - Which of the two backward passes is faster.
 #
 # ## Recap
 #
@@ -226,13 +235,13 @@ if not kernel_record.exists() and not steps:
 #
 # ## Exercises
 #
-# **1.** At $k = 4$ a neighbour's values fill half a sector and its indices an eighth of another. What would the bound
-# be if both lay in one sector of 32 bytes?
+# **1.** At $k = 4$ a neighbour's values fill half a sector and its indices an eighth of another. What would the L2's
+# bound be if they were not packed into one?
 
 # %% tags=["hide-cell"]
 k = 4
-packed = edges * (8 + 32) / H200.l2
-print(f"{1e3 * packed:.2f} ms in place of {1e3 * limits.aggregate(H200, nodes, edges, width, k).l2:.2f}")
+apart = (edges * (8 + 2 * 32) + 4 * nodes * width) / H200.l2
+print(f"{1e3 * apart:.2f} ms in place of {1e3 * limits.aggregate(H200, nodes, edges, width, k).l2:.2f}")
 
 # %% [markdown]
 # **2.** The bound of the backward pass counts sectors. Which width would make it equal to that of the forward pass at

@@ -5,6 +5,7 @@ exit status is 1 where one fails.
 """
 
 import copy
+import os
 import sys
 import traceback
 from contextlib import ExitStack
@@ -112,7 +113,8 @@ def check_atomic(width, k, norm, count=20):
     assert plan.of(straight) is plan.of(transposed)
     grad, (_, indices) = RNG.standard_normal((count, width)).astype(np.float32), kept(count, width, k)
     dvalues = poisoned(indices.shape)
-    cuda.aggregate_backward(transposed, tensors(grad), tensors(indices), dvalues, atomic=True)
+    with patch.dict(os.environ, GSRGNN_ATOMIC="1"):
+        cuda.aggregate_backward(transposed, tensors(grad), tensors(indices), dvalues)
     want = reference.aggregate_backward(Adjacency(*(part.numpy() for part in transposed)), grad, indices)
     close(dvalues, want)
 

@@ -13,6 +13,7 @@ import torch
 from torch_geometric import seed_everything
 
 from gsrgnn import CBSR, GSRGNN, CircuitGraph, aggregate, circuits, group_sparse, kernels
+from gsrgnn.cbsr import operator
 from gsrgnn.kernels import cpu, cuda_machine, reference
 from gsrgnn.training import train
 
@@ -102,6 +103,19 @@ def test_bfloat16_is_summed_in_float32(graph, via, width, k):
     torch.testing.assert_close(short.values.grad, wide.values.grad.bfloat16(), rtol=1e-2, atol=1e-2)
     dense = short.to_dense().detach()
     torch.testing.assert_close(aggregate(there, dense), outs[0].detach(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("k", [4, 64])
+def test_the_atomic_backward_is_the_other_one_but_for_rounding(cuda, graph, k):
+    there = graph.through("edges").to("cuda")
+    straight, transposed = (operator(there, torch.float32, transposed) for transposed in (False, True))
+    assert straight.indptr is transposed.indptr
+    grad = torch.randn(graph.num_nodes, 192, device="cuda")
+    indices = group_sparse(grad, k).indices
+    gathered, scattered = poisoned(indices.shape), poisoned(indices.shape)
+    cuda.aggregate_backward(transposed, grad, indices, gathered)
+    cuda.aggregate_backward_atomic(transposed, grad, indices, scattered)
+    torch.testing.assert_close(scattered, gathered, rtol=1e-4, atol=1e-5)
 
 
 def test_results_repeat_to_the_last_bit(graph):

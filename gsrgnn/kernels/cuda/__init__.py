@@ -23,8 +23,8 @@ from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, INDEX, WARPS
 from gsrgnn.kernels.cuda.layer_norm import BLOCKS
 
 __all__ = ["BLOCKS", "FINE", "MAX_K", "MAX_WIDTH", "add_layer_norm", "aggregate", "aggregate_backward",
-           "aggregate_dense", "group_sparse", "group_sparse_fixed", "prepare", "product", "product_backward",
-           "scatter_add", "scatter_fixed", "scatter_over", "to_fixed", "undo_layer_norm"]
+           "aggregate_backward_atomic", "aggregate_dense", "group_sparse", "group_sparse_fixed", "prepare", "product",
+           "product_backward", "scatter_add", "scatter_fixed", "scatter_over", "to_fixed", "undo_layer_norm"]
 
 MAX_WIDTH, MAX_K = 1024, 128
 PACKED_FROM = 16  # entries a row: what packing costs is then little beside the sectors that it saves
@@ -138,19 +138,30 @@ def aggregate(graph, values, indices, out, nets=None):
 
 
 @_served
-def aggregate_backward(transposed, grad, indices, dvalues, nets=None, atomic=False):
-    """`reference.aggregate_backward` into ``dvalues [N, k]``, ``transposed`` and ``nets`` as for `aggregate`.
-
-    With ``atomic`` by `sample_atomic`, over the edges of a graph that `prepare` found symmetric.
-    """
+def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
+    """`reference.aggregate_backward` into ``dvalues [N, k]``, ``transposed`` and ``nets`` as for `aggregate`."""
     if isinstance(transposed, Incidence):
         _sum_rows(transposed.to_nets, grad, nets)
         _sample(transposed.to_cells, nets, indices, dvalues)
         _sample(transposed.direct, grad, indices, dvalues, onto=True)
-    elif (atomic or os.environ.get("GSRGNN_ATOMIC")) and plan.symmetric(transposed):
-        _sample_atomic(transposed, grad, indices, dvalues)
+    elif os.environ.get("GSRGNN_ATOMIC") and plan.symmetric(transposed):
+        aggregate_backward_atomic(transposed, grad, indices, dvalues)
     else:
         _sample(transposed, grad, indices, dvalues)
+
+
+def aggregate_backward_atomic(transposed, grad, indices, dvalues):
+    """`aggregate_backward` over the edges by `sample_atomic`.
+
+    Raises ValueError for a graph that `prepare` did not find symmetric.
+    """
+    if not plan.symmetric(transposed):
+        raise ValueError("the atomic backward takes a symmetric graph, as from pins: use aggregate_backward")
+    chunks, (width, k) = plan.of(transposed), (grad.shape[1], indices.shape[1])
+    dvalues.zero_()
+    sample_atomic.kernel(-(-k // 32), INDEX[indices.dtype])(
+        _rows(chunks.row), len(chunks.row), *chunks[:4], *transposed[1:], grad, width, indices, k, dvalues,
+        shared=4 * width * WARPS)
 
 
 @_served
@@ -224,14 +235,6 @@ def _sample(transposed, grad, indices, dvalues, onto=False):
     k = indices.shape[1]
     kernel = sample.kernel(-(-k // 32), plan.scaled(transposed), INDEX[indices.dtype], onto)
     _by_chunks(kernel, transposed, (grad.shape[1], grad, indices, k), dvalues, onto)
-
-
-def _sample_atomic(transposed, grad, indices, dvalues):
-    chunks, (width, k) = plan.of(transposed), (grad.shape[1], indices.shape[1])
-    dvalues.zero_()
-    sample_atomic.kernel(-(-k // 32), INDEX[indices.dtype])(
-        _rows(chunks.row), len(chunks.row), *chunks[:4], *transposed[1:], grad, width, indices, k, dvalues,
-        shared=4 * width * WARPS)
 
 
 def _sum_rows(adjacency, x, out, onto=False):
