@@ -260,7 +260,8 @@ class _Trainer:
     """A row's model with its optimiser on preallocated data."""
 
     def __init__(self, row, inputs, graphs, hidden, layers):
-        self.x, self.y, self.graph, self.hidden = inputs["x"], inputs["y"], row.graph(graphs), hidden
+        self.x, self.y, self.graph = inputs["x"], inputs["y"], row.graph(graphs)
+        self.keeps_freed = row.message_bytes(self.graph, hidden) <= LARGE
         self.model = row.make(self.x.shape[1], hidden, layers).to(self.x.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, capturable=self.x.is_cuda)
 
@@ -278,6 +279,11 @@ class _Trainer:
         self.optimizer.step()
         measure.wait()
         return {"forward": between - start, "backward": after - between, "step": time.perf_counter() - start}
+
+    def timed_step(self):
+        """`step`, freed memory being kept or given back as the row needs it."""
+        measure.keep_freed_memory(self.keeps_freed)
+        return self.step()
 
     def captured_seconds(self, rounds):
         """Median seconds of the step replayed as one CUDA graph. Raises RuntimeError where it cannot be captured."""
@@ -305,6 +311,7 @@ class _Trainer:
         self.optimizer.zero_grad()
 
     def kept(self):
+        measure.keep_freed_memory(self.keeps_freed)
         apart = [self.x, *self.model.parameters(), *baselines.graph_tensors(self.graph)]
         return measure.kept_bytes(lambda: self.model(self.x, self.graph), apart)
 
@@ -320,12 +327,12 @@ def _times(record, contenders, inputs, graphs, say, measure_floor):
         entries[row.name] = entry
         try:
             shallow = _Trainer(row, inputs, graphs, parameters["hidden"], 1)
-            seconds = [_timed(row, shallow)["step"] for _ in range(2)]  # the first makes what the graph keeps
+            seconds = [shallow.timed_step()["step"] for _ in range(2)]  # the first makes what the graph keeps
             entry["layer_seconds"] = min(seconds)
             _within(entry, depth, parameters["limit"])
             say(f"{row.name}: at most {depth * entry['layer_seconds']:.2g} s a step")
             trainers[row.name] = _Trainer(row, inputs, graphs, parameters["hidden"], depth)
-            calls[row.name] = partial(_timed, row, trainers[row.name])
+            calls[row.name] = trainers[row.name].timed_step
         except Exception as error:
             _fail(entry, error, say)
     say(f"{len(trainers)} of {len(contenders)} rows, a warm-up and {parameters['steps']} rounds")
@@ -352,11 +359,6 @@ def _times(record, contenders, inputs, graphs, say, measure_floor):
                     entries[name]["captured_seconds"] = trainer.captured_seconds(parameters["steps"])
                 except RuntimeError as error:
                     say(f"{name}: no CUDA graph: {measure.describe(error)}")
-
-
-def _timed(row, trainer):
-    measure.keep_freed_memory(row.message_bytes(trainer.graph, trainer.hidden) <= LARGE)
-    return trainer.step()
 
 
 class _LeftOut(Exception):
@@ -409,7 +411,7 @@ def profile(row, inputs, graphs, hidden, layers, rounds):
             return result
         return run
 
-    _timed(row, trainer)
+    trainer.timed_step()
     steps = {name: [] for name in (*names, "everything else")}
     with patch.multiple(cpu, **{name: timed(name, getattr(cpu, name)) for name in names}):
         for _ in range(rounds):

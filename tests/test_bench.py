@@ -136,6 +136,16 @@ def test_a_row_that_fails_says_so_and_the_others_go_on(folder, monkeypatch):
         assert texts.count("not installed") == 1
 
 
+def test_kept_bytes_are_counted_in_the_allocators_mode_of_their_row(folder, monkeypatch):
+    modes, counted = [], {}
+    monkeypatch.setattr(bench, "LARGE", 1000)
+    monkeypatch.setattr(measure, "keep_freed_memory", modes.append)
+    monkeypatch.setattr(measure, "kept_bytes", lambda make, apart: counted.setdefault(len(counted), modes[-1]) and 0)
+    monkeypatch.setattr(measure, "peak_memory", lambda *given: measure.Peak(10, 30))
+    run(folder, output=folder / "modes.json", only="RevGNN edge_index,GSR k=4 nets", gradient_layers=())
+    assert list(counted.values()) == [False, True]
+
+
 def test_rows_over_the_limit_are_left_out(folder, monkeypatch):
     seconds = {"RevGNN edge_index": 3.0, "RevGNN csr": 1.0}
     plain = bench._Trainer.step
