@@ -134,6 +134,9 @@ def _cpu() -> Grids:
                      "limit": [300.0], "repeat": [0]}
     yield "memory", bench | {"num_layers": [10], "ks": [[4, 16]], "repeat": [1]}
     yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [1, 2], **training}
+    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [2, 10],
+                    "seed": [1], **training}
+    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [40], "seed": [1], **training}
 
 
 def _gpu() -> Grids:

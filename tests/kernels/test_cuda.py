@@ -31,9 +31,9 @@ def test_every_kernel_agrees_with_the_reference_in_the_simulator():
 @pytest.mark.skipif(report.ptxas() is None, reason="ptxas is not installed: pip install nvidia-cuda-nvcc")
 @pytest.mark.parametrize("capability", report.CAPABILITIES)
 @pytest.mark.parametrize(("width", "ks"), [(128, (4, 64)), (192, (8,)), (1024, (128,))])
-def test_every_kernel_compiles_without_spills_and_local_memory(capability, width, ks):
+def test_every_kernel_compiles_without_spills_local_memory_and_slow_operations(capability, width, ks):
     for kernel in report.compile_all(capability, width, ks):
-        assert (kernel.spills, kernel.stack) == (0, 0), kernel
+        assert (kernel.spills, kernel.stack, kernel.slow) == (0, 0, 0), kernel
         assert kernel.registers * kernel.threads <= 65536, kernel
         assert kernel.cubin > 0
 

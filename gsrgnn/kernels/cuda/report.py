@@ -23,6 +23,7 @@ class Compiled:
         capability: as in "9.0".
         registers: of a thread.
         spills, stack: bytes of a thread, spilled registers (stores and loads) and stack frame.
+        slow: 64-bit divisions and float64 operations in the PTX, which a GPU computes in many instructions.
         threads: of a block.
         cubin: bytes of machine code.
     """
@@ -32,6 +33,7 @@ class Compiled:
     registers: int
     spills: int
     stack: int
+    slow: int
     threads: int
     cubin: int
 
@@ -117,7 +119,8 @@ def compile_one(name, kernel: Kernel, capability):
     stack, stores, loads = map(int, re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, "
                                               r"(\d+) bytes spill loads", done.stderr).groups())
     registers = int(re.search(r"Used (\d+) registers", done.stderr).group(1))
-    return Compiled(name, f"{capability[0]}.{capability[1]}", registers, stores + loads, stack,
+    slow = len(re.findall(r"\b(?:div|rem)\.[su]64\b|\.f64\b", text))
+    return Compiled(name, f"{capability[0]}.{capability[1]}", registers, stores + loads, stack, slow,
                     32 * kernel.warps, size)
 
 
