@@ -31,6 +31,7 @@ ks = [4, 8, 16, 32, 64]
 compile_width = 192  # kernels are compiled for this width, for k up to 64
 
 # %%
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -125,9 +126,9 @@ figures.show(
 #
 # 8 for a neighbour's number and weight, $s(n)$ being the sectors that $n$ bytes touch. Where a row's values and indices
 # fit one sector together, up to $k = 6$, they are packed into one first, and it is one sector in place of two. HBM is
-# read once, as long as the CBSR matrix fits the L2. In shared memory each warp-wide addition is a load and a store, each repeated as often as the
-# fullest bank is hit; for random columns that is simulated. Below, each bound for a graph of the size of the paper's
-# graph 1 on an H200.
+# read once, as long as the CBSR matrix fits the L2. In shared memory each warp-wide addition is a load and a store, each
+# repeated as often as the fullest bank is hit; for random columns that is simulated. Below, each bound for a graph of
+# the size of the paper's graph 1 on an H200.
 
 # %%
 forward = [limits.aggregate(H200, nodes, edges, width, k) for k in ks]
@@ -170,7 +171,8 @@ print(f"bound below that of a dense product in bfloat16:\n  aggregation up to k 
 #
 # Compiling needs no GPU. Each kernel becomes machine code for two generations of chips when this page is made. If a
 # kernel needs more registers than a lane has, or indexes them by numbers that are not known beforehand, the compiler
-# moves them to memory and the kernel slows down many times. So the table must say 0 for both.
+# moves them to memory and the kernel slows down many times. A GPU also has no instruction that divides 64-bit numbers
+# and is slower in float64, and numbers of Python easily turn into both. So the last two columns must be 0.
 
 # %% tags=["hide-input"]
 def compiled():
@@ -181,13 +183,14 @@ def compiled():
                  for kernel in report.compile_all(capability, compile_width)]
     except (ImportError, RuntimeError) as error:
         return Markdown(f"Not compiled here: {error}.")
-    frame = pd.DataFrame([{"kernel": kernel.name, "chip": kernel.capability, "registers": kernel.registers,
-                           "moved": kernel.spills + kernel.stack} for kernel in found])
-    frame = frame.pivot(index="kernel", columns="chip", values=["registers", "moved"])
-    frame = frame.reindex(dict.fromkeys(kernel.name for kernel in found))
-    names = {"registers": "registers", "moved": "bytes in memory"}
-    frame.columns = [f"{names[part]}, {chip}" for part, chip in frame.columns]
-    return figures.table(frame.rename_axis(None), "{:,.0f}", f"A lane's registers, width {compile_width}")
+    frame = pd.DataFrame([{"kernel": re.sub(", (scaled|onto)", "", kernel.name),
+                           f"registers, {kernel.capability}": kernel.registers,
+                           "bytes in memory": kernel.spills + kernel.stack,
+                           "slow operations": kernel.slow} for kernel in found])
+    frame = frame.groupby("kernel", sort=False).max().rename_axis(None)
+    first, *others = frame.columns
+    frame = frame[[first, *sorted(others, key=lambda name: not name.startswith("registers"))]]
+    return figures.table(frame, "{:,.0f}", f"What a lane needs, width {compile_width}, the most of a kernel's variants")
 
 
 compiled()
@@ -229,7 +232,7 @@ if not kernel_record.exists() and not steps:
 #
 # ## Recap
 #
-# - A row is a warp's; rows that are too long are cut, and no two warps add to one place.
+# - A row is a warp's; rows that are too long are cut, and unless asked to, no two warps add to one place.
 # - CBSR aggregation is bound by the L2 cache: by sectors, not by bytes.
 # - The bound comes first. A time without it says nothing about what is left to gain.
 #
