@@ -126,9 +126,9 @@ figures.show(
 #
 # 8 for a neighbour's number and weight, $s(n)$ being the sectors that $n$ bytes touch. Where a row's values and indices
 # fit one sector together, up to $k = 6$, they are packed into one first, and it is one sector in place of two. HBM is
-# read once, as long as the CBSR matrix fits the L2. In shared memory each warp-wide addition is a load and a store, each
-# repeated as often as the fullest bank is hit; for random columns that is simulated. Below, each bound for a graph of
-# the size of the paper's graph 1 on an H200.
+# read once, as long as the CBSR matrix fits the L2. In shared memory each warp-wide addition is a load and a store,
+# each repeated as often as the fullest bank is hit; for random columns that is simulated. Below, each bound for a graph
+# of the size of the paper's graph 1 on an H200.
 
 # %%
 forward = [limits.aggregate(H200, nodes, edges, width, k) for k in ks]
