@@ -76,18 +76,20 @@ def sampled_sectors(width, k):
     return width / in_sector * (1 - missed)
 
 
-def conflicts(width, lanes, draws=2000):
-    """How many times a shared memory access is repeated on average where ``lanes`` lanes add to random columns.
+def conflicts(width, k, draws=2000):
+    """How many times a shared memory access is repeated on average where a warp adds rows of k random columns.
 
-    The lanes of a group add to different columns of their row of sums; the groups' rows follow each other. What counts
-    is the fullest of the 32 banks. Simulated with a fixed seed.
+    Up to 32 lanes take a row, whose columns ascend, 32 at a time; for a smaller k several groups of lanes add to rows
+    of sums of their own, which follow each other. What counts is the fullest of the 32 banks. Simulated with a fixed
+    seed.
     """
     rng = np.random.default_rng(0)
-    k = min(lanes, width)
-    groups = max(1, 32 // lanes)
-    banks = np.concatenate([(rng.permuted(np.tile(np.arange(width), (draws, 1)), axis=1)[:, :k] + g * width) % BANKS
-                            for g in range(groups)], axis=1)
-    return float(np.mean([np.bincount(row, minlength=BANKS).max() for row in banks]))
+    k = min(k, width)
+    groups = max(1, 32 // k)
+    columns = np.sort(np.argsort(rng.random((draws, groups, width)), axis=2)[:, :, :k], axis=2)
+    banks = (columns + width * np.arange(groups)[:, None]) % BANKS
+    rounds = [banks[:, :, first:first + 32].reshape(draws, -1) for first in range(0, k, 32)]
+    return float(np.mean([[np.bincount(row, minlength=BANKS).max() for row in one] for one in rounds]))
 
 
 def top_k(ceilings, rows, width, k, index=1, steps=20):
@@ -105,7 +107,7 @@ def aggregate(ceilings, rows, edges, width, k, index=1):
     kept = (4 + index) * k * rows
     hbm = 8 * edges + 4 * rows * width + (kept if kept < ceilings.l2_size else (4 + index) * k * edges)
     l2 = edges * (8 + SECTOR * kept_sectors(k, index)) + 4 * rows * width
-    accesses = 2 * edges / groups * rounds * conflicts(width, lanes)  # a load and a store for each warp's addition
+    accesses = 2 * edges / groups * rounds * conflicts(width, k)  # a load and a store for each warp's addition
     cleared = rows * groups * width / 32 * 2
     return Bound(hbm / ceilings.hbm, l2 / ceilings.l2, 128 * (accesses + cleared) / ceilings.shared,
                  (edges / groups * (6 + 8 * rounds) + 4 * cleared) / ceilings.issue)
@@ -129,9 +131,9 @@ def aggregate_backward_atomic(ceilings, rows, edges, width, k, index=1):
     lanes, rounds = min(k, 32), -(-k // 32)
     groups = max(1, 32 // lanes)
     hbm = 8 * edges + (4 + index) * k * rows + 4 * rows * width
-    l2 = edges * (8 + SECTOR * (sectors(4 * k) + sectors(index * k)))
+    l2 = edges * (8 + SECTOR * (sectors(4 * k) + sectors(index * k))) + 4 * rows * width
     return Bound(hbm / ceilings.hbm, l2 / ceilings.l2,
-                 128 * edges / groups * rounds * conflicts(width, lanes) / ceilings.shared,
+                 128 * edges / groups * rounds * conflicts(width, k) / ceilings.shared,
                  edges / groups * (5 + 5 * rounds) / ceilings.issue)
 
 

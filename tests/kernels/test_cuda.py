@@ -1,8 +1,10 @@
-"""The CUDA kernels without a GPU: against the reference in the simulator, compiled for two chips, divided among warps.
+"""The CUDA kernels without a GPU: against the reference, in the simulator and as PTX; compiled for two chips; divided
+among warps.
 
 `test_cuda_gpu.py` runs them on one.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -17,15 +19,30 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip insta
 
 from gsrgnn.kernels.cuda import plan, report, sum_kept
 
-SIMULATED = Path(__file__).with_name("run_simulated.py")
+CHECKS = Path(__file__).with_name("kernel_checks.py")
 
 
-def test_every_kernel_agrees_with_the_reference_in_the_simulator():
+@pytest.mark.parametrize(("how", "options", "simulator"), [
+    ("in the simulator", [], "1"), ("as PTX", [], "0"), ("as PTX, in a random order", ["--seed", "1"], "0")])
+def test_every_kernel_agrees_with_the_reference(how, options, simulator):
     """In a process of its own, since numba chooses the simulator when it is imported."""
-    done = subprocess.run([sys.executable, SIMULATED], env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+    done = subprocess.run([sys.executable, CHECKS, *options], env={**os.environ, "NUMBA_ENABLE_CUDASIM": simulator},
                           capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("ok     ") > 20
+
+
+def test_the_bounds_count_what_the_kernels_do():
+    """Sectors and bank conflicts of the compiled kernels, in a process of its own: beside those of `limits`."""
+    done = subprocess.run([sys.executable, CHECKS.with_name("count_compiled.py")], capture_output=True, text=True,
+                          timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 9
+    for line in lines:
+        for what in ("sectors", "wavefronts"):
+            counted, bound = line[what]
+            assert 0.85 * bound <= counted <= 1.15 * bound, (what, line)
 
 
 @pytest.mark.skipif(report.ptxas() is None, reason="ptxas is not installed: pip install nvidia-cuda-nvcc")

@@ -23,7 +23,7 @@ from gsrgnn.kernels.cuda.compiler import (
     pointer,
     types,
 )
-from gsrgnn.kernels.cuda.warp import atomic_min, round_int, shuffle, shuffle_xor
+from gsrgnn.kernels.cuda.warp import atomic_min, round_int, shuffle, shuffle_xor, sync_warp
 
 BLOCKS = 256
 SHARED = 48 * 1024
@@ -113,6 +113,7 @@ def undo(items, warps):
         base = np.int32(warp * 3 * width)
         for c in range(lane, np.int32(3 * width), LANES):
             sums[np.uint32(base + c)] = np.float32(0)
+        sync_warp()
         entries = cuda.local.array(items, types.float32)
         for row in range(np.int32(block * warps + warp), rows, np.int32(BLOCKS * warps)):
             total = np.float32(0)

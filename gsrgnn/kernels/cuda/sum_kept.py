@@ -101,8 +101,8 @@ def kernel(rounds, scaled, index, value=FLOAT, onto=False):
             return
         lane, base = cuda.threadIdx.x, np.int32(cuda.threadIdx.y * groups * width)
         begin, entries = start[chunk], length[chunk]
-        taken_at_once = np.int32(1)  # few neighbours are not worth many rows of sums
-        while taken_at_once < groups and np.int32(taken_at_once * taken_at_once) < entries:
+        taken_at_once = np.int32(1)  # few neighbours are not worth many rows of sums, to be cleared and added up
+        while taken_at_once < groups and np.int32(taken_at_once * taken_at_once * width) < np.int32(64 * entries):
             taken_at_once = np.int32(taken_at_once + 1)
         lanes = min(k, LANES)  # of a group
         group = np.int32(np.uint32(lane) // np.uint32(lanes))

@@ -1,6 +1,7 @@
-"""Every CUDA kernel in Numba's simulator against the reference. Run by `test_cuda.py` in a process of its own.
+"""Every CUDA kernel against the reference without a GPU. Run by `test_cuda.py` in a process of its own.
 
-The simulator is chosen when numba is imported (NUMBA_ENABLE_CUDASIM=1), hence the process. Prints a line a check; the
+With NUMBA_ENABLE_CUDASIM=1 the kernels run in Numba's simulator, which is chosen when numba is imported, hence the
+process; without, as PTX on `ptx_machine`, in an order that the argument ``--seed`` chooses. Prints a line a check; the
 exit status is 1 where one fails.
 """
 
@@ -15,9 +16,11 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent))
-import simulated_warp
+SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
+if SIMULATED:
+    import simulated_warp
 
-sys.modules["gsrgnn.kernels.cuda.warp"] = simulated_warp
+    sys.modules["gsrgnn.kernels.cuda.warp"] = simulated_warp
 
 from gsrgnn import CircuitGraph, cbsr, kernels, reversible  # noqa: E402
 from gsrgnn.kernels import Adjacency, Incidence, cuda, index_dtype, reference  # noqa: E402
@@ -273,6 +276,10 @@ CHECKS = [
 ]
 
 if __name__ == "__main__":
+    if not SIMULATED:
+        import run_compiled
+
+        run_compiled.install(int(sys.argv[2]) if sys.argv[1:2] == ["--seed"] else None)
     failed = 0
     for check, *arguments in CHECKS:
         try:
