@@ -60,7 +60,7 @@ def kept(count, width, k):
 
 
 def close(got, want, tolerance=1e-4):
-    np.testing.assert_allclose(np.asarray(got), want, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(np.asarray(got), want, rtol=1e-5, atol=tolerance)
 
 
 def check_top_k(width, k, ties):
@@ -274,6 +274,17 @@ CHECKS = [
     (check_layer_norm, 2, 192), (check_stack, "sparse", "aggregate", "nets"),
     (check_stack, "dense", "transform", "edges"),
 ]
+if not SIMULATED:  # which is fast enough for more
+    CHECKS += [
+        (check_top_k, 1024, 128, True), (check_top_k, 192, 192, False), (check_top_k, 257, 5, True),
+        (check_aggregation, [3000, 1, 0, 1, 600, 2], 192, 8, True), (check_aggregation, [100, 0, 40], 1024, 128, False),
+        (check_aggregation, [50, 33], 300, 5, True), (check_aggregation, [64, 2, 31], 192, 31, False),
+        (check_aggregation, [64, 2, 31], 192, 33, False), (check_bfloat16, 192, 10), (check_bfloat16, 300, 40),
+        (check_nets, 192, 16), (check_atomic, 192, 7, "mean"), (check_entries, 1024, 128),
+        (check_product, 192, 64, 192), (check_product, 1024, 3, 50), (check_layer_norm, 700, 96),
+        (check_layer_norm, 9, 1024), (check_stack, "sparse", "transform", "edges"),
+        (check_stack, "dense", "aggregate", "nets"),
+    ]
 
 if __name__ == "__main__":
     if not SIMULATED:
