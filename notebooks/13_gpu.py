@@ -15,9 +15,9 @@
 #
 # On a GPU the same operators are limited by other things than on a CPU, and the limits can be computed before
 # anything runs. This page divides each kernel's work among the threads of a GPU, derives the least time that it can
-# take, and shows what the compiler makes of it. **No GPU has run these kernels yet.** They agree with the reference
-# in a simulator and they compile; how fast they are is open until somebody with a card runs `gsrgnn bench --device
-# cuda`.
+# take, and shows what the compiler makes of it. **No GPU has run these kernels yet.** In the tests they agree with
+# the reference in a simulator, and so does what the compiler makes of them in an interpreter; how fast they are is
+# open until somebody with a card runs `gsrgnn bench --device cuda`.
 #
 # Afterwards you can
 #
@@ -226,8 +226,9 @@ if not kernel_record.exists() and not steps:
 # - Every time. The bounds say what cannot be beaten, not how near the kernels come.
 # - The ceilings of a real card. Those above are of a data sheet, and the L2's is an assumption. `gsrgnn bench` measures
 #   them first, with kernels that do nothing but read the L2, add in shared memory, or multiply.
-# - Whether the simulator and the chip agree. The simulator runs one lane after another where a chip runs 32 at once;
-#   mistakes of timing do not show in it.
+# - The last step. The tests run each kernel's Python in a simulator and its PTX, which the compiler makes on the way to
+#   machine code, in an interpreter. That looks for missing barriers, and the sectors and bank conflicts that it counts
+#   are within 15% of the formulas above. What a chip makes of the machine code only a card can tell.
 # - Which of the two backward passes is faster.
 #
 # ## Recap
