@@ -212,7 +212,7 @@ def bench(
         typer.echo(benches.report(record))
         if device == "cuda":
             kernels = bench_kernels.run(
-                circuits_=dict.fromkeys((circuit, "synthetic/5324-F")),
+                circuits_=dict.fromkeys((circuit, *bench_kernels.CIRCUITS)),
                 say=lambda words: typer.echo(words, err=True),
             )
             typer.echo(bench_kernels.table(kernels).to_string(index=False))

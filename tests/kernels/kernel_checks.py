@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 import torch
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent))
@@ -24,7 +25,8 @@ if SIMULATED:
 
 from gsrgnn import CircuitGraph, cbsr, kernels, reversible  # noqa: E402
 from gsrgnn.kernels import Adjacency, Incidence, cuda, index_dtype, reference  # noqa: E402
-from gsrgnn.kernels.cuda import layer_norm, plan, probes  # noqa: E402
+from gsrgnn.kernels.cuda import layer_norm, plan, probes, top_k  # noqa: E402
+from gsrgnn.kernels.cuda.compiler import types  # noqa: E402
 
 RNG = np.random.default_rng(0)
 SCALE = 2.0**20
@@ -120,6 +122,18 @@ def check_atomic(width, k, norm, count=20):
         cuda.aggregate_backward(transposed, tensors(grad), tensors(indices), dvalues)
     want = reference.aggregate_backward(Adjacency(*(part.numpy() for part in transposed)), grad, indices)
     close(dvalues, want)
+
+
+def check_bad_input():
+    x, flag = torch.zeros(6, 40), torch.full((1,), cuda.FINE, dtype=torch.int32)
+    values, indices = torch.zeros(6, 2), torch.zeros(6, 2, dtype=torch.uint8)
+    kernel = top_k.kernel(2, False, types.uint8)
+    for wrong, error in ((x.double(), TypeError), (x.half(), TypeError), (torch.zeros(40, 6).T, ValueError),
+                         (x.to("meta"), ValueError)):
+        with pytest.raises(error):
+            kernel(2, wrong, torch.ones(1), 6, 40, 2, values, indices, flag)
+    with pytest.raises(OverflowError):
+        kernel(2, x, torch.ones(1), 2**31, 40, 2, values, indices, flag)
 
 
 def check_probes():
@@ -267,7 +281,7 @@ CHECKS = [
     (check_aggregation, [0, 1, 5, 0, 150], 40, 4, True), (check_aggregation, [33, 64, 65], 33, 5, False),
     (check_aggregation, [3, 0, 70], 300, 40, True), (check_aggregation, [2, 1], 1, 1, False),
     (check_aggregation, [7, 90], 70, 70, False),
-    (check_atomic, 40, 4, "mean"), (check_atomic, 40, 33, "sym"), (check_probes,),
+    (check_atomic, 40, 4, "mean"), (check_atomic, 40, 33, "sym"), (check_probes,), (check_bad_input,),
     (check_bfloat16, 40, 8), (check_nets, 40, 4), (check_nets, 33, 33), (check_entries, 40, 4),
     (check_entries, 300, 33),
     (check_product, 40, 4, 40), (check_product, 33, 33, 7), (check_layer_norm, 5, 40), (check_layer_norm, 3, 1),

@@ -2,11 +2,10 @@
 
 import functools
 
-import torch
 from ptx_machine import Counts, Program, run
 
 from gsrgnn.kernels.cuda import report
-from gsrgnn.kernels.cuda.compiler import Kernel
+from gsrgnn.kernels.cuda.compiler import Kernel, flat
 
 CAPABILITY = (9, 0)
 counts = Counts()
@@ -19,15 +18,7 @@ def install(seed=None):
     def program(kernel):
         return Program(report.ptx(kernel, CAPABILITY))
 
-    def launch(self, blocks, *arguments, shared=0):
-        if blocks:
-            counts.update(run(program(self), blocks, (32, self.warps), [*map(_flat, arguments)], shared, seed))
+    def launch(self, blocks, arguments, shared):
+        counts.update(run(program(self), blocks, (32, self.warps), [*map(flat, arguments)], shared, seed))
 
-    Kernel.__call__ = launch
-
-
-def _flat(argument):
-    if not isinstance(argument, torch.Tensor):
-        return argument
-    flat = argument.detach().view(-1)
-    return (flat.view(torch.uint16) if flat.dtype == torch.bfloat16 else flat).numpy()
+    Kernel.launch = launch

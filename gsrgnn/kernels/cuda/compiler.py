@@ -30,7 +30,7 @@ else:
     intrinsic = register_jitable = None
 
 __all__ = ["BFLOAT16", "FIXED", "FLOAT", "INDEX", "LANES", "SIMULATED", "SIZE", "WARPS", "Kernel", "at",
-           "cuda", "device", "intrinsic", "pointer", "types"]
+           "cuda", "device", "flat", "intrinsic", "pointer", "types"]
 
 LANES = np.int32(32)
 WARPS = 4  # in a block, unless a kernel says otherwise
@@ -38,6 +38,8 @@ WARPS = 4  # in a block, unless a kernel says otherwise
 FLOAT, FIXED, BFLOAT16 = types.float32, types.int32, types.uint16
 INDEX = {torch.uint8: types.uint8, torch.int16: types.int16}
 SIZE = types.int32
+DTYPES = {types.uint8: torch.uint8, types.int16: torch.int16, types.int32: torch.int32, types.int64: torch.int64,
+          FLOAT: torch.float32, BFLOAT16: torch.bfloat16}
 
 device = cuda.jit(device=True) if SIMULATED else register_jitable
 """Decorator of a function that kernels call."""
@@ -65,6 +67,9 @@ class Kernel:
 
     def __init__(self, function, arguments, warps=WARPS):
         self.function, self.arguments, self.warps = function, tuple(arguments), warps
+        self._sizes = [number for number, kind in enumerate(arguments) if kind == SIZE]
+        self._dtypes = {number: DTYPES[kind.dtype] for number, kind in enumerate(arguments)
+                        if isinstance(kind, types.CPointer)}
 
     @functools.cached_property
     def _compiled(self):
@@ -75,27 +80,40 @@ class Kernel:
     def __call__(self, blocks, *arguments, shared=0):
         """Launch ``blocks`` blocks with ``shared`` bytes of dynamic shared memory each.
 
-        Raises ValueError where the tensors lie on several devices or one is strided, OverflowError where a size does
-        not fit an int32.
+        Raises TypeError for a tensor of another dtype, ValueError where the tensors lie on several devices or one is
+        strided, OverflowError where a size does not fit an int32: a kernel gets addresses and would read on.
         """
         if blocks == 0:
             return
-        tensors = [argument for argument in arguments if isinstance(argument, torch.Tensor)]
-        where = tensors[0].device
-        if any(tensor.device != where for tensor in tensors):
+        tensors = [arguments[number] for number in self._dtypes]
+        for (number, dtype), tensor in zip(self._dtypes.items(), tensors, strict=True):
+            if tensor.dtype is not dtype:
+                raise TypeError(f"argument {number} of {self.function.__name__} is {tensor.dtype}: it takes {dtype}")
+            if not tensor.is_contiguous():
+                raise ValueError(f"argument {number} of {self.function.__name__} is strided: call .contiguous() on it")
+        if len({tensor.device for tensor in tensors}) > 1:
             raise ValueError(f"a kernel's tensors lie on {sorted({str(tensor.device) for tensor in tensors})}: "
                              "move them to one device with .to(device)")
-        if not all(tensor.is_contiguous() for tensor in tensors):
-            raise ValueError("a kernel reads contiguous tensors: call .contiguous() on them")
-        if any(not -2**31 <= size < 2**31 for kind, size in zip(self.arguments, arguments, strict=True)
-               if kind == SIZE):
+        if any(arguments[number] >= 2**31 for number in self._sizes):
             raise OverflowError("the CUDA kernels count rows and columns in int32: 2147483647 at the most")
+        self.launch(blocks, arguments, shared)
+
+    def launch(self, blocks, arguments, shared):
+        """`__call__` without its checks."""
         if SIMULATED:
-            self._compiled[blocks, (32, self.warps), 0, shared](*map(_flat, arguments))
+            self._compiled[blocks, (32, self.warps), 0, shared](*map(flat, arguments))
             return
-        with torch.cuda.device(where):
+        with torch.cuda.device(arguments[next(iter(self._dtypes))].device):
             stream = _stream(torch.cuda.current_stream().cuda_stream)
             self._compiled[blocks, (32, self.warps), stream, shared](*map(_address, arguments))
+
+
+def flat(argument):
+    """A tensor in the CPU's memory as a kernel sees it: 1-D, bfloat16 by its bits. Anything else as it is."""
+    if not isinstance(argument, torch.Tensor):
+        return argument
+    argument = argument.detach().view(-1)
+    return (argument.view(torch.uint16) if argument.dtype == torch.bfloat16 else argument).numpy()
 
 
 @functools.lru_cache(maxsize=64)
@@ -105,10 +123,3 @@ def _stream(handle):
 
 def _address(argument):
     return argument.data_ptr() if isinstance(argument, torch.Tensor) else argument
-
-
-def _flat(argument):
-    if not isinstance(argument, torch.Tensor):
-        return argument
-    argument = argument.detach().view(-1)
-    return (argument.view(torch.uint16) if argument.dtype == torch.bfloat16 else argument).numpy()
