@@ -3,10 +3,12 @@
 Every thread of the grid has a program counter; those with the lowest one go on together, or with a ``seed`` some that
 are chosen at random. What a warp or a block does together waits for all of its threads. Integers wrap and floats round
 as PTX says. Found and raised as `Fault`: accesses outside a buffer, misaligned, or to shared memory that nobody has
-written; two threads at one place, one of them writing, with no barrier between; threads that wait for ever.
+written; two threads at one place, one of them writing, with no barrier between, where a shuffle, a ballot or a sum is
+none; threads that wait for ever; and any instruction, modifier or operand that this machine does not know.
 
 Counts what a GPU would be kept busy with: instructions of a warp, sectors of 32 bytes, accesses to shared memory with
-their bank conflicts. Not modelled: time, caches, and the machine code that ptxas makes of the PTX.
+their bank conflicts. Not modelled: time, caches, local memory, shared memory other than by words of 4 bytes, and the
+machine code that ptxas makes of the PTX.
 """
 
 import re
