@@ -3,10 +3,12 @@
 Every thread of the grid has a program counter; those with the lowest one go on together, or with a ``seed`` some that
 are chosen at random. What a warp or a block does together waits for all of its threads. Integers wrap and floats round
 as PTX says. Found and raised as `Fault`: accesses outside a buffer, misaligned, or to shared memory that nobody has
-written; two threads at one place, one of them writing, with no barrier between; threads that wait for ever.
+written; two threads at one place, one of them writing, with no barrier between, where a shuffle, a ballot or a sum is
+none; threads that wait for ever; and any instruction, modifier or operand that this machine does not know.
 
 Counts what a GPU would be kept busy with: instructions of a warp, sectors of 32 bytes, accesses to shared memory with
-their bank conflicts. Not modelled: time, caches, and the machine code that ptxas makes of the PTX.
+their bank conflicts. Not modelled: time, caches, local memory, shared memory other than by words of 4 bytes, and the
+machine code that ptxas makes of the PTX.
 """
 
 import re
@@ -16,8 +18,18 @@ import numpy as np
 
 WINDOW = 36  # bits of an address within a buffer
 SHARED = 1024  # where shared memory begins
-NOBODY, MANY = -1, -2  # in place of a thread
 SPECIAL = re.compile(r"%(tid|ctaid|ntid|nctaid)\.([xyz])$")
+TYPE = re.compile(r"[sub](8|16|32|64)|f(32|64)|pred")
+WHOLE = {"rni": np.rint, "rzi": np.trunc, "rmi": np.floor, "rpi": np.ceil}
+COLLECTIVE = {"shfl": "sync idx bfly", "vote": "sync ballot", "redux": "sync add min max", "bar": "sync warp"}
+MODIFIERS = COLLECTIVE | dict.fromkeys(
+    ("rem", "min", "max", "neg", "abs", "and", "or", "xor", "not", "popc", "shl", "shr", "selp", "mov"), "") | {
+    "add": "rn", "sub": "rn", "mul": "rn lo hi wide", "mad": "lo hi wide", "fma": "rn", "div": "rn", "rcp": "rn",
+    "sqrt": "rn", "setp": "eq ne lt le gt ge lo ls hi hs equ neu ltu leu gtu geu num nan", "cvta": "to global shared",
+    "cvt": " ".join((*WHOLE, "rn")), "ld": "param global shared nc v2 v4", "st": "global shared v2 v4",
+    "red": "global relaxed gpu add min max", "atom": "global relaxed gpu add min max", "bra": "uni", "ret": "uni",
+    "exit": ""}
+"""What an operation may be followed by, besides types: of anything else this machine does not know what it means."""
 
 
 class Fault(Exception):
@@ -37,7 +49,7 @@ class Program:
     def __init__(self, text):
         text = re.sub(r"//[^\n]*", "", text)
         head, body = re.search(r"\.entry\s+\S+\s*\((.*?)\)[^{]*\{(.*)\}", text, re.DOTALL).groups()
-        self.parameters = re.findall(r"\.param\s+\.(\w+)\s+(\S+?)\s*(?:,|$)", head)
+        self.parameters = re.findall(r"\.param\s+\.(\w+)\s+(?:\.\w+\s+|\d+\s+)*([\w$]+)\s*(?:,|$)", head)
         self.static = {name: int(size) for name, size in re.findall(
             r"\.shared\s+\.align\s+\d+\s+\.b8\s+([\w$]+)\[(\d+)\]", text)}
         self.shared = set(re.findall(r"\.shared\s+\.align\s+\d+\s+\.b8\s+([\w$]+)\[", text))
@@ -49,9 +61,14 @@ class Program:
             elif label := re.match(r"([\w$]+):$", statement):
                 self.labels[label[1]] = len(self.code)
             elif statement and not statement.startswith("."):
-                guard, operation, rest = re.match(r"(?:@(!?%\w+)\s+)?([\w.:]+)\s*(.*)", statement).groups()
-                operands = [part.strip() for part in re.split(r"[,|](?![^{]*\})", rest)] if rest else []
-                self.code.append((guard, operation.split("."), operands, statement))
+                parts = re.match(r"(?:@(!?%\w+)\s+)?(\w[\w.:]*)\s*(.*)", statement)
+                operation = parts[2].split(".") if parts else [""]
+                known = MODIFIERS.get(operation[0])
+                if known is None or any(part not in known.split() and not TYPE.fullmatch(part)
+                                        for part in operation[1:]):
+                    raise Fault(f"an instruction that this machine does not know: {statement}")
+                operands = [part.strip() for part in re.split(r"[,|](?![^{]*\})", parts[3])] if parts[3] else []
+                self.code.append((parts[1], operation, operands, statement))
 
 
 class Counts(Counter):
@@ -59,36 +76,59 @@ class Counts(Counter):
     with `` sectors`` the sectors they touch; ``shared`` accesses, and ``shared wavefronts`` with conflicts."""
 
 
-class _Places:
-    """Who touched which entry of a memory since which barrier."""
+class _Touches:
+    """Who touched each entry of a memory in one way, in three ranks.
+
+    Threads since the last barrier of their warp, warps since the last one of their block, and blocks: the lowest and
+    the highest number, of the latest such time. Two that differ had no barrier between.
+    """
+
+    RANKS = "thread", "warp", "block"
 
     def __init__(self, size):
-        self.writer, self.reader = np.full((2, size), NOBODY)
-        self.when = {"writer": np.zeros((size, 2), int), "reader": np.zeros((size, 2), int)}
+        self.low, self.high, self.since = np.full((3, 3, size), -1)
 
-    def touch(self, machine, places, threads, writes):
-        now = np.stack([machine.warp_barriers[threads >> 5], machine.block_barriers[threads // machine.in_block]], 1)
-        for what in ("writer", "reader") if writes else ("writer",):
-            other, when = getattr(self, what)[places], self.when[what][places]
-            same_warp = (other == MANY) | (other >> 5 == threads >> 5)
-            same_block = other // machine.in_block == threads // machine.in_block
-            barrier = np.where(same_warp, (when != now).any(1), same_block & (when[:, 1] != now[:, 1]))
-            met = (other != NOBODY) & (other != threads) & ~barrier
-            if met.any():
-                one = np.flatnonzero(met)[0]
-                raise machine.fault(f"thread {threads[one]} {'writes' if writes else 'reads'} what "
-                                    f"{'others' if other[one] == MANY else f'thread {other[one]}'} touched with no "
-                                    "barrier between")
-        if writes:
-            if len(np.unique(places)) < len(places):
-                raise machine.fault("two threads write one place at once")
-            self.writer[places], self.when["writer"][places] = threads, now
-        else:
-            before = self.reader[places]
-            shared = (before != NOBODY) & (before != threads) & (self.when["reader"][places] == now).all(1)
-            self.reader[places], self.when["reader"][places] = np.where(shared, MANY, threads), now
-            order = np.sort(places)
-            self.reader[order[1:][np.diff(order) == 0]] = MANY
+    def others(self, places, numbers, now):
+        """``(which of the places, words)`` for the first that another has touched, or None."""
+        for rank, (number, time) in enumerate(zip(numbers, now, strict=True)):
+            low, high = self.low[rank, places], self.high[rank, places]
+            met = np.flatnonzero((self.since[rank, places] == time) & ((low != number) | (high != number)))
+            if len(met):
+                one = met[0]
+                return one, f"{self.RANKS[rank]} {low[one] if low[one] != number[one] else high[one]}"
+        return None
+
+    def add(self, places, numbers, now):
+        for low, high, since, number, time in zip(self.low, self.high, self.since, numbers, now, strict=True):
+            past = places[since[places] != time]
+            low[past], high[past] = np.iinfo(int).max, -1
+            since[places] = time
+            np.minimum.at(low, places, number)
+            np.maximum.at(high, places, number)
+
+
+class _Places:
+    """What was done to each entry of a memory, and by whom."""
+
+    CONFLICTS = {"read": ("written", "added"), "written": ("read", "written", "added"), "added": ("read", "written")}
+
+    def __init__(self, size, itemsize=4):
+        self.itemsize = itemsize
+        self.touches = {what: _Touches(size) for what in self.CONFLICTS}
+
+    def touch(self, machine, where, size, threads, what):
+        """``size`` bytes at the byte ``where`` are ``what``, a key of CONFLICTS, by each of the threads."""
+        items = np.arange(max(1, size // self.itemsize))
+        places, threads = (where[:, None] // self.itemsize + items).ravel(), np.repeat(threads, len(items))
+        numbers = threads, threads // 32, threads // machine.in_block
+        now = machine.warp_since[numbers[1]], machine.block_since[numbers[2]], np.zeros_like(threads)
+        if what == "written" and len(np.unique(places)) < len(places):
+            raise machine.fault("two threads write one place at once")
+        for other in self.CONFLICTS[what]:
+            if met := self.touches[other].others(places, numbers, now):
+                raise machine.fault(f"what thread {threads[met[0]]} has {what}, {met[1]} has {other} with no barrier "
+                                    "between")
+        self.touches[what].add(places, numbers, now)
 
 
 def run(ptx, blocks, block, arguments, shared_bytes=0, seed=None):
@@ -118,29 +158,46 @@ class _Machine:
         self.registers = {name: np.zeros(count, dtype(kind)) for name, kind in program.registers.items()}
         self.pc, self.waits = np.zeros(count, int), np.zeros(count, bool)
         self.end = len(program.code)
-        self.warp_barriers, self.block_barriers = np.zeros(count // 32, int), np.zeros(blocks, int)
+        self.warp_since, self.block_since, self.barriers = np.arange(count // 32), np.arange(blocks), count
         self.buffers, self.touched, self.parameters = [], [], {}
         if len(arguments) != len(program.parameters):
             raise TypeError(f"the kernel takes {len(program.parameters)} arguments, not {len(arguments)}")
         for (kind, name), argument in zip(program.parameters, arguments, strict=True):
             if isinstance(argument, np.ndarray):
-                self.buffers.append(argument.reshape(-1).view(np.uint8))
-                self.touched.append(_Places(argument.size))
-                self.touched[-1].itemsize = argument.itemsize
-                argument = len(self.buffers) << WINDOW
+                argument = self.place(argument) + 1 << WINDOW
             self.parameters[name] = np.array(argument).astype(dtype(kind))
         self.offsets, place, self.shared_bytes = {}, 0, shared_bytes
         for name in sorted(program.shared, key=lambda name: name not in program.static):
-            self.offsets[name] = place
-            place += -(-program.static.get(name, shared_bytes) // 16) * 16
-        self.shared_words = max(1, -(-place // 4))
+            self.offsets[name] = -(-place // 16) * 16
+            place = self.offsets[name] + program.static.get(name, shared_bytes)
+        self.shared_end, self.shared_words = place, max(1, -(-place // 4))
         self.shared = np.zeros((blocks, self.shared_words), np.uint32)
         self.written = np.zeros((blocks, self.shared_words), bool)
         self.shared_touched = _Places(self.shared.size)
         self.random = None if seed is None else np.random.default_rng(seed)
 
+    def place(self, array):
+        """The number of an argument's buffer; the same memory given twice is one."""
+        data = array.reshape(-1).view(np.uint8)
+        for number, other in enumerate(self.buffers):
+            if np.shares_memory(data, other):
+                if (data.ctypes.data, data.size) != (other.ctypes.data, other.size):
+                    raise ValueError("two arguments overlap in part, which this machine does not model")
+                if array.itemsize < self.touched[number].itemsize:
+                    self.touched[number] = _Places(array.size, array.itemsize)
+                return number
+        self.buffers.append(data)
+        self.touched.append(_Places(array.size, array.itemsize))
+        return len(self.buffers) - 1
+
     def fault(self, what):
         return Fault(f"{what}: {self.text}")
+
+    def forbid(self, bad, threads, what, where=None):
+        """A fault of the first thread for which ``bad`` holds, at its address ``where``."""
+        if bad.any():
+            one = np.argmax(bad)
+            raise self.fault(f"thread {threads[one]} {what}" + ("" if where is None else f", at {where[one]:#x}"))
 
     def run(self):
         while True:
@@ -172,7 +229,7 @@ class _Machine:
             holds = self.registers[guard.lstrip("!")][threads] != guard.startswith("!")
             active = threads[holds]
         name = operation[0]
-        if name in ("shfl", "vote", "redux", "bar", "barrier"):
+        if name in COLLECTIVE:
             return self.together(active, operation, operands, pc, whole=not guard)
         warps = len(np.unique(threads >> 5))
         self.counts["instructions"] += warps
@@ -182,10 +239,13 @@ class _Machine:
             self.pc[active] = self.program.labels[operands[0]]
             return False
         if name in ("ret", "exit"):
-            self.pc[active] = self.end
+            self.pc[active] = self.end  # a barrier of their blocks may wait for no others
+            self.waits[np.isin(np.arange(len(self.pc)) // self.in_block, active // self.in_block)] = False
             return False
-        if len(active):
-            getattr(self, f"do_{name}", self.unknown)(active, operation[1:], operands)
+        if len(active) and name in ELEMENTWISE:
+            self.calculate(active, operation[-1], operands, ELEMENTWISE[name])
+        elif len(active):
+            getattr(self, f"do_{name}")(active, operation[1:], operands)
         return True
 
     def unknown(self, *_):
@@ -209,8 +269,12 @@ class _Machine:
             value = np.array(self.shared_bytes)
         elif operand.startswith(("0f", "0F")):
             value = np.array(int(operand[2:], 16), np.uint32).view(np.float32)
+        elif operand.startswith(("0d", "0D")):
+            value = np.array(int(operand[2:], 16), np.uint64).view(np.float64)
         elif operand in self.offsets:
             value = np.array(SHARED + self.offsets[operand])
+        elif not re.fullmatch(r"-?(0[xX][0-9a-fA-F]+|\d+)", operand):
+            self.unknown()
         else:
             value = np.array(int(operand, 0) & (1 << 64) - 1, np.uint64)
             if kind[0] != "f" and kind != "pred":
@@ -219,6 +283,8 @@ class _Machine:
 
     def put(self, operand, threads, value):
         """A register's new value: of its own size, or extended to it as the value's type says."""
+        if operand not in self.registers:
+            self.unknown()
         register = self.registers[operand]
         if value.dtype.itemsize < register.itemsize:
             value = value.astype(f"{'i' if value.dtype.kind == 'i' else 'u'}{register.itemsize}")
@@ -235,12 +301,6 @@ class _Machine:
     def calculate(self, threads, kind, operands, function):
         values = [self.get(operand, threads, kind) for operand in operands[1:]]
         self.put(operands[0], threads, np.asarray(function(*values)).astype(dtype(kind)))
-
-    def do_add(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.add)
-
-    def do_sub(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.subtract)
 
     def do_mul(self, threads, types, operands):
         self.multiply(threads, types, operands, lambda product, kind: product)
@@ -263,51 +323,16 @@ class _Machine:
             a, b = (self.get(operand, threads, kind) for operand in operands[1:3])
             self.put(operands[0], threads, then(a * b, kind))
 
-    def do_fma(self, threads, types, operands):
-        if types[-1] != "f32":
-            self.unknown()
-        self.calculate(threads, "f32", operands, fused)
-
     def do_div(self, threads, types, operands):
-        def truncated(a, b):
-            if (b == 0).any():
-                raise self.fault("a division by zero")
-            quotient = np.abs(a.astype(object)) // np.abs(b.astype(object))
-            return np.where((a < 0) != (b < 0), -quotient, quotient)
-        self.calculate(threads, types[-1], operands, np.divide if types[-1][0] == "f" else truncated)
+        self.divide(threads, types, operands, np.divide if types[-1][0] == "f" else truncated)
 
     def do_rem(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.fmod)
+        self.divide(threads, types, operands, np.fmod)
 
-    def do_neg(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.negative)
-
-    def do_abs(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.abs)
-
-    def do_min(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.fmin)
-
-    def do_max(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.fmax)
-
-    def do_rcp(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, lambda a: np.float32(1) / a)
-
-    def do_sqrt(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.sqrt)
-
-    def do_and(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.bitwise_and)
-
-    def do_or(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.bitwise_or)
-
-    def do_xor(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.bitwise_xor)
-
-    def do_not(self, threads, types, operands):
-        self.calculate(threads, types[-1], operands, np.invert)
+    def divide(self, threads, types, operands, function):
+        if types[-1][0] != "f":
+            self.forbid(self.get(operands[2], threads, types[-1]) == 0, threads, "divides by zero")
+        self.calculate(threads, types[-1], operands, function)
 
     def do_popc(self, threads, types, operands):
         bits = self.get(operands[1], threads, types[-1])
@@ -328,6 +353,8 @@ class _Machine:
 
     def do_setp(self, threads, types, operands):
         compare, kind = types[0], types[-1]
+        if len(operands) != 3:
+            self.unknown()
         a, b = (self.get(operand, threads, kind) for operand in operands[1:3])
         ordered = {"eq": a == b, "ne": (a < b) | (a > b), "lt": a < b, "le": a <= b, "gt": a > b, "ge": a >= b}
         unordered = kind[0] == "f" and compare in ("equ", "neu", "ltu", "leu", "gtu", "geu")
@@ -349,10 +376,13 @@ class _Machine:
         self.put(operands[0], threads, self.get(operands[1], threads, "u64"))
 
     def do_cvt(self, threads, types, operands):
-        target, source = types[-2:]
+        rounding, (target, source) = types[:-2], types[-2:]
         value = self.get(operands[1], threads, source)
+        inexact = target[0] == "f" and (source[0] != "f" or source > target)
+        if (rounding[0] not in WHOLE) if source[0] == "f" and target[0] != "f" else rounding != ["rn"] * inexact:
+            self.unknown()
         if source[0] == "f" and target[0] != "f":
-            value = {"rni": np.rint, "rzi": np.trunc, "rmi": np.floor, "rpi": np.ceil}[types[0]](value.astype(float))
+            value = WHOLE[rounding[0]](value.astype(float))
             limits = np.iinfo(dtype(target))
             value = np.nan_to_num(value, nan=0)
             low, high = value <= limits.min, value >= limits.max
@@ -364,66 +394,65 @@ class _Machine:
 
     def do_ld(self, threads, types, operands):
         space, kind, names = types[0], types[-1], operands[0].strip("{}").split(",")
-        for number, name in enumerate(names):
-            if space == "param":
-                symbol, _, offset = operands[1].strip("[]").partition("+")
-                if offset:
-                    self.unknown()
-                value = np.broadcast_to(self.parameters[symbol].astype(dtype(kind)), threads.shape)
-            else:
-                where = self.address(operands[1], threads) + number * dtype(kind).itemsize
-                value = self.access(space, where, threads, dtype(kind))
+        if space == "param":
+            symbol = operands[1].strip("[]")
+            if symbol not in self.parameters:
+                self.unknown()
+            values = [np.broadcast_to(self.parameters[symbol].astype(dtype(kind)), threads.shape)]
+        else:
+            values = self.access(types, self.address(operands[1], threads), threads, len(names))
+        for name, value in zip(names, values, strict=True):
             self.put(name.strip(), threads, value)
 
     def do_st(self, threads, types, operands):
-        space, kind, names = types[0], types[-1], operands[1].strip("{}").split(",")
-        for number, name in enumerate(names):
-            where = self.address(operands[0], threads) + number * dtype(kind).itemsize
-            self.access(space, where, threads, dtype(kind), self.get(name.strip(), threads, kind))
+        names = operands[1].strip("{}").split(",")
+        values = [self.get(name.strip(), threads, types[-1]) for name in names]
+        self.access(types, self.address(operands[0], threads), threads, len(names), values)
 
-    def access(self, space, where, threads, kind, value=None):
-        if (where % kind.itemsize).any():
-            raise self.fault(f"a misaligned address, {where[np.flatnonzero(where % kind.itemsize)[0]]:#x}")
-        if space == "shared":
-            return self.access_shared(where - SHARED, threads, kind, value)
+    def access(self, types, where, threads, count, values=None):
+        """Read or write ``count`` neighbouring numbers of each thread: one request."""
+        space, kind = types[0], dtype(types[-1])
+        self.forbid(where % (count * kind.itemsize) != 0, threads, "is misaligned", where)
+        if space == "shared" and count == 1 and kind.itemsize == 4:
+            return [self.access_shared(where - SHARED, threads, kind, None if values is None else values[0])]
         if space != "global":
             self.unknown()
-        self.request("load" if value is None else "store", where, threads)
-        found = np.empty(len(where), kind)
-        for number, own in self.by_buffer(where, kind):
-            buffer, touched = self.buffers[number], self.touched[number]
-            places = (where[own] & (1 << WINDOW) - 1) // kind.itemsize
-            touched.touch(self, places * kind.itemsize // touched.itemsize, threads[own], value is not None)
-            if value is None:
-                found[own] = buffer.view(kind)[places]
-            else:
-                buffer.view(kind)[places] = value[own]
+        self.request("load" if values is None else "store", where, threads)
+        found = np.empty((count, len(where)), kind)
+        for number, own in self.by_buffer(where, count * kind.itemsize, threads):
+            first, data = where[own] & (1 << WINDOW) - 1, self.buffers[number].view(kind)
+            self.touched[number].touch(self, first, count * kind.itemsize, threads[own],
+                                       "read" if values is None else "written")
+            for place in range(count):
+                if values is None:
+                    found[place, own] = data[first // kind.itemsize + place]
+                else:
+                    data[first // kind.itemsize + place] = values[place][own]
         return found
 
-    def by_buffer(self, where, kind):
+    def by_buffer(self, where, size, threads):
         numbers = (where >> WINDOW) - 1
         for number in np.unique(numbers):
             own = numbers == number
-            size = len(self.buffers[number]) if 0 <= number < len(self.buffers) else 0
-            outside = (where[own] & (1 << WINDOW) - 1) + kind.itemsize > size
-            if outside.any():
-                raise self.fault(f"outside of buffer {number} of {size} bytes, at {where[own][outside][0]:#x}")
+            end = len(self.buffers[number]) if 0 <= number < len(self.buffers) else 0
+            self.forbid((where[own] & (1 << WINDOW) - 1) + size > end, threads[own],
+                        f"is outside of buffer {number} of {end} bytes", where[own])
             yield number, own
 
     def access_shared(self, offset, threads, kind, value):
         blocks, words = threads // self.in_block, offset // 4
-        if (offset < 0).any() or (words >= self.shared_words).any() or kind.itemsize != 4:
-            raise self.fault(f"outside of shared memory of {4 * self.shared_words} bytes")
+        self.forbid((offset < 0) | (offset + 4 > self.shared_end), threads,
+                    f"is outside of shared memory of {self.shared_end} bytes", offset)
         keys = np.unique(np.stack([threads >> 5, words]), axis=1)
         self.counts["shared"] += len(np.unique(keys[0]))
         warps = np.unique(keys[0], return_inverse=True)[1]
         self.counts["shared wavefronts"] += int(
             np.bincount(warps * 32 + keys[1] % 32, minlength=32 * (warps.max() + 1)).reshape(-1, 32).max(1).sum())
-        self.shared_touched.touch(self, blocks * self.shared_words + words, threads, value is not None)
+        self.shared_touched.touch(self, 4 * (blocks * self.shared_words + words), 4, threads,
+                                  "read" if value is None else "written")
         if value is not None:
             self.shared[blocks, words], self.written[blocks, words] = value.view(np.uint32), True
-        elif not self.written[blocks, words].all():
-            raise self.fault("a read of shared memory that nobody has written")
+        self.forbid(~self.written[blocks, words], threads, "reads shared memory that nobody has written")
         return self.shared[blocks, words].view(kind)
 
     def do_red(self, threads, types, operands):
@@ -435,11 +464,14 @@ class _Machine:
     def atomic(self, types, where, threads, operand):
         operation, kind = types[-2], dtype(types[-1])
         value = self.get(operand, threads, types[-1])
+        self.forbid(where % kind.itemsize != 0, threads, "is misaligned", where)
         self.request("atomic", where, threads)
         found = np.empty(len(where), kind)
         function = {"add": np.add, "min": np.minimum, "max": np.maximum}[operation]
-        for number, own in self.by_buffer(where, kind):
-            places = (where[own] & (1 << WINDOW) - 1) // kind.itemsize
+        for number, own in self.by_buffer(where, kind.itemsize, threads):
+            first = where[own] & (1 << WINDOW) - 1
+            self.touched[number].touch(self, first, kind.itemsize, threads[own], "added")
+            places = first // kind.itemsize
             found[own] = self.buffers[number].view(kind)[places]
             function.at(self.buffers[number].view(kind), places, value[own])
         return found
@@ -455,15 +487,16 @@ class _Machine:
         """A collective: of the threads that have come to it, those whose warp or block is complete go on."""
         if not whole:
             raise self.fault("a collective under a predicate")
-        size = self.in_block if operation[:2] == ["bar", "sync"] else 32
-        there = np.flatnonzero((self.pc == pc) & (self.waits | np.isin(np.arange(len(self.pc)), active)))
+        of_block = operation == ["bar", "sync"]
+        size = self.in_block if of_block else 32
+        self.waits[active] = True
+        there = np.flatnonzero((self.pc == pc) & self.waits)
         groups, counts = np.unique(there // size, return_counts=True)
         expected = np.full(len(groups), size)
-        if size != 32:  # threads that have ended are not waited for
+        if of_block:  # threads that have ended are not waited for
             ended = np.bincount(np.flatnonzero(self.pc >= self.end) // size, minlength=groups.max() + 1)
             expected = size - ended[groups]
         ready = np.isin(there // size, groups[counts == expected])
-        self.waits[there[~ready]] = True
         going = there[ready]
         self.waits[going] = False
         if not len(going):
@@ -471,19 +504,22 @@ class _Machine:
         self.counts["instructions"] += len(np.unique(going >> 5))
         self.counts[operation[0]] += len(np.unique(going >> 5))
         self.pc[going] = pc + 1
-        if size != 32:
-            self.block_barriers[np.unique(going // size)] += 1
-        elif operation[0] in ("bar", "barrier"):
-            self.warp_barriers[np.unique(going >> 5)] += 1
+        if of_block and operands != ["0"]:
+            self.unknown()
+        if not of_block and (self.get(operands[-1], going, "s32") != -1).any():
+            raise self.fault("a collective of some lanes only")
+        if operation[0] == "bar":
+            ahead, self.barriers = np.arange(self.barriers, self.barriers + len(self.pc)), self.barriers + len(self.pc)
+            self.warp_since[going // 32] = ahead[going // 32]
+            if of_block:
+                self.block_since[going // size] = ahead[going // size]
         else:
-            mask = operands[-1]
-            if (self.get(mask, going, "s32") != -1).any():
-                raise self.fault("a collective of some lanes only")
             getattr(self, f"all_{operation[0]}")(going, operation[1:], operands)
         return len(going) == len(active) and np.array_equal(going, active)
 
     def all_shfl(self, threads, types, operands):
         target, valid, value, by = operands[0], operands[1], operands[-4], self.get(operands[-3], threads, "u32")
+        self.forbid(self.get(operands[-2], threads, "u32") != 31, threads, "shuffles among fewer than 32 lanes")
         lane = threads & 31
         source = {"idx": by & 31, "bfly": lane ^ (by & 31)}[types[1]].astype(int)
         values = self.registers[value] if value in self.registers else np.broadcast_to(
@@ -513,3 +549,15 @@ def fused(a, b, c):
     even = (total.view(np.int64) & 1) == 0
     odd = np.nextafter(total, np.where(rest > 0, np.inf, -np.inf))
     return np.where(np.isfinite(total) & (rest != 0) & even, odd, total).astype(np.float32)
+
+
+def truncated(a, b):
+    """The quotient of integers, rounded towards 0."""
+    quotient = a // b
+    return quotient + ((a % b != 0) & ((a < 0) != (b < 0)))
+
+
+ELEMENTWISE = {"add": np.add, "sub": np.subtract, "fma": fused, "neg": np.negative, "abs": np.abs, "min": np.fmin,
+               "max": np.fmax, "rcp": lambda a: 1 / a, "sqrt": np.sqrt, "and": np.bitwise_and, "or": np.bitwise_or,
+               "xor": np.bitwise_xor, "not": np.invert}
+"""Operations that are a function of their operands, in the type of all of them."""

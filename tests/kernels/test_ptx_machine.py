@@ -39,9 +39,9 @@ TEMPLATE = """
 SEEDS = pytest.mark.parametrize("seed", [None, 0, 1])
 
 
-def launch(body, given=LANES, out=None, warps=1, **options):
+def launch(body, given=LANES, out=None, warps=1, blocks=1, shared_bytes=4096, **options):
     out = np.full(32, 77, np.int32) if out is None else out
-    counts = run(TEMPLATE.format(body), 1, (32, warps), [given, out], shared_bytes=4096, **options)
+    counts = run(TEMPLATE.format(body), blocks, (32, warps), [given, out], shared_bytes=shared_bytes, **options)
     return out, counts
 
 
@@ -62,6 +62,7 @@ def calculated(instruction, given, out=np.int32):
     ("shr.u32 %r3, %r2, 28", [-1, 1 << 28], [15, 1]),
     ("shl.b32 %r3, %r2, 33", [1, 2], [0, 0]),
     ("div.s32 %r3, %r2, 2", [-3, 7], [-1, 3]),
+    ("div.s32 %r3, %r2, -1", [-2**31, 7], [-2**31, -7]),
     ("div.u32 %r3, %r2, 2", [-2, 7], [2**31 - 1, 3]),
     ("rem.s32 %r3, %r2, 4", [-3, 7], [-3, 3]),
     ("min.u32 %r3, %r2, 9", [-1, 4], [9, 4]),
@@ -175,11 +176,91 @@ def test_a_barrier_of_a_warp_does_not_serve_a_block():
     ("setp.lt.u32 %p1, %r1, 3; @%p1 bra OVER; bar.warp.sync -1; OVER:", "wait for ever"),
     ("setp.lt.u32 %p1, %r1, 3; @%p1 ret; bar.warp.sync -1", "wait for ever"),
     ("redux.sync.add.s32 %r2, %r1, 0xff", "some lanes only"),
+    ("bar.warp.sync 1", "some lanes only"),
+    ("shfl.sync.idx.b32 %r2|%p1, %r1, 20, 4127, -1", "fewer than 32 lanes"),
+    ("rem.u32 %r2, 5, %r1", "thread 0 divides by zero"),
+    ("ld.global.v4.u32 {%r2, %r3, %r4, %r5}, [%rd1+4]", "misaligned"),
+    ("ld.global.u32 %r2, [%rd2]; red.global.add.s32 [%rd2], 1", "no barrier between"),
     ("sin.approx.f32 %f1, %f1", "does not know"),
+    ("div.approx.f32 %f1, %f1, %f2", "does not know"),
+    ("add.cc.u32 %r2, %r1, %r1", "does not know"),
+    ("setp.lt.and.s32 %p1, %r1, 3, %p2", "does not know"),
+    ("setp.lt.s32 %p1|%p2, %r1, 3", "does not know"),
+    ("cvt.rni.f32.f32 %f2, %f1", "does not know"),
+    ("mov.u32 %r2, %laneid", "does not know"),
 ])
 def test_faults(body, match):
     with pytest.raises(Fault, match=match):
         launch(body + ";")
+
+
+def test_shared_memory_ends_where_it_was_asked_to():
+    launch("st.shared.u32 [%rd7], %r1;", shared_bytes=128)
+    with pytest.raises(Fault, match="thread 31 is outside of shared memory of 124 bytes"):
+        launch("st.shared.u32 [%rd7], %r1;", shared_bytes=124)
+
+
+def test_readers_of_two_warps_are_both_remembered():
+    """The second warp has a barrier of its own behind it, and then writes what both have read."""
+    body = """
+    mov.u32 %r2, %tid.y;
+    setp.eq.u32 %p1, %r2, 0;
+    @%p1 st.shared.u32 [%rd7], %r1;
+    bar.sync 0;
+    @!%p1 bra SECOND;
+    ld.shared.u32 %r3, [%rd7];
+    bra OVER;
+SECOND:
+    bar.warp.sync -1;
+    ld.shared.u32 %r3, [%rd7];
+    {}
+OVER:"""
+    launch(body.format(""), warps=2)
+    with pytest.raises(Fault, match="thread 32 has written, warp 0 has read with no barrier between"):
+        launch(body.format("st.shared.u32 [%rd7], %r3;"), warps=2)
+
+
+def test_blocks_have_no_barrier_between():
+    body = """
+    mov.u32 %r2, %ctaid.x;
+    setp.eq.u32 %p1, %r2, 0;
+    @%p1 bra WRITE;
+    bar.sync 0;
+    ld.global.u32 %r3, [%rd5];
+    bra OVER;
+WRITE:
+    st.global.u32 [%rd5], %r1;
+OVER:"""
+    launch(body, blocks=1)
+    with pytest.raises(Fault, match="block 1 has read with no barrier between"):
+        launch(body, blocks=2)
+
+
+def test_memory_given_twice_is_one():
+    body = "ld.global.u32 %r2, [%rd4]; st.global.u32 [%rd5+128], %r2;"
+    launch(body, np.zeros(32, np.int32), np.zeros(64, np.int32))
+    same = np.zeros(64, np.int32)
+    launch(body, same, same)
+    with pytest.raises(Fault, match="no barrier between"):
+        launch("xor.b32 %r2, %r1, 1; mul.wide.u32 %rd8, %r2, 4; add.s64 %rd8, %rd1, %rd8; ld.global.u32 %r2, [%rd8];"
+               "st.global.u32 [%rd5], %r2;", same, same)
+
+
+@SEEDS
+def test_a_barrier_does_not_wait_for_threads_that_have_ended(seed):
+    launch("mov.u32 %r2, %tid.y; setp.eq.u32 %p1, %r2, 0; @!%p1 bra OVER; bar.sync 0; OVER:", warps=2, seed=seed)
+
+
+def test_a_wide_load_is_one_request():
+    given = np.arange(128, dtype=np.int32)
+    out, counts = launch("""
+    mul.wide.u32 %rd8, %r1, 16;
+    add.s64 %rd8, %rd1, %rd8;
+    ld.global.v4.u32 {%r2, %r3, %r4, %r5}, [%rd8];
+    add.s32 %r2, %r2, %r5;
+    st.global.u32 [%rd5], %r2;""", given)
+    assert out.tolist() == (given[::4] + given[3::4]).tolist()
+    assert (counts["load"], counts["load sectors"]) == (1, 16)
 
 
 def test_atomics_add_up():
