@@ -20,16 +20,25 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip insta
 from gsrgnn.kernels.cuda import plan, report, sum_kept
 
 CHECKS = Path(__file__).with_name("kernel_checks.py")
+WAYS = {"in the simulator": ([], "1"), "as PTX": ([], "0"), "as PTX, in a random order": (["--seed", "1"], "0")}
 
 
-@pytest.mark.parametrize(("how", "options", "simulator"), [
-    ("in the simulator", [], "1"), ("as PTX", [], "0"), ("as PTX, in a random order", ["--seed", "1"], "0")])
-def test_every_kernel_agrees_with_the_reference(how, options, simulator):
-    """In a process of its own, since numba chooses the simulator when it is imported."""
-    done = subprocess.run([sys.executable, CHECKS, *options], env={**os.environ, "NUMBA_ENABLE_CUDASIM": simulator},
-                          capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("ok     ") > 20
+@pytest.fixture(scope="module")
+def checks():
+    """Side by side, each in a process of its own, since numba chooses the simulator when it is imported."""
+    started = {way: subprocess.Popen([sys.executable, CHECKS, *options], text=True, stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT, env=os.environ | {"NUMBA_ENABLE_CUDASIM": simulator})
+               for way, (options, simulator) in WAYS.items()}
+    yield started
+    for process in started.values():
+        process.kill()
+
+
+@pytest.mark.parametrize("way", reversed(WAYS))
+def test_every_kernel_agrees_with_the_reference(checks, way):
+    printed, _ = checks[way].communicate(timeout=900)
+    assert checks[way].returncode == 0, printed
+    assert printed.count("ok     ") > 20
 
 
 def test_the_bounds_count_what_the_kernels_do():
