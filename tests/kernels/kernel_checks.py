@@ -1,10 +1,11 @@
 """Every CUDA kernel against the reference without a GPU. Run by `test_cuda.py` in a process of its own.
 
 With NUMBA_ENABLE_CUDASIM=1 the kernels run in Numba's simulator, which is chosen when numba is imported, hence the
-process; without, as PTX on `ptx_machine`, in an order that the argument ``--seed`` chooses. Prints a line a check; the
-exit status is 1 where one fails.
+process; without, as PTX on `ptx_machine`, in an order that the argument ``--seed`` chooses. ``--part 0`` and ``--part 1``
+are every other check. Prints a line a check; the exit status is 1 where one fails.
 """
 
+import argparse
 import copy
 import os
 import sys
@@ -17,6 +18,10 @@ import pytest
 import torch
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent))
+PARSER = argparse.ArgumentParser()
+PARSER.add_argument("--seed", type=int)
+PARSER.add_argument("--part", type=int, choices=[0, 1])
+ASKED = PARSER.parse_args()
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 if SIMULATED:
     import simulated_warp
@@ -288,7 +293,7 @@ CHECKS = [
     (check_layer_norm, 2, 192), (check_stack, "sparse", "aggregate", "nets"),
     (check_stack, "dense", "transform", "edges"),
 ]
-if not SIMULATED and "--seed" not in sys.argv:  # which is fast enough for more
+if not SIMULATED and ASKED.seed is None:  # which is fast enough for more
     CHECKS += [
         (check_top_k, 1024, 128, True), (check_top_k, 192, 192, False), (check_top_k, 257, 5, True),
         (check_aggregation, [3000, 1, 0, 1, 600, 2], 192, 8, True), (check_aggregation, [100, 0, 40], 1024, 128, False),
@@ -304,9 +309,9 @@ if __name__ == "__main__":
     if not SIMULATED:
         import run_compiled
 
-        run_compiled.install(int(sys.argv[2]) if sys.argv[1:2] == ["--seed"] else None)
+        run_compiled.install(ASKED.seed)
     failed = 0
-    for check, *arguments in CHECKS:
+    for check, *arguments in CHECKS[ASKED.part::2] if ASKED.part is not None else CHECKS:
         try:
             check(*arguments)
             print(f"ok     {check.__name__}{tuple(arguments)}", flush=True)

@@ -20,7 +20,8 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip insta
 from gsrgnn.kernels.cuda import plan, report, sum_kept
 
 CHECKS = Path(__file__).with_name("kernel_checks.py")
-WAYS = {"in the simulator": ([], "1"), "as PTX": ([], "0"), "as PTX, in a random order": (["--seed", "1"], "0")}
+WAYS = {"in the simulator": (["--part", "0"], "1"), "in the simulator, the others": (["--part", "1"], "1"),
+        "as PTX": ([], "0"), "as PTX, in a random order": (["--seed", "1"], "0")}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def checks():
 def test_every_kernel_agrees_with_the_reference(checks, way):
     printed, _ = checks[way].communicate(timeout=900)
     assert checks[way].returncode == 0, printed
-    assert printed.count("ok     ") > 20
+    assert printed.count("ok     ") > 10
 
 
 def test_the_bounds_count_what_the_kernels_do():
