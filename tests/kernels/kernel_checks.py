@@ -1,8 +1,8 @@
 """Every CUDA kernel against the reference without a GPU. Run by `test_cuda.py` in a process of its own.
 
 With NUMBA_ENABLE_CUDASIM=1 the kernels run in Numba's simulator, which is chosen when numba is imported, hence the
-process; without, as PTX on `ptx_machine`, in an order that the argument ``--seed`` chooses. ``--part 0`` and ``--part 1``
-are every other check. Prints a line a check; the exit status is 1 where one fails.
+process; without, as PTX on `ptx_machine`, in an order that the argument ``--seed`` chooses. ``--part 0`` and
+``--part 1`` are every other check. Prints a line a check; the exit status is 1 where one fails.
 """
 
 import argparse
