@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 from gsrgnn.kernels.cuda.compiler import FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, pointer, types
-from gsrgnn.kernels.cuda.sum_kept import CHUNKS, EDGES, write
+from gsrgnn.kernels.cuda.sum_kept import CHUNKS, EDGES, neighbour, place_in_group, write
 from gsrgnn.kernels.cuda.warp import shuffle
 
 
@@ -29,10 +29,8 @@ def kernel(rounds, scaled, index, onto=False):
         if chunk >= chunks:
             return
         lane = cuda.threadIdx.x
-        lanes = min(k, LANES)  # of a group
+        lanes, group, first_t = place_in_group(lane, k)
         groups = np.int32(np.uint32(LANES) // np.uint32(lanes))
-        group = np.int32(np.uint32(lane) // np.uint32(lanes))
-        first_t = np.int32(lane - group * lanes)
         begins = group if group < groups else LANES  # beyond any entry
         i, piece = row[chunk], slot[chunk]
         columns = cuda.local.array(rounds, types.int32)
@@ -45,11 +43,8 @@ def kernel(rounds, scaled, index, onto=False):
         entries, begin = length[chunk], start[chunk]
         first = np.int32(0)
         while first < entries:
-            source, factor = np.int32(0), np.float32(0)
-            if np.int32(first + lane) < entries:
-                source, factor = sources[begin + first + lane], weight[begin + first + lane]
-                if scaled:
-                    factor *= in_scale[source]
+            inside = np.int32(first + lane) < entries
+            source, factor = neighbour(begin + first + lane, inside, sources, weight, in_scale, scaled)
             count = min(LANES, np.int32(entries - first))
             entry = begins
             while np.int32(entry - begins) < count:

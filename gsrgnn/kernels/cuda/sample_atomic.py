@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from gsrgnn.kernels.cuda.compiler import FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, pointer, types
-from gsrgnn.kernels.cuda.sum_kept import CHUNKS, EDGES
+from gsrgnn.kernels.cuda.sum_kept import CHUNKS, EDGES, neighbour, place_in_group
 from gsrgnn.kernels.cuda.warp import atomic_add, shuffle, sync_warp
 
 
@@ -36,17 +36,13 @@ def kernel(rounds, index):
             own[np.uint32(base + c)] = scale * grad[at(i, width, c)]
             c = np.int32(c + LANES)
         sync_warp()
-        lanes = min(k, LANES)  # of a group
+        lanes, group, first_t = place_in_group(lane, k)
         groups = np.int32(np.uint32(LANES) // np.uint32(lanes))
-        group = np.int32(np.uint32(lane) // np.uint32(lanes))
-        first_t = np.int32(lane - group * lanes)
         begins = group if group < groups else LANES  # beyond any entry
         first = np.int32(0)
         while first < entries:
-            source, factor = np.int32(0), np.float32(0)
-            if np.int32(first + lane) < entries:
-                source = sources[begin + first + lane]
-                factor = weight[begin + first + lane] * out_scale[source]
+            inside = np.int32(first + lane) < entries
+            source, factor = neighbour(begin + first + lane, inside, sources, weight, out_scale, True)
             count = min(LANES, np.int32(entries - first))
             entry = begins
             while np.int32(entry - begins) < count:

@@ -45,6 +45,25 @@ def load_bfloat16(value):
 
 
 @device
+def neighbour(entry, there, sources, weight, in_scale, scaled):
+    """The source of an entry and its weight, with ``in_scale`` where it is ``scaled``; zeros if it is not there."""
+    source, factor = np.int32(0), np.float32(0)
+    if there:
+        source, factor = sources[entry], weight[entry]
+        if scaled:
+            factor *= in_scale[source]
+    return source, factor
+
+
+@device
+def place_in_group(lane, k):
+    """``(lanes, group, t)``: a neighbour is taken by k lanes, at most 32; how many, which of them, and where in it."""
+    lanes = min(k, LANES)
+    group = np.int32(np.uint32(lane) // np.uint32(lanes))
+    return lanes, group, np.int32(lane - group * lanes)
+
+
+@device
 def write(total, i, piece, scale, width, column, out, partial, onto):
     """Where a chunk's sum goes: to its row of ``out``, or to ``partial`` if it is a piece of a row."""
     if piece >= 0:
@@ -104,9 +123,7 @@ def kernel(rounds, scaled, index, value=FLOAT, onto=False):
         taken_at_once = np.int32(1)  # few neighbours are not worth many rows of sums, to be cleared and added up
         while taken_at_once < groups and np.int32(taken_at_once * taken_at_once * width) < np.int32(64 * entries):
             taken_at_once = np.int32(taken_at_once + 1)
-        lanes = min(k, LANES)  # of a group
-        group = np.int32(np.uint32(lane) // np.uint32(lanes))
-        first_t = np.int32(lane - group * lanes)
+        _, group, first_t = place_in_group(lane, k)
         own = np.int32(base + group * width)
         spare = np.int32(WARPS * groups * width + cuda.threadIdx.y * LANES + lane)  # where what counts for nothing goes
         if group >= taken_at_once:
@@ -120,11 +137,8 @@ def kernel(rounds, scaled, index, value=FLOAT, onto=False):
         sums[np.uint32(spare)] = np.float32(0)
         first = np.int32(0)
         while first < entries:
-            source, factor = np.int32(0), np.float32(0)
-            if np.int32(first + lane) < entries:
-                source, factor = sources[begin + first + lane], weight[begin + first + lane]
-                if scaled:
-                    factor *= in_scale[source]
+            inside = np.int32(first + lane) < entries
+            source, factor = neighbour(begin + first + lane, inside, sources, weight, in_scale, scaled)
             count = min(LANES, np.int32(entries - first))
             entry = group
             while np.int32(entry - group) < count:
@@ -173,9 +187,6 @@ def combine(onto=False):
             total = np.float32(0)
             for piece in range(first, np.int32(first + pieces)):
                 total += partial[at(piece, width, c)]
-            if onto:
-                out[at(i, width, c)] += total * out_scale[i]
-            else:
-                out[at(i, width, c)] = total * out_scale[i]
+            write(total, i, np.int32(-1), out_scale[i], width, c, out, partial, onto)
 
     return Kernel(add_pieces, [SIZE, pointer(types.int32), pointer(FLOAT), SIZE, pointer(FLOAT), pointer(FLOAT)])

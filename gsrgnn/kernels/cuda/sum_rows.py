@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, pointer, types
-from gsrgnn.kernels.cuda.sum_kept import CHUNKS, EDGES, load_bfloat16, load_float, write
+from gsrgnn.kernels.cuda.sum_kept import CHUNKS, EDGES, load_bfloat16, load_float, neighbour, write
 from gsrgnn.kernels.cuda.warp import shuffle
 
 
@@ -28,11 +28,8 @@ def kernel(items, scaled, value=FLOAT, onto=False):
         entries, begin = length[chunk], start[chunk]
         first = np.int32(0)
         while first < entries:
-            source, factor = np.int32(0), np.float32(0)
-            if np.int32(first + lane) < entries:
-                source, factor = sources[begin + first + lane], weight[begin + first + lane]
-                if scaled:
-                    factor *= in_scale[source]
+            inside = np.int32(first + lane) < entries
+            source, factor = neighbour(begin + first + lane, inside, sources, weight, in_scale, scaled)
             count = min(LANES, np.int32(entries - first))
             entry = np.int32(0)
             while entry < count:
