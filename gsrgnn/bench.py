@@ -27,7 +27,7 @@ from gsrgnn import baselines, circuits, measure
 from gsrgnn.cuda_graph import captured
 from gsrgnn.exactness import gradient_error
 from gsrgnn.graph import CircuitGraph
-from gsrgnn.kernels import cpu, index_dtype, reference
+from gsrgnn.kernels import Scale, cpu, index_dtype, reference
 from gsrgnn.kernels.cuda_machine import gpu_missing
 from gsrgnn.models import GSRGNN
 from gsrgnn.records import checksum, write
@@ -424,7 +424,8 @@ def profile(row, inputs, graphs, hidden, layers, rounds):
     stream = 4 * len(inputs["x"]) * (hidden // 2)
     kept = len(inputs["x"]) * row.options["k"] * (4 + index_dtype(hidden // 2).itemsize)
     nets = 8 * trainer.graph.num_summed_nets * (hidden // 2)
-    moved = {"to_fixed": 2 * stream, "group_sparse_fixed": stream + kept, "product": kept + stream,
+    moved = {"magnitudes": 2 * stream, "to_fixed": 2 * stream, "from_fixed": 2 * stream,
+             "group_sparse_fixed": stream + kept, "product": kept + stream,
              "add_layer_norm": 3 * stream + nets, "undo_layer_norm": 5 * stream + nets,
              "aggregate_dense": 2 * stream + nets, "aggregate": kept + stream + nets,
              "aggregate_backward": stream + 2 * kept + nets, "product_backward": stream + 2 * kept,
@@ -437,8 +438,8 @@ def profile(row, inputs, graphs, hidden, layers, rounds):
 def _top_k(num_rows, width, ks, rounds):
     """Median seconds of the row-wise top k of ``[num_rows, width]``: of floats, of fixed-point numbers, PyTorch's."""
     x = torch.randn(num_rows, width)
-    scale = 2.0**20
-    fixed = reference.to_fixed(x.numpy(), scale)
+    scale = Scale(*(np.full(size, 2.0**20, np.float32) for size in (num_rows, width, width)))
+    fixed = reference.to_fixed(x.numpy(), 2.0**20)
     for k in ks:
         values, indices = np.empty((num_rows, k), np.float32), np.empty((num_rows, k), index_dtype(width))
         calls = {"group_sparse": partial(cpu.group_sparse, x.numpy(), values, indices),

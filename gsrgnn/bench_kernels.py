@@ -94,7 +94,7 @@ def _rows(graph, width, k, ceilings, repeats):
     values, indices = x.new_empty(n, k), x.new_empty(n, k, dtype=torch.uint8 if index == 1 else torch.int16)
     bad = torch.full((1,), ours.FINE, dtype=torch.int32, device="cuda")
     dvalues, fixed = torch.empty_like(values), (x * 2**20).int()
-    scale = torch.tensor(2.0**20, device="cuda")
+    scale = kernels.Scale(*(x.new_full((size,), 2.0**20) for size in (n, width, width)))
     calls["top-k"] = partial(ours.group_sparse, x, values, indices, bad)
     calls["top-k, fixed point"] = partial(ours.group_sparse_fixed, fixed, scale, values, indices)
     bounds["top-k"] = bounds["top-k, fixed point"] = limits.top_k(ceilings, n, width, k, index)

@@ -89,8 +89,7 @@ def aggregate(graph, x, via=None):
     values = x.values if isinstance(x, CBSR) else x
     _matrix("x", values, torch.float32, torch.float64, torch.bfloat16)
     check_rows(values, graph)
-    if values.device != graph.device:
-        raise ValueError(f"x is on {values.device} and the graph on {graph.device}: move one with .to(device)")
+    check_devices(values, graph=graph)
     if via is not None:
         graph = graph.through(via)
     if isinstance(x, CBSR):
@@ -109,6 +108,14 @@ def check_rows(x, graph):
     """Raises ValueError unless ``x`` has a row for each node."""
     if len(x) != graph.num_nodes:
         raise ValueError(f"x has {len(x)} rows and the graph {graph.num_nodes} nodes: give one row a node")
+
+
+def check_devices(x, **others):
+    """Raises ValueError unless ``x`` and the others, tensors or graphs by name, all lie on one device."""
+    if any(other.device != x.device for other in others.values()):
+        *first, last = (f"the {name} on {other.device}" for name, other in others.items())
+        raise ValueError(f"{', '.join([f'x is on {x.device}', *first])} and {last}: move them to one device with "
+                         ".to(device)")
 
 
 def index_dtype(num_columns):
@@ -132,16 +139,10 @@ def operator(graph, dtype, transposed=False):
     def make(transposed, other=None):
         prepare = kernels.on(graph.device.type).prepare
         return graph.once(("prepared", graph.via, dtype, transposed),
-                          lambda: prepare(_as_arrays(graph.operator(dtype, transposed)), other))
+                          lambda: prepare(graph.operator(dtype, transposed), other))
 
     straight = make(False)
     return make(True, straight) if transposed else straight
-
-
-def _as_arrays(part):
-    if isinstance(part, torch.Tensor):
-        return part.numpy() if part.device.type == "cpu" else part
-    return type(part)(*map(_as_arrays, part))
 
 
 def net_table(graph, like, width):

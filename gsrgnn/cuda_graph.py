@@ -2,6 +2,8 @@
 
 import torch
 
+from gsrgnn.reversible import ReversibleStack
+
 WARM_UP = 3
 
 
@@ -28,7 +30,7 @@ def captured(step, model, optimizer):
                 step()
         current.wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=side):
             out = step()
     except torch.OutOfMemoryError:
         raise
@@ -36,9 +38,9 @@ def captured(step, model, optimizer):
         raise RuntimeError(f"the step cannot be captured: {error}") from error
     finally:
         _set_back(model, optimizer, before)
-    buffers = [getattr(module, "_scratch", None) for module in model.modules()]  # the graph writes into them
+    written = [module.buffers_in_use() for module in model.modules() if isinstance(module, ReversibleStack)]
 
-    def replay(_buffers=buffers):
+    def replay(_written=written):  # by the graph, for as long as it is replayed
         graph.replay()
         return out
     return replay

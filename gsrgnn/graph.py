@@ -38,7 +38,7 @@ class CircuitGraph:
         self._degree = degree
         self._pins = pins
         self._symmetric = matrix is None
-        self._operators = {}
+        self._prepared = {}
         self.via = "edges"
         if matrix is not None:
             self._matrix = matrix
@@ -135,7 +135,8 @@ class CircuitGraph:
         """This graph with every joined pair of cells counted once; self-loops stay."""
         pairs = self._matrix
         pairs = sparse.csr_array((np.ones(pairs.nnz), pairs.indices, pairs.indptr), shape=pairs.shape)
-        return self._changed(num_edges=pairs.nnz, _degree=pairs.sum(axis=1), _matrix=pairs, _pins=None, via="edges")
+        return self._changed(num_edges=pairs.nnz, _degree=pairs.sum(axis=1), _matrix=pairs, _pins=None, _prepared={},
+                             via="edges")
 
     @property
     def degree(self):
@@ -201,8 +202,11 @@ class CircuitGraph:
         return self._pins.sum(axis=0)
 
     def operator(self, dtype=torch.float32, transposed=False):
-        """What the kernels read: `adjacency`, or `incidence` for a graph `through` its nets."""
-        return (self.incidence if self.via == "nets" else self.adjacency)(dtype, transposed)
+        """What the kernels read: `adjacency`, or `incidence` for a graph `through` its nets; on a CPU NumPy arrays."""
+        kind = Incidence if self.via == "nets" else Adjacency
+        if self.device.type == "cpu":
+            return self._arrays(kind, _real(dtype), transposed)
+        return self._operator(kind, dtype, transposed)
 
     def adjacency(self, dtype=torch.float32, transposed=False):
         """`Adjacency` of the normalised ``A``, or of its transpose, as tensors on the graph's device.
@@ -216,63 +220,73 @@ class CircuitGraph:
         return self._operator(Incidence, dtype, transposed)
 
     def _operator(self, kind, dtype, transposed):
+        arrays = self._arrays(kind, _real(dtype), transposed)
+        return self.once((kind, dtype, transposed), lambda: self._tensors(arrays))
+
+    def _arrays(self, kind, real, transposed):
         make = self._make_incidence if kind is Incidence else self._make_adjacency
-        return self.once((kind, dtype, transposed), lambda: make(dtype, transposed))
+        return self.once(("arrays", kind, real, transposed), lambda: make(real, transposed))
 
+    @torch.compiler.disable
     def once(self, key, make):
-        """``make()``, kept for later calls with this key for as long as the graph lives, by whatever route."""
-        if key not in self._operators:
-            self._operators[key] = make()
-        return self._operators[key]
+        """``make()``, kept for later calls with this key for as long as the graph lives, by whatever route.
 
-    def _make_adjacency(self, dtype, transposed):
+        It stays with this graph in this process: a copy, by whatever way it came about, makes its own.
+        """
+        if key not in self._prepared:
+            with torch.inference_mode(False):
+                self._prepared[key] = make()
+        return self._prepared[key]
+
+    def _make_adjacency(self, real, transposed):
         if transposed and self._symmetric:
-            structure = self.adjacency(dtype)[:3]
+            structure = self._arrays(Adjacency, real, False)[:3]
         else:
-            structure = self._csr(self._matrix.T if transposed else self._matrix, dtype)
-        return Adjacency(*structure, *self._scale_tensors(dtype, transposed))
+            structure = _csr(self._matrix.T if transposed else self._matrix, real)
+        return Adjacency(*structure, *self._scale_arrays(real, transposed))
 
-    def _make_incidence(self, dtype, transposed):
-        out_scale, in_scale = self._scale_tensors(dtype, transposed)
-        ones = self._tensor(np.ones(self.through("nets").num_summed_nets), dtype)
+    def _make_incidence(self, real, transposed):
+        out_scale, in_scale = self._scale_arrays(real, transposed)
+        ones = np.ones(self.through("nets").num_summed_nets, real)
         if transposed:
-            straight = self.incidence(dtype)
-            to_nets, to_cells, direct = (part[:3] for part in straight)
+            to_nets, to_cells, direct = (part[:3] for part in self._arrays(Incidence, real, False))
         else:
             large, small = self._pins[:, self._net_size > DIRECT], self._pins[:, self._net_size <= DIRECT]
             excess = self._degree - (large @ large.sum(axis=0) + small @ small.sum(axis=0))
-            to_nets, to_cells = self._csr(large.T, dtype), self._csr(large, dtype)
-            direct = self._csr(small @ small.T + sparse.diags_array(excess), dtype)
+            to_nets, to_cells = _csr(large.T, real), _csr(large, real)
+            direct = _csr(small @ small.T + sparse.diags_array(excess), real)
         return Incidence(Adjacency(*to_nets, ones, in_scale), Adjacency(*to_cells, out_scale, ones),
                          Adjacency(*direct, out_scale, in_scale))
 
-    def _scale_tensors(self, dtype, transposed):
-        scales = reversed(self._scales) if transposed else self._scales
-        return [self._tensor(scale, dtype) for scale in scales]
+    def _scale_arrays(self, real, transposed):
+        return [scale.astype(real) for scale in (reversed(self._scales) if transposed else self._scales)]
 
-    def _csr(self, matrix, dtype):
-        matrix = sparse.csr_array(matrix)
-        matrix.sort_indices()
-        return (self._tensor(matrix.indptr, torch.int64), self._tensor(matrix.indices, torch.int32),
-                self._tensor(matrix.data, dtype))
-
-    def _tensor(self, array, dtype):
-        return torch.from_numpy(array).to(self.device, dtype)
+    def _tensors(self, part):
+        """Tensors of arrays, on the graph's device; one tensor for what is the same array."""
+        if isinstance(part, np.ndarray):
+            return self.once(id(part), lambda: torch.from_numpy(part).to(self.device))
+        return type(part)(*map(self._tensors, part))
 
     def to(self, device):
-        """This graph with its tensors on ``device``."""
-        device = torch.device(device)
+        """This graph with its tensors on ``device``; "cuda" is the current GPU, as for a tensor."""
+        device = torch.empty(0, device=device).device
         if device == self.device:
             return self
-        return self._changed(device=device, _operators={})
+        arrays = {key: made for key, made in self._prepared.items() if isinstance(key, tuple) and key[0] == "arrays"}
+        return self._changed(device=device, _prepared=arrays)
 
     def _changed(self, **changes):
         changed = CircuitGraph.__new__(CircuitGraph)
         changed.__setstate__({**self.__dict__, **changes})
         return changed
 
+    def __getstate__(self):
+        """Without what can be made again: arrays that are sent to another process must not be those in use here."""
+        made = {"_prepared", "_scales", "_net_size"} | (set() if self._pins is None else {"_matrix"})
+        return {name: value for name, value in self.__dict__.items() if name not in made}
+
     def __setstate__(self, state):
-        self.__dict__ = state
+        self.__dict__ = {"_prepared": {}, **state}
         self._number()
 
     def _number(self):
@@ -286,6 +300,18 @@ class CircuitGraph:
 
     def __repr__(self):
         return f"CircuitGraph(num_nodes={self.num_nodes}, num_edges={self.num_edges}, norm={self.norm!r})"
+
+
+def _real(dtype):
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"a graph's numbers are float32 or float64, not {dtype}")
+    return np.dtype(str(dtype).removeprefix("torch."))
+
+
+def _csr(matrix, real):
+    matrix = sparse.csr_array(matrix)
+    matrix.sort_indices()
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(real)
 
 
 def _count(name, value):

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from gsrgnn.cbsr import capturing, check_rows
+from gsrgnn.cbsr import capturing, check_devices, check_rows
 from gsrgnn.reversible import ReversibleStack
 
 
@@ -27,9 +27,10 @@ class NodeModel(nn.Module):
             raise ValueError(f"x has shape {list(x.shape)} and the model takes [N, {self.in_channels}]")
         check_rows(x, graph)
         weight = self.encoder.weight
-        if (x.dtype, x.device, graph.device) != (weight.dtype, weight.device, weight.device):
-            raise ValueError(f"x is {x.dtype} on {x.device}, the graph on {graph.device} and the model {weight.dtype} "
-                             f"on {weight.device}: make them agree with .to(...)")
+        check_devices(x, graph=graph, model=weight)
+        autocast = x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
+        if x.dtype != weight.dtype and not autocast:
+            raise ValueError(f"x is {x.dtype} and the model {weight.dtype}: convert one of them with .to(...)")
         if not capturing(x) and not torch.isfinite(x).all():
             row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
             raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: features must be finite")

@@ -8,26 +8,38 @@ With ``f(V, I) = LayerNorm(A scatter(V, I) W^T + bias)`` a layer is
 
 where the residual ``r`` is ``scatter(V2, I2)`` ("sparse", Algorithm 1 line 10) or ``x2`` ("dense").
 
-The two groups are fixed-point numbers, integers that count steps of ``1 / scale``. Taking an update off again then
-gives what was there before to the last bit; with floating-point numbers the sum rounds, and where the k-th and the next
-entry of a row are close, GS would choose another one going back than it did going forward.
+The two groups are fixed-point numbers, integers that count steps (`kernels.fixed_point`). Taking an update off again
+then gives what was there before to the last bit; with floating-point numbers the sum rounds, and where the k-th and the
+next entry of a row are close, GS would choose another one going back than it did going forward.
 """
 
 import math
+from contextlib import contextmanager
+from threading import Lock
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import psutil
 import torch
 from torch import nn
 
 from gsrgnn import kernels
-from gsrgnn.cbsr import array, capturing, check_k, check_rows, index_dtype, net_table, operator
+from gsrgnn.cbsr import array, capturing, check_devices, check_k, check_rows, index_dtype, operator
+from gsrgnn.kernels.fixed_point import FIXED, Scale, scales
 
 RESIDUALS = ("sparse", "dense")
 ORDERS = ("aggregate", "transform")
-FIXED = {torch.float32: torch.int32, torch.float64: torch.int64}
 EPS = 1e-5
 FINE = 2**31 - 1  # in place of the row where an activation is not finite
+
+
+class Parameters(NamedTuple):
+    """The parameters of a `ReversibleStack`, as one call uses them."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    gain: torch.Tensor
+    shift: torch.Tensor
 
 
 class ReversibleStack(nn.Module):
@@ -36,7 +48,9 @@ class ReversibleStack(nn.Module):
     The sparse residual drops what GS drops of group 2, so group 2 cannot be recomputed from a layer's output:
     ``(V2, I2)`` is kept for each layer, ``num_layers * N * k`` values and indices. With the dense residual
     everything is recomputed and only the output is kept, whatever the depth. What is kept lies in one buffer that the
-    next step uses again.
+    next step uses again. Several threads may call one stack: each call has working arrays of its own.
+
+    Parameters and input are float32 or float64. Under ``torch.autocast`` the stack computes in its parameters' dtype.
 
     Args:
         width: columns of the stream, even.
@@ -70,7 +84,7 @@ class ReversibleStack(nn.Module):
         self.bias = nn.Parameter(torch.empty(shape))
         self.gain = nn.Parameter(torch.empty(shape))
         self.shift = nn.Parameter(torch.empty(shape))
-        self._scratch = self._free = None
+        self._scratch, self._free = [], []
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -81,109 +95,140 @@ class ReversibleStack(nn.Module):
         nn.init.ones_(self.gain)
         nn.init.zeros_(self.shift)
 
+    @torch.compiler.disable
     def forward(self, x, graph):
         """Algorithm 1: ``x [N, width]`` through all layers, ``[N, width]``.
 
         Raises ValueError if x does not fit the graph or the parameters, or an activation is not finite; MemoryError,
         before anything is computed, if what it has to keep does not fit.
         """
-        self._check(x, graph)
-        parameters = self.weight, self.bias, self.gain, self.shift
+        parameters = self.parameters_now()
+        x = self._input(x, graph, parameters)
         keep = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *parameters))
-        return _Stack.apply(self, graph, keep, x, *parameters)
+        with torch.autocast(x.device.type, enabled=False):
+            return _Stack.apply(self, graph, keep, x, *parameters)
 
+    @torch.compiler.disable
     @torch.no_grad()
     def inverse(self, y, graph):
         """The ``x`` whose `forward` is ``y [N, width]``, up to rounding. Only the dense residual has one."""
         if self.residual != "dense":
             raise ValueError("the sparse residual drops part of group 2 in every layer and has no inverse: "
                              "use residual='dense'")
-        self._check(y, graph)
-        block = _Block(self, graph, y, self.scale(y))
-        block.split(y, block.scratch.groups)
-        x1, x2 = block.scratch.groups
-        values, indices = block.scratch.values, block.scratch.indices
-        for layer in reversed(range(self.num_layers)):
-            block.select(x1, values, indices)
-            block.update(x2, layer, 1, values, indices, sign=-1)
-            block.select(x2, values, indices)
-            block.update(x1, layer, 0, values, indices, sign=-1)
-        block.refuse(y)
-        return block.join(block.scratch.groups)
+        with self._block(y, graph) as block:
+            block.split(y, block.scratch.groups)
+            x1, x2 = block.scratch.groups
+            values, indices = block.scratch.values, block.scratch.indices
+            for layer in reversed(range(self.num_layers)):
+                block.select(x1, 0, values, indices)
+                block.update(x2, layer, 1, values, indices, sign=-1)
+                block.select(x2, 1, values, indices)
+                block.update(x1, layer, 0, values, indices, sign=-1)
+            block.refuse(y)
+            return block.join(block.scratch.groups)
 
+    @torch.compiler.disable
     @torch.no_grad()
     def choices(self, x, graph):
         """The columns that GS keeps in each layer for an input ``x``: ``[L, 2, N, k]``, of group 1 and of group 2."""
-        self._check(x, graph)
         chosen = x.new_empty(self.num_layers, 2, len(x), self.k, dtype=index_dtype(self.width // 2))
-        block = _Block(self, graph, x, self.scale(x))
-        _forward(self, block, x, block.scratch.groups, choices=chosen)
-        block.refuse(x)
+        with self._block(x, graph) as block:
+            _forward(self, block, x, block.scratch.groups, choices=chosen)
+            block.refuse(x)
         return chosen
 
+    @contextmanager
+    def _block(self, x, graph):
+        parameters = self.parameters_now()
+        self._input(x, graph, parameters)
+        integer, scale = self.scale(x, parameters)
+        with self.scratch(x, graph, integer) as scratch:
+            yield _Block(self, graph, scratch, parameters, scale)
+
+    def parameters_now(self):
+        """The `Parameters` as they are now: where they are parametrized or swapped in, each access may differ."""
+        return Parameters(self.weight, self.bias, self.gain, self.shift)
+
     @torch.no_grad()
-    def scale(self, x):
-        """Steps a unit of the fixed-point stream for an input ``x``, a power of two for which nothing can overflow.
+    def scale(self, x, parameters=None):
+        """What the stream of an input ``x`` is held in: the integers' dtype and a `Scale` a group; nothing can overflow.
 
-        A row of ``LayerNorm`` lies within ``sqrt(d - 1) |gain| + |shift|``; the stream within the sum of these over the
-        layers and the largest entry of ``x``. Raises ValueError if that is not finite.
+        Raises ValueError if x or a bound of the stream is not finite; of a GPU's x the scale is NaN then, since nothing
+        waits for it.
         """
-        d = self.width // 2
-        if x.is_cuda:
-            return self._device_scale(x)
-        reach = (math.sqrt(d - 1) * self.gain.abs().amax(-1) + self.shift.abs().amax(-1)).double().sum(0).max()
-        low, high = torch.aminmax(x) if len(x) else (x.new_tensor(0),) * 2
-        bound = max(-float(low), float(high)) + float(reach)
-        if not math.isfinite(bound):
+        parameters = parameters or self.parameters_now()
+        row, column = x.new_empty(len(x)), x.new_empty(self.width)
+        kernels.on(x.device.type).magnitudes(array(x), array(row), array(column))
+        integer, scale = scales(row, column, parameters.gain, parameters.shift)
+        if not x.is_cuda and scale[0].row[0].isnan():
             _refuse_stream(x)
-        return 2.0 ** (8 * x.itemsize - 2 - max(0, math.frexp(bound)[1]))
+        return integer, scale
 
-    def _device_scale(self, x):
-        """`scale` as a tensor on x's GPU, for which nothing waits; NaN where `scale` raises."""
-        reach = math.sqrt(self.width // 2 - 1) * self.gain.abs().amax(-1) + self.shift.abs().amax(-1)
-        bound = x.abs().amax().double() + reach.double().sum(0).max()
-        steps = 8 * x.itemsize - 2 - torch.frexp(bound).exponent.clamp_min(0)
-        integer, bias, digits = (torch.int32, 127, 23) if x.itemsize == 4 else (torch.int64, 1023, 52)
-        power = ((steps.to(integer) + bias) << digits).view(x.dtype)  # 2 ** steps, to the bit
-        return torch.where(torch.isfinite(bound), power, math.nan)
+    @contextmanager
+    def scratch(self, x, graph, integer=None):
+        """The working arrays for inputs like these, lent for the block: no two calls at a time have the same.
 
-    def scratch(self, x, graph):
-        """The working arrays for inputs like these: made at the first call and used again by every later one."""
-        key = len(x), x.dtype, x.device, graph.num_summed_nets
-        if self._scratch is None or self._scratch.key != key:
-            self._scratch = None
-            d = self.width // 2
-            self._check_memory(x, (7 * len(x) + graph.num_summed_nets) * d * x.itemsize, "for its working arrays")
-            self._scratch = SimpleNamespace(
+        ``integer`` is the dtype of the stream's integers; `FIXED` of x's if not given.
+        They are kept for later calls with inputs of the same size.
+        """
+        integer = integer or FIXED[x.dtype]
+        key = len(x), x.dtype, integer, x.device, _stream(x.device), graph.num_summed_nets
+        lent = _taken(self._scratch, lambda scratch: scratch.key == key)
+        if lent is None:
+            d, new = self.width // 2, _New(x)
+            numbers = (5 * len(x) + graph.num_summed_nets) * x.itemsize + 2 * len(x) * integer.itemsize
+            self._check_memory(x, numbers * d, "for its working arrays")
+            lent = SimpleNamespace(
                 key=key,
-                groups=x.new_empty(2, len(x), d, dtype=FIXED[x.dtype]),
-                grads=x.new_empty(2, len(x), d),
-                **{name: x.new_empty(len(x), d) for name in ("h", "z")},
-                **{name: x.new_empty(len(x), self.k) for name in ("values", "dvalues")},
-                indices=x.new_empty(len(x), self.k, dtype=index_dtype(d)),
-                nets=net_table(graph, x, d),
-                matrix=x.new_empty(d, d),
-                bad=x.new_empty(self.num_layers, 2, 1, dtype=torch.int32),
-                sums=x.new_empty(3, kernels.on(x.device.type).BLOCKS, d),
-                dmatrix=x.new_empty(kernels.on(x.device.type).BLOCKS, d, d))
-        return self._scratch
+                groups=new(2, len(x), d, dtype=integer),
+                grads=new(2, len(x), d),
+                **{name: new(len(x), d) for name in ("h", "z")},
+                **{name: new(len(x), self.k) for name in ("values", "dvalues")},
+                indices=new(len(x), self.k, dtype=index_dtype(d)),
+                nets=new(graph.num_summed_nets, d),
+                matrix=new(d, d),
+                bad=new(self.num_layers, 2, 1, dtype=torch.int32),
+                sums=new(3, kernels.on(x.device.type).BLOCKS, d),
+                dmatrix=new(kernels.on(x.device.type).BLOCKS, d, d))
+        try:
+            yield lent
+        finally:
+            self._scratch.append(lent)
 
-    def kept(self, x):
+    def kept(self, x, integer):
         """What a forward pass leaves for its backward pass: the groups, and each layer's values and indices.
 
         A buffer that an earlier step has given back is used again.
         """
-        free, self._free = self._free, None
-        shape = self.num_layers * (self.residual == "sparse"), len(x), self.k
         groups = 2, len(x), self.width // 2
-        if free and (free[0].shape, free[1].shape, free[1].dtype) == (groups, shape, x.dtype):
-            for buffer in free:
-                buffer[:0].zero_()  # a backward pass that still relies on it now fails, as after any change in place
-            return free
-        indices = index_dtype(self.width // 2)
-        self._check_memory(x, x.nbytes + math.prod(shape) * (x.itemsize + indices.itemsize),
+        shape = self.num_layers * (self.residual == "sparse"), len(x), self.k
+        key = groups, integer, shape, x.dtype, x.device, _stream(x.device)
+        with _handing_over:
+            if free := _taken(self._free, lambda free: free[0] == key):
+                for buffer in free[1]:
+                    buffer[:0].zero_()  # a backward pass that still relies on it now fails, as after a change in place
+                return free[1]
+        new, indices = _New(x), index_dtype(self.width // 2)
+        self._check_memory(x, x.numel() * integer.itemsize + math.prod(shape) * (x.itemsize + indices.itemsize),
                            "to keep for its backward pass", keeping=True)
-        return x.new_empty(groups, dtype=FIXED[x.dtype]), x.new_empty(shape), x.new_empty(shape, dtype=indices)
+        return new(*groups, dtype=integer), new(*shape), new(*shape, dtype=indices)
+
+    def give_back(self, *buffers):
+        """Hand what `kept` gave to the next forward pass."""
+        groups, values, _ = buffers
+        key = groups.shape, groups.dtype, values.shape, values.dtype, values.device, _stream(values.device)
+        self._free[:] = [(key, buffers)]
+
+    def saved_by(self, ctx):
+        """The tensors that a forward pass saved; no other pass gets its buffers until they are given back (again)."""
+        with _handing_over:
+            saved = ctx.saved_tensors
+            _taken(self._free, lambda free: free[1][0].data_ptr() == saved[-3].data_ptr())
+            return saved
+
+    def buffers_in_use(self):
+        """The tensors of `scratch` and `kept` that later calls use again; a recorded CUDA graph writes into them."""
+        return [*self._scratch, *self._free]
 
     def _check_memory(self, x, needed, purpose, keeping=False):
         if capturing(x):
@@ -202,22 +247,83 @@ class ReversibleStack(nn.Module):
                    if self.residual == "sparse" else ", or take a smaller graph")
                 + (f" ({fitting} layers would fit)" if fitting > 0 else ""))
 
-    def _check(self, x, graph):
+    def _input(self, x, graph, parameters):
+        """``x`` in the parameters' dtype where autocast made it another. Raises ValueError where something differs."""
         if x.ndim != 2 or x.shape[1] != self.width:
             raise ValueError(f"x has shape {list(x.shape)} and the stack takes [N, {self.width}]")
         check_rows(x, graph)
-        if x.dtype != self.weight.dtype:
-            raise ValueError(f"x has dtype {x.dtype} and the parameters {self.weight.dtype}: convert one of them")
-        if not x.device == self.weight.device == graph.device:
-            raise ValueError(f"x is on {x.device}, the parameters on {self.weight.device} and the graph on "
-                             f"{graph.device}: move them to one device with .to(device)")
+        dtypes = {parameter.dtype for parameter in parameters}
+        if len(dtypes) > 1 or not dtypes <= FIXED.keys():
+            raise ValueError(f"the parameters are {' and '.join(sorted(map(str, dtypes)))}: the stack takes float32 or "
+                             "float64, all the same; torch.autocast makes what surrounds it faster")
+        (dtype,) = dtypes
+        check_devices(x, graph=graph, **parameters._asdict())
+        if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
+            x = x.to(dtype)
+        if x.dtype != dtype:
+            raise ValueError(f"x has dtype {x.dtype} and the parameters {dtype}: convert one of them")
+        return x
+
+    def get_extra_state(self):
+        """k, and the number of the residual in `RESIDUALS`: parameters fit another, and mean something else there."""
+        return torch.tensor([self.k, RESIDUALS.index(self.residual)])
+
+    def set_extra_state(self, state):
+        """Nothing: `_load_from_state_dict` has compared it."""
+
+    def _load_from_state_dict(self, state_dict, prefix, *others):
+        state = state_dict.get(f"{prefix}_extra_state")
+        if state is not None:
+            k, residual = int(state[0]), RESIDUALS[int(state[1])]
+            if (k, residual) != (self.k, self.residual):
+                *_, errors = others
+                errors.append(f"the state_dict is of a stack with k={k} and residual={residual!r}, and this one has "
+                              f"k={self.k} and residual={self.residual!r}: make the model with the former")
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def __getstate__(self):
-        return {**self.__dict__, "_scratch": None, "_free": None}
+        return {**self.__dict__, "_scratch": [], "_free": []}
 
     def extra_repr(self):
         return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
             f", first={self.first!r}" if self.first else "")
+
+
+_handing_over = Lock()
+
+
+class _New:
+    """Makes empty tensors where ``x`` lies, of its dtype unless told: ordinary ones, whatever mode the caller is in."""
+
+    def __init__(self, x):
+        self.options = {"dtype": x.dtype, "device": x.device}
+
+    def __call__(self, *shape, **options):
+        with torch.inference_mode(False):
+            return torch.empty(shape, **self.options | options)
+
+
+def _stream(device):
+    """The CUDA stream that work goes to, None on a CPU: what one stream still writes, another must not be given."""
+    return torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else None
+
+
+def _taken(pool, fits):
+    """Take what fits out of the list ``pool``; None where nothing does, and what lies there is let go then.
+
+    Each step is one that threads cannot share: what one takes, no other gets.
+    """
+    others = []
+    while pool:
+        try:
+            found = pool.pop()
+        except IndexError:
+            break
+        if fits(found):
+            pool += others
+            return found
+        others.append(found)
+    return None
 
 
 def free_memory(device):
@@ -234,27 +340,26 @@ class _Block:
     ``z`` is the LayerNorm's input less the bias, ``h`` what was made first: ``A S`` or ``S W^T``.
     """
 
-    def __init__(self, stack, graph, x, scale):
+    def __init__(self, stack, graph, scratch, parameters, scale):
         self.kernels = kernels.on(graph.device.type)
-        self.operator = operator(graph, x.dtype)
-        self.transposed = operator(graph, x.dtype, transposed=True)
-        self.weight = stack.weight.detach()
-        self.vectors = [p.detach() for p in (stack.bias, stack.gain, stack.shift)]
-        self.scratch = stack.scratch(x, graph)
-        self.scale = scale
-        self.first = stack.first or kernels.cheaper_order(self.operator, len(x), stack.width // 2, stack.k)
+        self.operator = operator(graph, parameters.weight.dtype)
+        self.transposed = operator(graph, parameters.weight.dtype, transposed=True)
+        self.weight, *self.vectors = (parameter.detach() for parameter in parameters)
+        self.scratch, self.scale = scratch, scale
+        self.scales = [Scale(*map(array, group)) for group in scale]
+        self.first = stack.first or kernels.cheaper_order(self.operator, graph.num_nodes, stack.width // 2, stack.k)
 
     def split(self, x, groups):
         """Algorithm 1 line 4: the two groups of columns as fixed-point numbers, into ``groups [2, N, d]``."""
         self.scratch.bad.fill_(FINE)
         for number, group in enumerate(groups):
-            self.kernels.to_fixed(array(x), number * group.shape[1], self.scale, array(group))
+            self.kernels.to_fixed(array(x), number * group.shape[1], self.scales[number], array(group))
 
     def join(self, groups):
         """Algorithm 1 line 11: the stream as floating-point numbers."""
-        x = groups.new_empty(groups.shape[1], 2 * groups.shape[2], dtype=self.weight.dtype)
-        for group, columns in zip(groups, x.chunk(2, dim=1), strict=True):
-            columns.copy_(group).mul_(1 / self.scale)
+        x = self.weight.new_empty(groups.shape[1], 2 * groups.shape[2])
+        for number, group in enumerate(groups):
+            self.kernels.from_fixed(array(group), self.scales[number], number * group.shape[1], array(x))
         return x
 
     def refuse(self, x):
@@ -265,15 +370,15 @@ class _Block:
         bad = self.scratch.bad
         if not bad.is_cuda or capturing(bad):
             return
-        if not torch.isfinite(self.scale):
+        if self.scale[0].row[0].isnan():
             _refuse_stream(x)
         if int(bad.min()) < FINE:
             layer, block = divmod(int((bad.flatten() < FINE).int().argmax()), 2)
             _refuse_overflow(layer, block, int(bad[layer, block]))
 
-    def select(self, x, values, indices):
-        """Lines 5 and 8: the top k of every row of a group."""
-        self.kernels.group_sparse_fixed(array(x), self.scale, array(values), array(indices))
+    def select(self, x, group, values, indices):
+        """Lines 5 and 8: the top k of every row of ``x``, which is group 0 or 1."""
+        self.kernels.group_sparse_fixed(array(x), self.scales[group], array(values), array(indices))
 
     def run(self, layer, block, values, indices):
         """Fill ``h``, and ``z`` too unless it is a sum over neighbours.
@@ -294,8 +399,8 @@ class _Block:
         source = self.run(layer, block, values, indices)
         vectors = (array(vector[layer, block]) for vector in self.vectors)
         bad = {"bad": self.scratch.bad[layer, block]} if x.is_cuda else {}
-        row = self.kernels.add_layer_norm(array(self.scratch.z), *vectors, EPS, self.scale, array(x), sign, source,
-                                          **bad)
+        row = self.kernels.add_layer_norm(array(self.scratch.z), *vectors, EPS, self.scales[block], array(x), sign,
+                                          source, **bad)
         _refuse_overflow(layer, block, row)
 
     def undo(self, x, grad, layer, block, values, indices, gradients):
@@ -306,7 +411,8 @@ class _Block:
         s, kernel = self.scratch, self.kernels
         source = self.run(layer, block, values, indices)
         vectors = (array(vector[layer, block]) for vector in self.vectors)
-        kernel.undo_layer_norm(array(s.z), *vectors, EPS, self.scale, array(x), array(grad), *array(s.sums), source)
+        kernel.undo_layer_norm(array(s.z), *vectors, EPS, self.scales[block], array(x), array(grad), *array(s.sums),
+                               source)
         dweight, *dvectors = (gradient[layer, block] for gradient in gradients)
         for dvector, by_block in zip(dvectors, s.sums, strict=True):
             torch.sum(by_block, dim=0, out=dvector)
@@ -343,13 +449,13 @@ def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choic
     for layer in range(stack.num_layers):
         if kept_values is not None and stack.residual == "sparse":
             values, indices = kept_values[layer], kept_indices[layer]
-        block.select(x2, values, indices)                                # line 5
+        block.select(x2, 1, values, indices)                             # line 5
         if choices is not None:
             choices[layer, 1] = indices
         block.update(x1, layer, 0, values, indices)                      # lines 6, 7
         if stack.residual == "sparse":
-            block.kernels.scatter_fixed(array(values), array(indices), block.scale, array(x2))
-        block.select(x1, values1, indices1)                              # line 8
+            block.kernels.scatter_fixed(array(values), array(indices), block.scales[1], array(x2))
+        block.select(x1, 0, values1, indices1)                           # line 8
         if choices is not None:
             choices[layer, 0] = indices1
         block.update(x2, layer, 1, values1, indices1)                    # lines 9, 10
@@ -358,40 +464,52 @@ def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choic
 class _Stack(torch.autograd.Function):
     @staticmethod
     def forward(ctx, stack, graph, keep, x, *parameters):
-        block = _Block(stack, graph, x, stack.scale(x))
-        groups, *kept = stack.kept(x) if keep else (block.scratch.groups,)
-        _forward(stack, block, x, groups, *kept)
-        block.refuse(x)
-        if keep:
-            ctx.save_for_backward(*parameters, groups, *kept)
-        ctx.stack, ctx.graph, ctx.scale = stack, graph, block.scale
-        return block.join(groups)                                        # line 11
+        parameters = Parameters(*parameters)
+        integer, scale = stack.scale(x, parameters)
+        with stack.scratch(x, graph, integer) as scratch:
+            block = _Block(stack, graph, scratch, parameters, scale)
+            groups, *kept = stack.kept(x, integer) if keep else (scratch.groups,)
+            _forward(stack, block, x, groups, *kept)
+            block.refuse(x)
+            if keep:
+                ctx.save_for_backward(*parameters, *scale[0], *scale[1][1:], groups, *kept)  # the rows' are the same
+            ctx.stack, ctx.graph = stack, graph
+            return block.join(groups)                                    # line 11
 
     @staticmethod
     def backward(ctx, grad):
         if torch.is_grad_enabled():
             raise RuntimeError("the stack works in place and its gradient cannot be differentiated again: call "
                                "backward without create_graph=True")
-        *_, groups, kept_values, kept_indices = ctx.saved_tensors
         stack = ctx.stack
-        block = _Block(stack, ctx.graph, grad, ctx.scale)
-        x1, x2 = block.scratch.groups.copy_(groups)
-        g1, g2 = block.scratch.grads
-        for mine, columns in zip((g1, g2), grad.chunk(2, dim=1), strict=True):
-            mine.copy_(columns)
-        gradients = [torch.empty_like(p) for p in (stack.weight, stack.bias, stack.gain, stack.shift)]
-        values, indices, dvalues = block.scratch.values, block.scratch.indices, block.scratch.dvalues
-        for layer in reversed(range(stack.num_layers)):
-            block.select(x1, values, indices)
-            block.undo(x2, g2, layer, 1, values, indices, gradients)
-            block.kernels.scatter_add(array(dvalues), array(indices), array(g1))
-            if stack.residual == "dense":
-                block.select(x2, values, indices)
-                block.undo(x1, g1, layer, 0, values, indices, gradients)
-                block.kernels.scatter_add(array(dvalues), array(indices), array(g2))
-            else:  # x2 is lost and not needed; of g2 the residual path passes the kept positions alone
-                values2, indices2 = kept_values[layer], kept_indices[layer]
-                block.undo(x1, g1, layer, 0, values2, indices2, gradients)
-                block.kernels.scatter_over(array(dvalues), array(indices2), array(g2))
-        stack._free = groups, kept_values, kept_indices
-        return None, None, None, torch.cat([g1, g2], dim=1), *gradients
+        saved = stack.saved_by(ctx)
+        parameters, kept = Parameters(*saved[:4]), saved[9:]
+        row, *others = saved[4:9]
+        scale = Scale(row, *others[:2]), Scale(row, *others[2:])
+        gradients = [torch.empty_like(p, memory_format=torch.contiguous_format) for p in parameters]
+        with torch.autocast(grad.device.type, enabled=False), stack.scratch(grad, ctx.graph, kept[0].dtype) as scratch:
+            dx = _backward(stack, _Block(stack, ctx.graph, scratch, parameters, scale), grad, *kept, gradients)
+        stack.give_back(*kept)
+        return None, None, None, dx, *gradients
+
+
+def _backward(stack, block, grad, groups, kept_values, kept_indices, gradients):
+    """The gradient of `_forward`'s ``x``; those of the parameters are written into ``gradients``."""
+    x1, x2 = block.scratch.groups.copy_(groups)
+    g1, g2 = block.scratch.grads
+    for mine, columns in zip((g1, g2), grad.chunk(2, dim=1), strict=True):
+        mine.copy_(columns)
+    values, indices, dvalues = block.scratch.values, block.scratch.indices, block.scratch.dvalues
+    for layer in reversed(range(stack.num_layers)):
+        block.select(x1, 0, values, indices)
+        block.undo(x2, g2, layer, 1, values, indices, gradients)
+        block.kernels.scatter_add(array(dvalues), array(indices), array(g1))
+        if stack.residual == "dense":
+            block.select(x2, 1, values, indices)
+            block.undo(x1, g1, layer, 0, values, indices, gradients)
+            block.kernels.scatter_add(array(dvalues), array(indices), array(g2))
+        else:  # x2 is lost and not needed; of g2 the residual path passes the kept positions alone
+            values2, indices2 = kept_values[layer], kept_indices[layer]
+            block.undo(x1, g1, layer, 0, values2, indices2, gradients)
+            block.kernels.scatter_over(array(dvalues), array(indices2), array(g2))
+    return torch.cat([g1, g2], dim=1)

@@ -21,7 +21,7 @@ def test_shape_gradients_and_bad_input(make):
         model(torch.randn(29, 7), GRAPH)
     with pytest.raises(ValueError, match=r"x has shape \[30, 6\] and the model takes \[N, 7\]"):
         model(torch.randn(30, 6), GRAPH)
-    with pytest.raises(ValueError, match="x is torch.float64 on cpu, .* model torch.float32 on cpu"):
+    with pytest.raises(ValueError, match="x is torch.float64 and the model torch.float32"):
         model(torch.randn(30, 7).double(), GRAPH)
     with pytest.raises(ValueError, match="the graph on meta and the model"):
         model(torch.randn(30, 7), GRAPH.to("meta"))

@@ -7,8 +7,9 @@ import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
+from gsrgnn.kernels.fixed_point import Scale
 
-__all__ = ["Adjacency", "Incidence", "cheaper_order", "index_dtype", "on", "self_check"]
+__all__ = ["Adjacency", "Incidence", "Scale", "cheaper_order", "index_dtype", "on", "self_check"]
 
 # Two cores, a graph of 6 million pairs: adding a row to another, an entry to a scattered place, and the three
 # products of kept entries with a matrix that a step makes; each for one number.
@@ -102,19 +103,26 @@ def self_check(device_type="cpu", seed=0):
     kernels.product_backward(values, indices, matrix, products, dvalues, dmatrix)
     want = reference.product_backward(values, indices, matrix, products)
     compare("product_backward", (dvalues, want[0]), (dmatrix.sum(0), want[1]))
-    scale = 2.0**20
+    row, column = np.empty(num_nodes, np.float32), np.empty(width, np.float32)
+    kernels.magnitudes(x, row, column)
+    compare("magnitudes", (row, np.abs(x).max(1)), (column, np.abs(x).max(0)))
+    sizes = num_nodes, width, width
+    scale = Scale(*(np.exp2(rng.integers(15, 20, size), dtype=np.float32) for size in sizes))
+    steps = np.minimum(np.maximum(scale.row[:, None], scale.column), scale.reach)
     before = np.empty((num_nodes, width), np.int32)
     kernels.to_fixed(grad, 0, scale, before)
-    compare("to_fixed", (before, reference.to_fixed(grad, scale)))
+    compare("to_fixed", (before, reference.to_fixed(grad, steps)))
+    kernels.from_fixed(before, scale, 0, out)
+    compare("from_fixed", (out, before / steps))
     kernels.group_sparse_fixed(before, scale, values, indices)
-    want_values, want_indices = reference.group_sparse(before / np.float32(scale), k)
+    want_values, want_indices = reference.group_sparse(before / steps, k)
     compare("group_sparse_fixed", (values, want_values), (indices.astype(int), want_indices))
     fixed = np.empty_like(before)
     kernels.scatter_fixed(values, indices, scale, fixed)
-    compare("scatter_fixed", (fixed / scale, reference.scatter(values, indices, width)))
+    compare("scatter_fixed", (fixed / steps, reference.scatter(values, indices, width)))
     fixed = before.copy()
     kernels.add_layer_norm(x, bias, gain, bias, 1e-5, scale, fixed)
-    compare("add_layer_norm", ((fixed - before) / scale, reference.layer_norm(x + bias, gain, bias, 1e-5)))
+    compare("add_layer_norm", ((fixed - before) / steps, reference.layer_norm(x + bias, gain, bias, 1e-5)))
     sums = np.empty((3, kernels.BLOCKS, width), np.float32)
     dz = x.copy()
     kernels.undo_layer_norm(dz, bias, gain, bias, 1e-5, scale, fixed, grad, *sums)

@@ -80,11 +80,11 @@ def product_backward(values, indices, matrix, grad):
 
 
 def to_fixed(x, scale):
-    """``x`` as integers, multiples of ``1 / scale``: int32 for float32, int64 for float64.
+    """``x`` as integers, multiples of ``1 / scale``, one number or ``[N, D]``: int32 for float32, int64 for float64.
 
     Integers add without rounding, so that ``(x + f) - f`` is ``x`` to the last bit, which for floats it is not.
     """
-    return np.rint(x * x.dtype.type(scale)).astype({4: np.int32, 8: np.int64}[x.itemsize])
+    return np.rint(x * np.asarray(scale, x.dtype)).astype({4: np.int32, 8: np.int64}[x.itemsize])
 
 
 def layer_norm(z, gain, bias, eps):

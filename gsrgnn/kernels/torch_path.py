@@ -20,14 +20,33 @@ def group_sparse(x, values, indices, bad=None):
 
 
 def group_sparse_fixed(x, scale, values, indices):
-    """`reference.group_sparse` of the fixed-point ``x / scale`` into ``values [N, k]`` and ``indices [N, k]``."""
-    _select(x, values, indices)
-    values.mul_(1 / scale)
+    """`reference.group_sparse` of the fixed-point ``x`` with its `Scale` into ``values [N, k]`` and ``indices [N, k]``.
+
+    In a row of one step the integers are compared, in any other the floats that they are rounded to.
+    """
+    steps = scale.dense()
+    floats = x.to(values.dtype) / steps
+    one_step = (steps == steps[:, :1]).all(1, keepdim=True)
+    columns = torch.where(one_step, _largest(x, indices), _largest(floats, indices))
+    indices.copy_(columns)
+    values.copy_(floats.gather(1, columns))
+
+
+def magnitudes(x, row, column):
+    """The largest magnitude of every row of ``x`` into ``row [N]`` and of every column into ``column [D]``."""
+    magnitude = x.abs()
+    torch.amax(magnitude, 1, out=row)
+    torch.amax(magnitude, 0, out=column)
 
 
 def to_fixed(x, start, scale, out):
     """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``."""
-    out.copy_((x[:, start:start + out.shape[1]] * scale).round_())
+    out.copy_((x[:, start:start + out.shape[1]] * scale.dense()).round_())
+
+
+def from_fixed(x, scale, start, out):
+    """The numbers that the fixed-point ``x [N, D]`` stands for, into the columns of ``out`` from ``start`` on."""
+    torch.div(x, scale.dense(), out=out[:, start:start + x.shape[1]])
 
 
 def scatter_over(values, indices, out):
@@ -44,7 +63,8 @@ def scatter_add(values, indices, out):
 
 def scatter_fixed(values, indices, scale, out):
     """`reference.scatter` into the fixed-point ``out [N, D]``."""
-    out.zero_().scatter_(1, indices.long(), (values * scale).round().to(out.dtype))
+    index = indices.long()
+    out.zero_().scatter_(1, index, (values * scale.dense().gather(1, index)).round().to(out.dtype))
 
 
 def aggregate(graph, values, indices, out, nets=None):
@@ -88,7 +108,7 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad
     if source:
         aggregate_dense(*source[:2], z, *source[2:])
     normal, _ = _normal(z, bias, eps)
-    x.add_(_update(normal, gain, shift, sign * scale, x))
+    x.add_(_update(normal, gain, shift, scale, x), alpha=sign)
     return _first(normal, bad)
 
 
@@ -105,9 +125,14 @@ def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dsh
 
 
 def _select(x, values, indices):
-    columns = torch.sort(x, dim=1, descending=True, stable=True).indices[:, :values.shape[1]].sort(dim=1).values
+    columns = _largest(x, indices)
     indices.copy_(columns)
     values.copy_(x.gather(1, columns))
+
+
+def _largest(x, indices):
+    """The columns of as many of each row's largest entries as ``indices`` has, ascending."""
+    return torch.sort(x, dim=1, descending=True, stable=True).indices[:, :indices.shape[1]].sort(dim=1).values
 
 
 def _dense(values, indices, width):
@@ -128,7 +153,7 @@ def _normal(z, bias, eps):
 
 
 def _update(normal, gain, shift, scale, x):
-    return ((normal * gain + shift) * scale).round().to(x.dtype)
+    return ((normal * gain + shift) * scale.dense()).round().to(x.dtype)
 
 
 def _by_block(out, total):

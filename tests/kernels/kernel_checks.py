@@ -34,7 +34,15 @@ from gsrgnn.kernels.cuda import layer_norm, plan, probes, top_k  # noqa: E402
 from gsrgnn.kernels.cuda.compiler import types  # noqa: E402
 
 RNG = np.random.default_rng(0)
-SCALE = 2.0**20
+STEPS = 2.0**20
+
+
+def scale_of(count, width, one_step=False):
+    """A `Scale` as tensors and, entry by entry, as an array."""
+    fewer = RNG.integers(-8, 1, (3, max(count, width))) * (not one_step)
+    parts = [np.float32(STEPS * 2.0 ** fewer[i][:n]) for i, n in enumerate((count, width, width))]
+    return (kernels.Scale(*map(torch.from_numpy, parts)),
+            np.minimum(np.maximum(parts[0][:, None], parts[1]), parts[2]))
 
 
 def tensors(part):
@@ -77,12 +85,15 @@ def check_top_k(width, k, ties):
     want_values, want_indices = reference.group_sparse(x, k)
     np.testing.assert_array_equal(indices, want_indices)
     np.testing.assert_array_equal(values, want_values)
-    fixed = reference.to_fixed(x / np.abs(x).max(), SCALE)
-    values, indices = poisoned((5, k)), poisoned((5, k), index_dtype(width))
-    cuda.group_sparse_fixed(torch.from_numpy(fixed), SCALE, values, indices)
-    want, want_indices = reference.group_sparse(fixed, k)
-    np.testing.assert_array_equal(indices, want_indices)
-    np.testing.assert_array_equal(values, want.astype(np.float32) * np.float32(1 / SCALE))
+    for one_step in (True, False):
+        scale, steps = scale_of(5, width, one_step)
+        fixed = reference.to_fixed(x / np.abs(x).max(), steps)
+        floats = fixed.astype(np.float32) / steps
+        values, indices = poisoned((5, k)), poisoned((5, k), index_dtype(width))
+        cuda.group_sparse_fixed(torch.from_numpy(fixed), scale, values, indices)
+        _, want_indices = reference.group_sparse(fixed if one_step else floats, k)
+        np.testing.assert_array_equal(indices, want_indices)
+        np.testing.assert_array_equal(values, reference.gather(floats, want_indices))
 
 
 def check_not_finite(bad):
@@ -132,13 +143,13 @@ def check_atomic(width, k, norm, count=20):
 def check_bad_input():
     x, flag = torch.zeros(6, 40), torch.full((1,), cuda.FINE, dtype=torch.int32)
     values, indices = torch.zeros(6, 2), torch.zeros(6, 2, dtype=torch.uint8)
-    kernel = top_k.kernel(2, False, types.uint8)
+    kernel, scale = top_k.kernel(2, False, types.uint8), [torch.ones(1)] * 3
     for wrong, error in ((x.double(), TypeError), (x.half(), TypeError), (torch.zeros(40, 6).T, ValueError),
                          (x.to("meta"), ValueError)):
         with pytest.raises(error):
-            kernel(2, wrong, torch.ones(1), 6, 40, 2, values, indices, flag)
+            kernel(2, wrong, *scale, 6, 40, 2, values, indices, flag)
     with pytest.raises(OverflowError):
-        kernel(2, x, torch.ones(1), 2**31, 40, 2, values, indices, flag)
+        kernel(2, x, *scale, 2**31, 40, 2, values, indices, flag)
 
 
 def check_probes():
@@ -204,14 +215,23 @@ def check_entries(width, k):
     np.testing.assert_array_equal(over, values + reference.gather(x, indices))
     np.testing.assert_array_equal(out, reference.scatter(over.numpy(), indices, width))
     out = poisoned(x.shape, np.int32)
-    cuda.to_fixed(torch.from_numpy(np.hstack([x + 1, x])), width, SCALE, out)
-    np.testing.assert_array_equal(out, reference.to_fixed(x, SCALE))
+    scale, steps = scale_of(5, width)
+    cuda.to_fixed(torch.from_numpy(np.hstack([x + 1, x])), width, scale, out)
+    np.testing.assert_array_equal(out, reference.to_fixed(x, steps))
+    back = poisoned((5, 2 * width))
+    cuda.from_fixed(out, scale, width, back)
+    np.testing.assert_array_equal(back[:, width:], out / steps)
+    assert back[:, :width].isnan().all()
+    scale.row[2] = torch.nan
+    cuda.from_fixed(out, scale, 0, back)
+    np.testing.assert_array_equal(back[:, 0].isnan(), [False, False, True, False, False])
+    scale, steps = scale_of(5, width)
     out = torch.from_numpy(x.copy())
     cuda.scatter_add(tensors(values), tensors(indices), out)
     np.testing.assert_array_equal(out, x + reference.scatter(values, indices, width))
     out = poisoned(x.shape, np.int32)
-    cuda.scatter_fixed(tensors(values), tensors(indices), SCALE, out)
-    np.testing.assert_array_equal(out, reference.to_fixed(reference.scatter(values, indices, width), SCALE))
+    cuda.scatter_fixed(tensors(values), tensors(indices), scale, out)
+    np.testing.assert_array_equal(out, reference.to_fixed(reference.scatter(values, indices, width), steps))
 
 
 def check_product(width, k, columns):
@@ -232,16 +252,17 @@ def check_product(width, k, columns):
 def check_layer_norm(count, width):
     z, x, grad = RNG.standard_normal((3, count, width)).astype(np.float32)
     bias, gain, shift = RNG.standard_normal((3, width)).astype(np.float32)
-    before = reference.to_fixed(x, SCALE)
+    scale, steps = scale_of(count, width)
+    before = reference.to_fixed(x, steps)
     out, dz = torch.from_numpy(before.copy()), torch.from_numpy(z.copy())
     vectors = [*map(tensors, (bias, gain, shift))]
-    assert cuda.add_layer_norm(tensors(z), *vectors, 1e-2, SCALE, out) == -1
-    close(out / SCALE, x + reference.layer_norm(z + bias, gain, shift, 1e-2), 1e-3)
+    assert cuda.add_layer_norm(tensors(z), *vectors, 1e-2, scale, out) == -1
+    close(out / steps, x + reference.layer_norm(z + bias, gain, shift, 1e-2), 1e-3)
     back = out.clone()
-    cuda.add_layer_norm(tensors(z), *vectors, 1e-2, SCALE, back, sign=-1)
+    cuda.add_layer_norm(tensors(z), *vectors, 1e-2, scale, back, sign=-1)
     np.testing.assert_array_equal(back, before)
     sums = [poisoned((cuda.BLOCKS, width)) for _ in range(3)]
-    cuda.undo_layer_norm(dz, *vectors, 1e-2, SCALE, out, tensors(grad), *sums)
+    cuda.undo_layer_norm(dz, *vectors, 1e-2, scale, out, tensors(grad), *sums)
     np.testing.assert_array_equal(out, before)
     want_dz, want_dgain, want_dshift = reference.layer_norm_backward(z + bias, gain, 1e-2, grad)
     for got, want in ((dz, want_dz), (sums[0].sum(0), want_dz.sum(0)), (sums[1].sum(0), want_dgain),
@@ -249,7 +270,7 @@ def check_layer_norm(count, width):
         close(got, want, 1e-3)
     z[count // 2, 0] = np.inf
     with np.errstate(invalid="ignore"):
-        assert cuda.add_layer_norm(tensors(z), *vectors, 1e-2, SCALE, out) == count // 2
+        assert cuda.add_layer_norm(tensors(z), *vectors, 1e-2, scale, out) == count // 2
 
 
 def check_stack(residual, first, via):

@@ -21,6 +21,14 @@ def poisoned(shape, dtype):
     return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 77, dtype)
 
 
+def scale_of(shape, most, dtype, one_step=False):
+    """A `Scale` of at most ``2**most`` steps a unit; down to 2**-6 of that unless every entry has one step."""
+    fewer = np.random.default_rng(abs(most)).integers(-6, 1, 3 * max(shape)) * (not one_step)
+    rows, columns = shape
+    return kernels.Scale(*(np.ldexp(1.0, most + fewer[i:i + n]).astype(dtype)
+                           for i, n in zip((0, rows, rows + columns), (rows, columns, columns), strict=True)))
+
+
 @st.composite
 def matrices(draw, widths=(1, 2, 7, 33, 192, 300)):
     """Random rows; half of the draws are from few values, so that ties (and signed zeros) abound."""
@@ -146,33 +154,51 @@ def test_product(problem, columns):
         np.testing.assert_allclose(got, want, **tolerance)
 
 
-@given(matrices(), st.data())
-def test_fixed_point(x, data):
+@given(matrices(), st.booleans(), st.data())
+def test_fixed_point(x, one_step, data):
     k = data.draw(st.sampled_from([1, min(8, x.shape[1]), x.shape[1]]))
-    scale = 2.0 ** min(100, 8 * x.itemsize - 2 - int(np.frexp(np.abs(x).max())[1]))
+    most = min(100, 8 * x.itemsize - 2 - int(np.frexp(np.abs(x).max())[1]))
+    scale = scale_of(x.shape, most, x.dtype, one_step)
+    steps = np.minimum(np.maximum(scale.row[:, None], scale.column), scale.reach)
     fixed = poisoned(x.shape, {4: np.int32, 8: np.int64}[x.itemsize])
     cpu.to_fixed(np.hstack([x + 1, x]), x.shape[1], scale, fixed)
-    np.testing.assert_array_equal(fixed, reference.to_fixed(x, scale))
+    np.testing.assert_array_equal(fixed, reference.to_fixed(x, steps))
     values, indices = poisoned((len(x), k), x.dtype), poisoned((len(x), k), kernels.index_dtype(x.shape[1]))
     cpu.group_sparse_fixed(fixed, scale, values, indices)
-    want, want_indices = reference.group_sparse(fixed, k)
+    floats = fixed.astype(x.dtype) / steps
+    want, want_indices = reference.group_sparse(fixed if one_step else floats, k)
     np.testing.assert_array_equal(indices, want_indices)
-    np.testing.assert_array_equal(values, want.astype(x.dtype) * x.dtype.type(1 / scale))
+    np.testing.assert_array_equal(values, reference.gather(floats, want_indices))
+    back = poisoned((len(x), 2 * x.shape[1]), x.dtype)
+    cpu.from_fixed(fixed, scale, x.shape[1], back)
+    np.testing.assert_array_equal(back[:, x.shape[1]:], floats)
+    assert np.isnan(back[:, :x.shape[1]]).all()
     out = poisoned(fixed.shape, fixed.dtype)
     cpu.scatter_fixed(values, indices, scale, out)
-    np.testing.assert_array_equal(out, reference.to_fixed(reference.scatter(values, indices, x.shape[1]), scale))
+    np.testing.assert_array_equal(out, reference.to_fixed(reference.scatter(values, indices, x.shape[1]), steps))
+
+
+@given(matrices(), st.sampled_from([None, np.nan, np.inf, -np.inf]), st.data())
+def test_magnitudes(x, bad, data):
+    if bad is not None:
+        x[data.draw(st.integers(0, len(x) - 1)), data.draw(st.integers(0, x.shape[1] - 1))] = bad
+    row, column = poisoned(len(x), x.dtype), poisoned(x.shape[1], x.dtype)
+    cpu.magnitudes(x, row, column)
+    np.testing.assert_array_equal(row, np.abs(x).max(1))
+    np.testing.assert_array_equal(column, np.abs(x).max(0))
 
 
 @given(DTYPES, st.integers(1, 130), st.sampled_from([1, 2, 31, 192]), st.integers(0, 2**32 - 1))
 def test_layer_norm(dtype, rows, width, seed):
     z, x, grad = np.random.default_rng(seed).standard_normal((3, rows, width)).astype(dtype)
     bias, gain, shift = np.random.default_rng(seed).standard_normal((3, width)).astype(dtype)
-    scale = 2.0 ** (20 if dtype is np.float32 else 50)
-    before, dz = reference.to_fixed(x, scale), z.copy()
+    scale = scale_of(x.shape, 24 if dtype is np.float32 else 50, dtype)
+    steps = np.minimum(np.maximum(scale.row[:, None], scale.column), scale.reach)
+    before, dz = reference.to_fixed(x, steps), z.copy()
     out = before.copy()
     assert cpu.add_layer_norm(z, bias, gain, shift, 1e-2, scale, out) == -1
     tolerance = dict(rtol=0, atol=TOLERANCE[dtype] * 10)
-    np.testing.assert_allclose(out / scale, x + reference.layer_norm(z + bias, gain, shift, 1e-2), **tolerance)
+    np.testing.assert_allclose(out / steps, x + reference.layer_norm(z + bias, gain, shift, 1e-2), **tolerance)
     dbias, dgain, dshift = poisoned((3, cpu.BLOCKS, width), dtype)
     cpu.undo_layer_norm(dz, bias, gain, shift, 1e-2, scale, out, grad, dbias, dgain, dshift)
     np.testing.assert_array_equal(out, before)
@@ -191,8 +217,9 @@ def test_layer_norm_of_a_sum_made_on_the_way(dtype, cells, seed):
     graph = CircuitGraph.from_pins(torch.tensor(cell), torch.tensor(net), cells)
     h, x, grad = rng.standard_normal((3, cells, width)).astype(dtype)
     bias, gain, shift = rng.standard_normal((3, width)).astype(dtype)
-    scale = 2.0 ** (20 if dtype is np.float32 else 50)
-    before = reference.to_fixed(x, scale)
+    scale = scale_of(x.shape, 24 if dtype is np.float32 else 50, dtype)
+    steps = np.minimum(np.maximum(scale.row[:, None], scale.column), scale.reach)
+    before = reference.to_fixed(x, steps)
     exact = graph.adjacency(torch.float64)
     z = reference.aggregate_dense(kernels.Adjacency(*(part.numpy() for part in exact)), h.astype(float)).astype(dtype)
     tolerance = dict(rtol=0, atol=TOLERANCE[dtype] * 100)
@@ -202,7 +229,7 @@ def test_layer_norm_of_a_sum_made_on_the_way(dtype, cells, seed):
         source = prepared, h, poisoned((through.num_summed_nets, width), dtype)
         out, work = before.copy(), poisoned(z.shape, dtype)
         assert cpu.add_layer_norm(work, bias, gain, shift, 1e-2, scale, out, source=source) == -1
-        np.testing.assert_allclose(out / scale, x + reference.layer_norm(z + bias, gain, shift, 1e-2), **tolerance)
+        np.testing.assert_allclose(out / steps, x + reference.layer_norm(z + bias, gain, shift, 1e-2), **tolerance)
         dz, sums = poisoned(z.shape, dtype), poisoned((3, cpu.BLOCKS, width), dtype)
         cpu.undo_layer_norm(dz, bias, gain, shift, 1e-2, scale, out, grad, *sums, source)
         np.testing.assert_array_equal(out, before)
@@ -216,7 +243,8 @@ def test_layer_norm_names_the_first_row_that_is_not_finite(bad):
     z = np.random.default_rng(0).standard_normal((130, 7)).astype(np.float32)
     z[[41, 97], 3] = bad
     ones = np.ones(7, np.float32)
-    assert cpu.add_layer_norm(z, ones, ones, ones, 1e-5, 2.0**20, np.zeros(z.shape, np.int32)) == 41
+    scale = scale_of(z.shape, 20, z.dtype)
+    assert cpu.add_layer_norm(z, ones, ones, ones, 1e-5, scale, np.zeros(z.shape, np.int32)) == 41
 
 
 def test_results_do_not_depend_on_the_number_of_threads():
@@ -224,11 +252,12 @@ def test_results_do_not_depend_on_the_number_of_threads():
     z, x, grad = rng.standard_normal((3, 1000, 48)).astype(np.float32)
     bias, gain, shift = rng.standard_normal((3, 48)).astype(np.float32)
     values, indices = (np.ascontiguousarray(part) for part in reference.group_sparse(x, 5))
+    scale = scale_of(x.shape, 20, x.dtype, one_step=True)
     results = []
     for threads in (1, numba.config.NUMBA_NUM_THREADS):
         numba.set_num_threads(threads)
         sums, dmatrix = np.empty((3, cpu.BLOCKS, 48), np.float32), np.empty((cpu.BLOCKS, 48, 48), np.float32)
-        cpu.undo_layer_norm(z.copy(), bias, gain, shift, 1e-5, 2.0**20, reference.to_fixed(x, 2.0**20), grad, *sums)
+        cpu.undo_layer_norm(z.copy(), bias, gain, shift, 1e-5, scale, reference.to_fixed(x, 2.0**20), grad, *sums)
         cpu.product_backward(values, indices, z[:48], grad, np.empty_like(values), dmatrix)
         results.append([sums.sum(1), dmatrix.sum(0)])
     for one, many in zip(*results, strict=True):

@@ -57,8 +57,10 @@ def test_group_sparse(cuda, width, k, ties):
     assert torch.equal(indices.cpu(), want_indices)
     assert torch.equal(values.cpu(), want_values)
     fixed = torch.from_numpy(reference.to_fixed(x.numpy(), 2.0**20))
-    cpu.group_sparse_fixed(fixed.numpy(), 2.0**20, want_values.numpy(), want_indices.numpy())
-    cuda.group_sparse_fixed(fixed.cuda(), 2.0**20, values, indices)
+    scale = kernels.Scale(*(torch.full((size,), 2.0**20) for size in (len(x), width, width)))
+    on_cpu, on_gpu = (kernels.Scale(*map(there, scale)) for there in (torch.Tensor.numpy, torch.Tensor.cuda))
+    cpu.group_sparse_fixed(fixed.numpy(), on_cpu, want_values.numpy(), want_indices.numpy())
+    cuda.group_sparse_fixed(fixed.cuda(), on_gpu, values, indices)
     assert torch.equal(indices.cpu(), want_indices)
     assert torch.equal(values.cpu(), want_values)
 

@@ -5,6 +5,9 @@ import numpy as np
 
 from gsrgnn.kernels.cpu.threads import BLOCKS, contracted, even_bounds, reassociated, threaded
 
+INTEGER = {4: np.int32, 8: np.int64}
+"""The integers of a float's size in bytes."""
+
 
 @threaded
 def scatter_add(values, indices, out):
@@ -25,24 +28,60 @@ def scatter_over(values, indices, out):
             out[i, indices[i, t]] = values[i, t]
 
 
+def magnitudes(x, row, column):
+    """The largest magnitude of every row of ``x`` into ``row [N]`` and of every column into ``column [D]``.
+
+    NaN where a NaN is among them.
+    """
+    by_block = np.zeros((BLOCKS, len(column)), INTEGER[x.itemsize])
+    _magnitudes(x.view(by_block.dtype), row.view(by_block.dtype), by_block)
+    column[:] = by_block.max(axis=0).view(x.dtype)
+
+
+@threaded
+def _magnitudes(bits, row, column):
+    """Without their sign the bits of floats order as the floats do, infinity next to last and NaN last."""
+    bounds = even_bounds(len(bits))
+    magnitude = np.iinfo(bits.dtype).max
+    for b in numba.prange(BLOCKS):
+        for i in range(bounds[b], bounds[b + 1]):
+            largest = bits.dtype.type(0)
+            for c in range(bits.shape[1]):
+                entry = bits.dtype.type(bits[i, c] & magnitude)
+                largest = max(largest, entry)
+                column[b, c] = max(column[b, c], entry)
+            row[i] = largest
+
+
 @threaded
 def to_fixed(x, start, scale, out):
-    """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``."""
-    scale = x.dtype.type(scale)
+    """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``; ``scale`` is a `Scale`."""
+    rows, column, reach = scale
     for i in numba.prange(len(out)):
         columns, row = x[i, start:], out[i]
         for c in range(len(row)):
-            row[c] = out.dtype.type(np.rint(columns[c] * scale))
+            row[c] = out.dtype.type(np.rint(columns[c] * min(max(rows[i], column[c]), reach[c])))
+
+
+@threaded
+def from_fixed(x, scale, start, out):
+    """The numbers that the fixed-point ``x [N, D]`` stands for, into the columns of ``out`` from ``start`` on."""
+    rows, column, reach = scale
+    for i in numba.prange(len(x)):
+        columns, row = out[i, start:], x[i]
+        for c in range(len(row)):
+            columns[c] = out.dtype.type(row[c]) / min(max(rows[i], column[c]), reach[c])
 
 
 @threaded
 def scatter_fixed(values, indices, scale, out):
     """`reference.scatter` into the fixed-point ``out [N, D]``."""
-    scale = values.dtype.type(scale)
+    rows, column, reach = scale
     for i in numba.prange(len(indices)):
         out[i] = 0
         for t in range(indices.shape[1]):
-            out[i, indices[i, t]] = out.dtype.type(np.rint(values[i, t] * scale))
+            c = indices[i, t]
+            out[i, c] = out.dtype.type(np.rint(values[i, t] * min(max(rows[i], column[c]), reach[c])))
 
 
 @contracted

@@ -13,7 +13,7 @@ from gsrgnn.kernels.cpu.threads import BLOCKS, balanced_bounds, even_bounds, fir
 
 
 def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None):
-    """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x``: the residual update of a layer.
+    """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x`` with its `Scale`: the residual update of a layer.
 
     With ``source``, ``(graph, h, nets)``, ``z`` is `aggregate_dense` of ``h`` and made on the way, a row at a time
     where that can be; the array ``z [N, D]`` is then a work array.
@@ -50,7 +50,8 @@ def _second_half(source, z):
 def _update(to_cells, nets, direct, h, z, bias, gain, shift, eps, scale, sign, x, grad, dbias, dgain, dshift):
     width = len(gain)
     backward = len(grad) > 0
-    step, integer = z.dtype.type(sign * scale), x.dtype.type
+    rows, column, reach = scale
+    sign, integer = z.dtype.type(sign), x.dtype.type
     if direct is None:
         bounds = even_bounds(len(z))
     else:
@@ -79,7 +80,8 @@ def _update(to_cells, nets, direct, h, z, bias, gain, shift, eps, scale, sign, x
                 break
             for c in range(width):
                 normal = (row[c] + bias[c] - mean) * rstd
-                x[i, c] += integer(np.rint((normal * gain[c] + shift[c]) * step))
+                steps = sign * min(max(rows[i], column[c]), reach[c])
+                x[i, c] += integer(np.rint((normal * gain[c] + shift[c]) * steps))
             if backward:
                 _differentiate(row, bias, mean, rstd, gain, grad[i], dbias[b], dgain[b], dshift[b])
     return first_bad

@@ -1,16 +1,68 @@
 """How rows are shared out among threads, and the compilers that every kernel is made with."""
 
+import os
+from functools import partial, update_wrapper
+from threading import Lock
+from types import FunctionType
+
 import numba
 import numpy as np
+import torch
 
 BLOCKS = 64
 
 inner = numba.njit(cache=True, nogil=True, error_model="numpy")
 inlined = numba.njit(inline="always")  # a call hands over every array in seven parts, too dear for one row
 inner_reassociated = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
-threaded = numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
-contracted = numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy", fastmath={"contract"})
-reassociated = numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy", fastmath={"contract", "reassoc"})
+
+
+class _Threaded:
+    """A kernel whose blocks of rows run on Numba's threads, whoever calls it.
+
+    Several Python threads may call at once: where Numba's threads serve one caller at a time, the others wait. Threads
+    do not survive a fork: a process that was forked from one where they ran takes the blocks one after another, with
+    the same results but for rounding.
+    """
+
+    _shared = False  # whether the threads are known to serve several callers at once
+    _turn = Lock()
+    _forked = False
+
+    def __init__(self, function, **options):
+        update_wrapper(self, function)
+        self._on_threads = numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy", **options)(function)
+        alone = FunctionType(function.__code__, function.__globals__, function.__name__)
+        alone.__qualname__ = f"{function.__qualname__}_alone"  # by which its compiled code is kept
+        self._alone = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(alone)
+
+    def __call__(self, *arguments):
+        if _Threaded._forked:
+            return self._alone(*arguments)
+        if _Threaded._shared:
+            return self._on_threads(*arguments)
+        with _Threaded._turn:
+            result = self._on_threads(*arguments)
+            _Threaded._shared = numba.threading_layer() != "workqueue"
+        return result
+
+    @staticmethod
+    def after_fork():
+        """In a child process: whether it has to do without threads. PyTorch's are as dead as Numba's."""
+        _Threaded._turn = Lock()
+        try:
+            numba.threading_layer()
+        except ValueError:  # none had run
+            return
+        _Threaded._forked = True
+        torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Threaded.after_fork)
+
+threaded = _Threaded
+contracted = partial(_Threaded, fastmath={"contract"})
+reassociated = partial(_Threaded, fastmath={"contract", "reassoc"})
 
 
 @inner

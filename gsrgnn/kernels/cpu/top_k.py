@@ -42,18 +42,39 @@ def _group_sparse(x, values, indices, keys, exponent):
     return first_bad
 
 
-@threaded
 def group_sparse_fixed(x, scale, values, indices):
-    """`reference.group_sparse` of the fixed-point ``x / scale`` into ``values [N, k]`` and ``indices [N, k]``."""
+    """`reference.group_sparse` of the fixed-point ``x`` with its `Scale` into ``values [N, k]`` and ``indices [N, k]``.
+
+    In a row of one step the integers are compared, in any other the floats that they are rounded to.
+    """
+    integer, exponent = _KEYS[values.itemsize]
+    _group_sparse_fixed(x, scale, values, indices, np.empty((BLOCKS, x.shape[1]), integer), exponent)
+
+
+@threaded
+def _group_sparse_fixed(x, scale, values, indices, keys, exponent):
     bounds = even_bounds(len(x))
-    unit = values.dtype.type(1 / scale)
+    rows, column, reach = scale
     for b in numba.prange(BLOCKS):
         columns = np.empty(x.shape[1], indices.dtype)
+        floats = np.empty(x.shape[1], values.dtype)
         place = 0.5
         for i in range(bounds[b], bounds[b + 1]):
-            place = _select_columns(x[i], indices[i], columns, place)
+            low = high = min(max(rows[i], column[0]), reach[0])
+            for c in range(x.shape[1]):
+                steps = min(max(rows[i], column[c]), reach[c])
+                low = min(low, steps)
+                high = max(high, steps)
+            if low == high:
+                place = _select_columns(x[i], indices[i], columns, place)
+            else:
+                for c in range(x.shape[1]):
+                    floats[c] = values.dtype.type(x[i, c]) / min(max(rows[i], column[c]), reach[c])
+                _float_keys(floats, keys[b], exponent)
+                place = _select_columns(keys[b], indices[i], columns, place)
             for t in range(indices.shape[1]):
-                values[i, t] = values.dtype.type(x[i, indices[i, t]]) * unit
+                c = indices[i, t]
+                values[i, t] = values.dtype.type(x[i, c]) / min(max(rows[i], column[c]), reach[c])
 
 
 @inner

@@ -21,10 +21,12 @@ from gsrgnn.kernels.adjacency import Incidence
 from gsrgnn.kernels.cuda import entries, layer_norm, plan, products, sample, sample_atomic, sum_kept, sum_rows, top_k
 from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, INDEX, WARPS
 from gsrgnn.kernels.cuda.layer_norm import BLOCKS
+from gsrgnn.kernels.torch_path import magnitudes
 
 __all__ = ["BLOCKS", "FINE", "MAX_K", "MAX_WIDTH", "add_layer_norm", "aggregate", "aggregate_backward",
-           "aggregate_backward_atomic", "aggregate_dense", "group_sparse", "group_sparse_fixed", "prepare", "product",
-           "product_backward", "scatter_add", "scatter_fixed", "scatter_over", "to_fixed", "undo_layer_norm"]
+           "aggregate_backward_atomic", "aggregate_dense", "from_fixed", "group_sparse", "group_sparse_fixed",
+           "magnitudes", "prepare", "product", "product_backward", "scatter_add", "scatter_fixed", "scatter_over",
+           "to_fixed", "undo_layer_norm"]
 
 MAX_WIDTH, MAX_K = 1024, 128
 PACKED_FROM = 16  # entries a row: what packing costs is then little beside the sectors that it saves
@@ -71,14 +73,17 @@ def group_sparse(x, values, indices, bad=None):
     Returns the first row that holds a NaN or an infinity, or -1.
     """
     return _named(bad, x, lambda flag: top_k.kernel(_items(x), False, INDEX[indices.dtype])(
-        _rows(x), x, _constant(1.0, x.device), *x.shape, values.shape[1], values, indices, flag))
+        _rows(x), x, *[_constant(1.0, x.device)] * 3, *x.shape, values.shape[1], values, indices, flag))
 
 
 @_served
 def group_sparse_fixed(x, scale, values, indices):
-    """`reference.group_sparse` of the fixed-point ``x / scale`` into ``values [N, k]`` and ``indices [N, k]``."""
-    top_k.kernel(_items(x), True, INDEX[indices.dtype])(_rows(x), x, _scalar(scale, x), *x.shape, values.shape[1],
-                                                        values, indices, _constant(FINE, x.device))
+    """`reference.group_sparse` of the fixed-point ``x`` with its `Scale` into ``values [N, k]`` and ``indices [N, k]``.
+
+    In a row of one step the integers are compared, in any other the floats that they are rounded to.
+    """
+    top_k.kernel(_items(x), True, INDEX[indices.dtype])(_rows(x), x, *scale, *x.shape, values.shape[1], values, indices,
+                                                        _constant(FINE, x.device))
 
 
 def prepare(graph, other=None):
@@ -100,8 +105,14 @@ def _same(tensor, known):
 
 @_served
 def to_fixed(x, start, scale, out):
-    """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``."""
-    entries.to_fixed()(_rows(out), x, x.shape[1], start, _scalar(scale, x), *out.shape, out)
+    """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``; ``scale`` is a `Scale`."""
+    entries.to_fixed()(_rows(out), x, x.shape[1], start, *scale, *out.shape, out)
+
+
+@_served
+def from_fixed(x, scale, start, out):
+    """The numbers that the fixed-point ``x [N, D]`` stands for, into the columns of ``out`` from ``start`` on."""
+    entries.from_fixed()(_rows(x), x, *scale, *x.shape, out.shape[1], start, out)
 
 
 @_served
@@ -119,8 +130,7 @@ def scatter_add(values, indices, out):
 @_served
 def scatter_fixed(values, indices, scale, out):
     """`reference.scatter` into the fixed-point ``out [N, D]``."""
-    entries.scatter_fixed(INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], _scalar(scale, out),
-                                                *out.shape, out)
+    entries.scatter_fixed(INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], *scale, *out.shape, out)
 
 
 @_served
@@ -193,7 +203,7 @@ def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
 
 @_served
 def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad=None):
-    """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x``: the residual update of a layer.
+    """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x`` with its `Scale`: the residual update of a layer.
 
     With ``source``, ``(graph, h, nets)``, ``z`` is first made `aggregate_dense` of ``h``.
 
@@ -202,7 +212,7 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad
     if source:
         aggregate_dense(*source[:2], z, *source[2:])
     return _named(bad, z, lambda flag: layer_norm.add(_items(z))(
-        _rows(z), z, bias, gain, shift, eps, _scalar(sign * scale, z), *z.shape, x, flag))
+        _rows(z), z, bias, gain, shift, eps, *scale, sign, *z.shape, x, flag))
 
 
 @_served
@@ -215,8 +225,8 @@ def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dsh
     if source:
         aggregate_dense(*source[:2], z, *source[2:])
     warps = layer_norm.warps(z.shape[1])
-    layer_norm.undo(_items(z), warps)(BLOCKS, z, bias, gain, shift, eps, _scalar(scale, z), *z.shape, x, grad, dbias,
-                                      dgain, dshift, shared=12 * z.shape[1] * warps)
+    layer_norm.undo(_items(z), warps)(BLOCKS, z, bias, gain, shift, eps, *scale, *z.shape, x, grad, dbias, dgain,
+                                      dshift, shared=12 * z.shape[1] * warps)
 
 
 def _sum_kept(adjacency, values, indices, out, onto=False):
@@ -261,13 +271,6 @@ def _rows(x):
 
 def _type(x):
     return BFLOAT16 if x.dtype == torch.bfloat16 else FLOAT
-
-
-def _scalar(value, like):
-    """A number as float32 ``[1]`` on the GPU; what is there already stays there."""
-    if isinstance(value, torch.Tensor):
-        return value.reshape(1)
-    return torch.full((1,), value, dtype=torch.float32, device=like.device)
 
 
 @functools.cache

@@ -4,22 +4,50 @@ import functools
 
 import numpy as np
 
-from gsrgnn.kernels.cuda.compiler import FIXED, FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, pointer
+from gsrgnn.kernels.cuda.compiler import FIXED, FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, device, pointer
 from gsrgnn.kernels.cuda.warp import round_int, sync_warp
+
+SCALE = [pointer(FLOAT)] * 3
+
+
+@device
+def steps(row, column, reach):
+    """Steps a unit of an entry, from its parts of a `Scale`."""
+    return min(max(row, column), reach)
 
 
 @functools.cache
 def to_fixed():
-    """``(x, columns, start, scale, rows, width, out)``: of each row of ``x`` the columns from ``start`` on."""
+    """``(x, columns, start, row, column, reach, rows, width, out)``: of ``x`` the columns from ``start`` on."""
 
-    def to_fixed(x, columns, start, scale, rows, width, out):
+    def to_fixed(x, columns, start, row, column, reach, rows, width, out):
         i = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
         if i >= rows:
             return
         for c in range(cuda.threadIdx.x, width, LANES):
-            out[at(i, width, c)] = round_int(np.float32(x[at(i, columns, np.int32(start + c))] * scale[0]))
+            scaled = np.float32(x[at(i, columns, np.int32(start + c))] * steps(row[i], column[c], reach[c]))
+            out[at(i, width, c)] = round_int(scaled)
 
-    return Kernel(to_fixed, [pointer(FLOAT), SIZE, SIZE, pointer(FLOAT), SIZE, SIZE, pointer(FIXED)])
+    return Kernel(to_fixed, [pointer(FLOAT), SIZE, SIZE, *SCALE, SIZE, SIZE, pointer(FIXED)])
+
+
+@functools.cache
+def from_fixed():
+    """``(x, row, column, reach, rows, width, columns, start, out)``: into the columns of ``out`` from ``start`` on.
+
+    A row whose scale is NaN becomes NaN.
+    """
+
+    def from_fixed(x, row, column, reach, rows, width, columns, start, out):
+        i = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
+        if i >= rows:
+            return
+        known = row[i] == row[i]
+        for c in range(cuda.threadIdx.x, width, LANES):
+            number = np.float32(np.float32(x[at(i, width, c)]) / steps(row[i], column[c], reach[c]))
+            out[at(i, columns, np.int32(start + c))] = number if known else np.float32(np.nan)
+
+    return Kernel(from_fixed, [pointer(FIXED), *SCALE, SIZE, SIZE, SIZE, SIZE, pointer(FLOAT)])
 
 
 @functools.cache
@@ -39,9 +67,9 @@ def scatter_add(index):
 
 @functools.cache
 def scatter_fixed(index):
-    """``(values, indices, k, scale, rows, width, out)``: zeros, then the kept entries."""
+    """``(values, indices, k, row, column, reach, rows, width, out)``: zeros, then the kept entries."""
 
-    def scatter_fixed(values, indices, k, scale, rows, width, out):
+    def scatter_fixed(values, indices, k, row, column, reach, rows, width, out):
         i = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
         if i >= rows:
             return
@@ -50,9 +78,11 @@ def scatter_fixed(index):
         sync_warp()
         for t in range(cuda.threadIdx.x, k, LANES):
             place = at(i, k, t)
-            out[at(i, width, indices[place])] = round_int(np.float32(values[place] * scale[0]))
+            c = np.int32(indices[place])
+            scaled = np.float32(values[place] * steps(row[i], column[c], reach[c]))
+            out[at(i, width, c)] = round_int(scaled)
 
-    return Kernel(scatter_fixed, [pointer(FLOAT), pointer(index), SIZE, pointer(FLOAT), SIZE, SIZE, pointer(FIXED)])
+    return Kernel(scatter_fixed, [pointer(FLOAT), pointer(index), SIZE, *SCALE, SIZE, SIZE, pointer(FIXED)])
 
 
 @functools.cache

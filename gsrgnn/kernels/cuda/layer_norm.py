@@ -23,6 +23,7 @@ from gsrgnn.kernels.cuda.compiler import (
     pointer,
     types,
 )
+from gsrgnn.kernels.cuda.entries import SCALE, steps
 from gsrgnn.kernels.cuda.warp import atomic_min, round_int, shuffle, shuffle_xor, sync_warp
 
 BLOCKS = 256
@@ -62,12 +63,13 @@ def warps(width):
 
 @functools.cache
 def add(items):
-    """``(z, bias, gain, shift, eps, scale, rows, width, x, bad)`` for at most ``32 * items`` columns, a warp a row.
+    """``(z, bias, gain, shift, eps, row, column, reach, sign, rows, width, x, bad)``, a warp a row.
 
-    ``bad [1]`` becomes the first row whose moments are not finite, if it was higher.
+    A row has at most ``32 * items`` columns; ``row``, ``column`` and ``reach`` are the `Scale` of ``x``, ``sign`` is 1
+    or -1. ``bad [1]`` becomes the first row whose moments are not finite, if it was higher.
     """
 
-    def add_layer_norm(z, bias, gain, shift, eps, scale, rows, width, x, bad):
+    def add_layer_norm(z, bias, gain, shift, eps, row_scale, column, reach, sign, rows, width, x, bad):
         row = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
         if row >= rows:
             return
@@ -93,21 +95,24 @@ def add(items):
             c = np.int32(lane + LANES * r)
             if c < width:
                 place = at(row, width, c)
-                x[place] = np.int32(x[place] + update(np.float32(entries[r] * rstd), gain[c], shift[c], scale[0]))
+                scale = steps(row_scale[row], column[c], reach[c])
+                step = update(np.float32(entries[r] * rstd), gain[c], shift[c], scale)
+                x[place] = np.int32(x[place] + np.int32(sign * step))
 
-    return Kernel(add_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, pointer(FLOAT), SIZE, SIZE, pointer(FIXED),
+    return Kernel(add_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, *SCALE, SIZE, SIZE, SIZE, pointer(FIXED),
                                    pointer(types.int32)])
 
 
 @functools.cache
 def undo(items, warps):
-    """``(z, bias, gain, shift, eps, scale, rows, width, x, grad, dbias, dgain, dshift)``, `BLOCKS` blocks of ``warps``.
+    """``(z, bias, gain, shift, eps, row, column, reach, rows, width, x, grad, dbias, dgain, dshift)``.
 
-    A block takes every `BLOCKS`-th run of rows; a lane adds up the gradients of its own columns in shared memory, and
-    the block adds up its warps in their order.
+    `BLOCKS` blocks of ``warps``. A block takes every `BLOCKS`-th run of rows; a lane adds up the gradients of its own
+    columns in shared memory, and the block adds up its warps in their order.
     """
 
-    def undo_layer_norm(z, bias, gain, shift, eps, scale, rows, width, x, grad, dbias, dgain, dshift):
+    def undo_layer_norm(z, bias, gain, shift, eps, row_scale, column, reach, rows, width, x, grad, dbias, dgain,
+                        dshift):
         sums = cuda.shared.array(0, types.float32)
         lane, warp, block = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockIdx.x
         base = np.int32(warp * 3 * width)
@@ -137,7 +142,8 @@ def undo(items, warps):
                     place, own = at(row, width, c), np.int32(base + c)
                     normal = np.float32(entries[r] * rstd)
                     entries[r] = normal
-                    x[place] = np.int32(x[place] - update(normal, gain[c], shift[c], scale[0]))
+                    scale = steps(row_scale[row], column[c], reach[c])
+                    x[place] = np.int32(x[place] - update(normal, gain[c], shift[c], scale))
                     g = grad[place]
                     scaled += g * gain[c]
                     product += g * gain[c] * normal
@@ -165,5 +171,5 @@ def undo(items, warps):
             dgain[place] = second
             dshift[place] = third
 
-    return Kernel(undo_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, pointer(FLOAT), SIZE, SIZE, pointer(FIXED),
+    return Kernel(undo_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, *SCALE, SIZE, SIZE, pointer(FIXED),
                                     *[pointer(FLOAT)] * 4], warps)

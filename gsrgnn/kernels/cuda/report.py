@@ -71,7 +71,8 @@ def specialisations(width=192, ks=(8, 64)):
             kernels[name] = sum_rows.kernel(items, scaled, onto=onto)
     kernels["aggregate_dense bfloat16"] = sum_rows.kernel(items, False, BFLOAT16)
     kernels |= {"add up pieces": sum_kept.combine(), "add up pieces, onto": sum_kept.combine(True),
-                "to_fixed": entries.to_fixed(), "scatter_add": entries.scatter_add(index),
+                "to_fixed": entries.to_fixed(), "from_fixed": entries.from_fixed(),
+                "scatter_add": entries.scatter_add(index),
                 "scatter_fixed": entries.scatter_fixed(index), "scatter_over": entries.scatter_over(index),
                 "add_layer_norm": layer_norm.add(items),
                 "undo_layer_norm": layer_norm.undo(items, layer_norm.warps(width)),

@@ -22,6 +22,7 @@ from gsrgnn.kernels.cuda.compiler import (
     pointer,
     types,
 )
+from gsrgnn.kernels.cuda.entries import SCALE, steps
 from gsrgnn.kernels.cuda.warp import atomic_min, ballot, float_bits, max_uint, min_uint, sum_int
 
 SIGN = np.uint32(0x80000000)
@@ -42,36 +43,59 @@ def fixed_key(value):
 
 
 @device
-def float_value(value, unit):
+def key_of_float(value, steps, one_step):
+    return float_key(value)
+
+
+@device
+def key_of_fixed(value, steps, one_step):
+    """In a row of one step by the integers themselves, in any other by the floats that they are rounded to."""
+    return fixed_key(value) if one_step else float_key(np.float32(np.float32(value) / steps))
+
+
+@device
+def float_value(value, steps):
     return value
 
 
 @device
-def fixed_value(value, unit):
-    return np.float32(np.float32(value) * unit)
+def fixed_value(value, steps):
+    return np.float32(np.float32(value) / steps)
 
 
 @functools.cache
 def kernel(items, fixed, index):
-    """``(x, scale, rows, width, k, values, indices, bad)`` for rows of at most ``32 * items`` columns.
+    """``(x, row, column, reach, rows, width, k, values, indices, bad)`` for rows of at most ``32 * items`` columns.
 
+    ``row``, ``column`` and ``reach`` are the `Scale` of a fixed-point ``x``, not looked at where it is of floats.
     ``bad [1]`` becomes the first row that holds a NaN or an infinity, if it was higher.
     """
-    key_of, value_of = (fixed_key, fixed_value) if fixed else (float_key, float_value)
+    key_of, value_of = (key_of_fixed, fixed_value) if fixed else (key_of_float, float_value)
     lowest, highest = (-1, 2**32) if fixed else (int(MINUS_INFINITY), int(INFINITY))
 
-    def top_k(x, scale, rows, width, k, values, indices, bad):
+    def top_k(x, row_scale, column, reach, rows, width, k, values, indices, bad):
         row = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
         if row >= rows:
             return
         lane = cuda.threadIdx.x
         keys = cuda.local.array(items, types.uint32)
+        one_step, own = True, np.float32(1)
+        if fixed:
+            own = row_scale[row]
+            least, most = np.uint32(0xFFFFFFFF), np.uint32(0)
+            for j in range(items):
+                c = np.int32(lane + LANES * j)
+                if c < width:
+                    bits = float_bits(steps(own, column[c], reach[c]))
+                    least, most = min(least, bits), max(most, bits)
+            one_step = min_uint(least) == max_uint(most)
         low, high = np.uint32(0xFFFFFFFF), np.uint32(0)
         for j in range(items):
             c = np.int32(lane + LANES * j)
             keys[j] = np.uint32(0)
             if c < width:
-                key = key_of(x[at(row, width, c)])
+                scale = steps(own, column[c], reach[c]) if fixed else own
+                key = key_of(x[at(row, width, c)], scale, one_step)
                 low, high = min(low, key), max(high, key)
                 keys[j] = key
         low, high = min_uint(low), max_uint(high)
@@ -98,7 +122,6 @@ def kernel(items, fixed, index):
         ties = np.int32(k - sum_int(above))
         before = np.uint32((np.uint32(1) << np.uint32(lane)) - np.uint32(1))
         written, tied = np.int32(0), np.int32(0)
-        unit = np.float32(np.float32(1) / scale[0])
         for j in range(items):
             c = np.int32(lane + LANES * j)
             there = c < width
@@ -108,10 +131,11 @@ def kernel(items, fixed, index):
             kept = np.uint32(ballot(keep))
             if keep:
                 place = at(row, k, np.int32(written + np.int32(cuda.popc(np.uint32(kept & before)))))
-                values[place] = value_of(x[at(row, width, c)], unit)
+                scale = steps(own, column[c], reach[c]) if fixed else own
+                values[place] = value_of(x[at(row, width, c)], scale)
                 indices[place] = c
             written = np.int32(written + np.int32(cuda.popc(kept)))
             tied = np.int32(tied + np.int32(cuda.popc(equal)))
 
-    return Kernel(top_k, [pointer(FIXED if fixed else FLOAT), pointer(FLOAT), SIZE, SIZE, SIZE, pointer(FLOAT),
+    return Kernel(top_k, [pointer(FIXED if fixed else FLOAT), *SCALE, SIZE, SIZE, SIZE, pointer(FLOAT),
                           pointer(index), pointer(types.int32)])

@@ -1,0 +1,67 @@
+"""The fixed-point numbers of the stream: integers that count steps, every entry with a step fitted to its reach.
+
+An entry starts at ``x[i, c]`` and each layer adds a row of a LayerNorm to it, whose entries lie within
+``sqrt(d - 1) |gain| + |shift|``. So it stays within ``min(largest of row i, largest of column c) + reach[c]``, and its
+step is as small as that allows: a node, a column or a gain that is far out of line leaves the others their digits. Where
+something is out of line the integers of a float32 stream have 64 bits on a CPU, so that the column that a large gain
+reaches late has its digits before, and an entry that GS drops has them after.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+
+FIXED = {torch.float32: torch.int32, torch.float64: torch.int64}
+ALIKE = 4  # columns that reach up to this many times what half of them do share a step: their integers then compare
+OUT_OF_LINE = 64  # times what half of the columns reach
+SLACK = 1 + 2**-10  # of a bound, for what rounding adds
+SMALLEST = 2.0**-60  # bound that is told from zero
+
+
+class Scale(NamedTuple):
+    """Steps a unit: of entry ``(i, c)`` ``min(max(row[i], column[c]), reach[c])``, all powers of two.
+
+    Args:
+        row: float ``[N]``.
+        column, reach: float ``[D]``.
+    """
+
+    row: Any
+    column: Any
+    reach: Any
+
+    def dense(self):
+        """Steps a unit of every entry, ``[N, D]``; of torch tensors."""
+        return torch.minimum(torch.maximum(self.row[:, None], self.column), self.reach)
+
+
+def scales(row, column, gain, shift):
+    """The integers' dtype and the `Scale` of each of the two groups; NaN in every row where a bound is not finite.
+
+    Nothing waits for a GPU.
+
+    Args:
+        row, column: ``[N]`` and ``[2 d]``, the largest magnitudes in the stream's rows and columns.
+        gain, shift: ``[L, 2, d]``, the LayerNorms' parameters.
+    """
+    d = gain.shape[-1]
+    reach = (math.sqrt(d - 1) * gain.abs() + shift.abs()).double().sum(0)
+    half = reach.median(dim=1, keepdim=True).values
+    ordinary = torch.where(reach <= ALIKE * half, reach, 0).amax(1, keepdim=True)
+    largest = torch.maximum(row.double().amax(), reach.amax())
+    wide = not row.is_cuda and bool(largest > OUT_OF_LINE * half.amin())
+    reach = torch.maximum(reach, ordinary).to(row.dtype)
+    finite = torch.isfinite(row).all() & torch.isfinite(reach).all()
+    integer = torch.int64 if wide else FIXED[row.dtype]
+    row, column, reach = (_steps(bound, integer) for bound in (row, column.view(2, d), reach))
+    row = torch.where(finite, row, math.nan)
+    return integer, tuple(Scale(row, *parts) for parts in zip(column, reach, strict=True))
+
+
+def _steps(bound, integer):
+    """The most steps a unit, a power of two, for which the sum of two numbers within ``bound`` does not overflow."""
+    bits, bias, digits = (torch.int32, 127, 23) if bound.itemsize == 4 else (torch.int64, 1023, 52)
+    exponent = torch.frexp((bound.double() * SLACK).clamp(SMALLEST, torch.finfo(torch.float64).max)).exponent
+    power = 8 * integer.itemsize - 2 - exponent.to(bits)
+    return ((power + bias) << digits).view(bound.dtype)  # 2 ** power, to the bit
