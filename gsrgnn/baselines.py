@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
+from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 from torch_geometric.nn import GCNConv, SAGEConv
 from torch_geometric.nn.models import GroupAddRev
@@ -115,7 +116,9 @@ class FusedRevGNN(RevGNN):
 
     def run(self, x, neighbours):
         blocks = [block for layer in self.layers for block in layer.convs]
-        return _FusedStack.apply(blocks, neighbours, x, *(p for block in blocks for p in _trained(block)))
+        trained = [{name: p for name, p in block.named_parameters() if p.requires_grad} for block in blocks]
+        return _FusedStack.apply(blocks, [list(own) for own in trained], neighbours, x,
+                                 *(p for own in trained for p in own.values()))
 
 
 class CheckpointSAGE(_Peer):
@@ -190,53 +193,52 @@ def _sage(aggregation, channels):
     return (SAGEConv if aggregation == "edge_index" else _RoutedSAGEConv)(channels, channels)
 
 
-def _trained(block):
-    return [p for p in block.parameters() if p.requires_grad]
-
-
 class _FusedStack(torch.autograd.Function):
     """Layers ``y1 = x1 + f1(x2)``, ``y2 = x2 + f2(y1)`` over ``blocks`` f1, f2, f1, f2, ..."""
 
     @staticmethod
-    def forward(ctx, blocks, neighbours, x, *parameters):
+    def forward(ctx, blocks, names, neighbours, x, *parameters):
         x1, x2 = (half.clone() for half in x.chunk(2, dim=1))
         for f1, f2 in zip(blocks[::2], blocks[1::2], strict=True):
             x1 += f1(x2, *neighbours)
             x2 += f2(x1, *neighbours)
         out = torch.cat([x1, x2], dim=1)
-        ctx.save_for_backward(out)
-        ctx.blocks, ctx.neighbours = blocks, neighbours
+        ctx.save_for_backward(out, *parameters)
+        ctx.blocks, ctx.names, ctx.neighbours = blocks, names, neighbours
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        (out,) = ctx.saved_tensors
+        out, *parameters = ctx.saved_tensors
         x1, x2 = (half.clone() for half in out.chunk(2, dim=1))
         g1, g2 = (half.clone() for half in grad.chunk(2, dim=1))
         gradients = []
-        for f1, f2 in zip(reversed(ctx.blocks[::2]), reversed(ctx.blocks[1::2]), strict=True):
-            for block, source, target, source_grad, target_grad in ((f2, x1, x2, g1, g2), (f1, x2, x1, g2, g1)):
-                inputs = [source.detach().requires_grad_(), *_trained(block)]
-                with torch.enable_grad():
-                    update = block(inputs[0], *ctx.neighbours)
-                target -= update.detach()
-                dsource, *dparameters = torch.autograd.grad(update, inputs, target_grad)
-                source_grad += dsource
-                gradients = dparameters + gradients
-        return None, None, torch.cat([g1, g2], dim=1), *gradients
+        for number, (block, names) in reversed([*enumerate(zip(ctx.blocks, ctx.names, strict=True))]):
+            source, target, source_grad, target_grad = (x1, x2, g1, g2) if number % 2 else (x2, x1, g2, g1)
+            source, own = source.detach().requires_grad_(), dict(zip(names, parameters[-len(names):], strict=True))
+            del parameters[-len(names):]
+            with torch.enable_grad():
+                update = functional_call(block, own, (source, *ctx.neighbours))
+            target -= update.detach()
+            dsource, *dparameters = torch.autograd.grad(update, [source, *own.values()], target_grad)
+            source_grad += dsource
+            gradients = dparameters + gradients
+        return None, None, None, torch.cat([g1, g2], dim=1), *gradients
 
 
 _KEPT = WeakKeyDictionary()
 
 
+@torch.compiler.disable
 def _neighbours(graph, dtype, aggregation):
     """What a layer takes beside x: an edge_index (and weights), or one callable that gives ``A x`` for x."""
     if aggregation == "kernels":
         return (lambda x: aggregate(graph, x),)
     kept = _KEPT.setdefault(graph, {})
     if (aggregation, dtype) not in kept:
-        kept[aggregation, dtype] = _MAKE[aggregation](graph, dtype)
+        with torch.inference_mode(False):
+            kept[aggregation, dtype] = _MAKE[aggregation](graph, dtype)
     return kept[aggregation, dtype]
 
 

@@ -68,6 +68,7 @@ def group_sparse(x, k):
 
     Raises ValueError if x is not such a matrix or holds a NaN or an infinity, or k is out of range.
     """
+    x = _uncast(x, torch.float16, torch.bfloat16)
     _matrix("x", x, torch.float32, torch.float64)
     check_k(k, x.shape[1])
     values, indices = torch.ops.gsrgnn.group_sparse(x, int(k))
@@ -86,7 +87,7 @@ def aggregate(graph, x, via=None):
     Raises ValueError if x has another number of rows than the graph has nodes, another dtype than float32, float64 or
     bfloat16, or lies on another device.
     """
-    values = x.values if isinstance(x, CBSR) else x
+    values = _uncast(x.values if isinstance(x, CBSR) else x, torch.float16)
     _matrix("x", values, torch.float32, torch.float64, torch.bfloat16)
     check_rows(values, graph)
     check_devices(values, graph=graph)
@@ -165,6 +166,13 @@ def _matrix(name, x, *dtypes):
     if x.dtype not in dtypes:
         *others, last = (str(dtype).removeprefix("torch.") for dtype in dtypes)
         raise ValueError(f"{name} has dtype {x.dtype}: it takes {', '.join(others)} or {last}")
+
+
+def _uncast(x, *dtypes):
+    """``x`` in float32 where autocast has made it one of ``dtypes``."""
+    if isinstance(x, torch.Tensor) and x.dtype in dtypes and torch.is_autocast_enabled(x.device.type):
+        return x.float()
+    return x
 
 
 def _sum_dtype(dtype):

@@ -607,13 +607,19 @@ def by_depth(measured, unit, predicted=None):
         unit: label of the vertical axis.
         predicted: frame with the same columns; without it the points are joined.
     """
+    figure = by_size(measured, "layers", unit, predicted)
+    figure.axes[0].xaxis.set_major_formatter("{x:,.0f}")
+    return figure
+
+
+def by_size(measured, across, unit, predicted=None):
+    """`by_depth` against another size, which ``across`` names."""
     figure, axes = _figure(4.6, 3.2)
     lines = measured if predicted is None else predicted
     for name, color, dashes, marker in zip(measured, PALETTE, DASHES, "osDv^", strict=False):
         axes.plot(lines.index, lines[name], color=color, linestyle=(0, dashes or None))
         axes.plot(measured.index, measured[name], marker, color=color, markersize=5)
         axes.plot([], [], color=color, linestyle=(0, dashes or None), marker=marker, markersize=5, label=name)
-    axes.set(xscale="log", yscale="log", xlabel="layers", ylabel=unit)
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set(xscale="log", yscale="log", xlabel=across, ylabel=unit)
     axes.legend()
     return figure

@@ -128,11 +128,12 @@ print(f"dense: inverse(forward(x)) off by {(back - x).abs().max():.1e} at most")
 #
 # | | kept for the backward pass | bytes |
 # |:--|:--|:--|
-# | dense residual, $O(ND)$ | the last stream | $4 N D$ |
-# | sparse residual, $O(LNk)$ | the last stream; $V_2, I_2$ of each layer | $4 N D + L N k (4 + b)$ |
+# | dense residual, $O(ND)$ | the last stream and its scale | $4 N D + 4 (N + 2 D)$ |
+# | sparse residual, $O(LNk)$ | these; $V_2, I_2$ of each layer | $4 N D + 4 (N + 2 D) + L N k (4 + b)$ |
 # | left to autograd, $O(LND)$ | what each Linear and LayerNorm read, and $I$ | $L N (8 D + 16 + 2 k b)$ |
 #
-# The last line is for the dense residual: per block two matrices $N \times D / 2$, the two moments of each row for
+# The scale is a number a row and two a column; what it is for comes [below](#how-fine-the-steps-are). The last line is
+# for the dense residual: per block two matrices $N \times D / 2$, the two moments of each row for
 # LayerNorm, and the columns.
 #
 # $O(ND)$ and $O(LND)$ are what the paper says of RevGNN and of ordinary networks (section 1), $O(LNK)$ what it says of
@@ -144,9 +145,10 @@ b = 1 if d <= 256 else 2
 
 
 def predicted(layers):
+    stream = 4 * N * D + 4 * (N + 2 * D)
     return {"left to autograd": layers * N * (8 * D + 16 + 2 * k * b),
-            "sparse residual": 4 * N * D + layers * N * k * (4 + b),
-            "dense residual": 4 * N * D}
+            "sparse residual": stream + layers * N * k * (4 + b),
+            "dense residual": stream}
 
 
 def measured(layers):
@@ -155,7 +157,8 @@ def measured(layers):
     for residual in ("sparse", "dense"):
         stack = ReversibleStack(D, layers, k, residual)
         apart = [given, *stack.parameters()]
-        stack.scratch(x, graph)  # working arrays, the same for every step
+        with torch.no_grad():
+            stack(given, graph)  # makes the working arrays, the same for every step
         kept[f"{residual} residual"] = kept_bytes(
             lambda stack=stack: stack(given, graph), apart)
         if residual == "dense" and layers <= autograd_depth:
@@ -201,7 +204,7 @@ def addresses():
             lambda t: saved.append(t) or t, lambda t: t):
         loss = stack(x, graph).sum()
     loss.backward()
-    return {t.data_ptr() for t in saved} - own
+    return {t.data_ptr() for t in saved if t.nbytes > 4 * N} - own  # the scale is small and made anew
 
 
 first, second = addresses(), addresses()
@@ -360,8 +363,8 @@ for what, size in bytes_a_row.items():
 # %% [markdown]
 # ## Fixed-point numbers do
 #
-# The package keeps no mask. Its two groups are **fixed-point numbers**: whole numbers that count steps of a fixed size,
-# $1 / s$. An update is computed in floating point as before, rounded to whole steps once, and then added. Sums of
+# The package keeps no mask. Its two groups are **fixed-point numbers**: whole numbers that count steps of a size that
+# stays, $1 / s$. An update is computed in floating point as before, rounded to whole steps once, and then added. Sums of
 # whole numbers are exact; the same update, computed again from the same numbers in the same order, is rounded to the
 # same steps, and takes itself off again. What comes back is what was there, to the last bit, so GS chooses
 # what it chose. After the deepest stack above, the arrays in which the backward pass works hold the input again:
@@ -369,10 +372,11 @@ for what, size in bytes_a_row.items():
 # %%
 stack = stacks[max(rounding_depths)]
 x_worst = worst[stack.num_layers]
-s = stack.scale(x_worst)
+_, scale = stack.scale(x_worst)
+s = torch.cat([group.dense() for group in scale], dim=1)
 stack(x_worst, small).sum().backward()
-working = stack.scratch(x_worst, small)
-recovered = torch.cat([*working.groups], dim=1)
+with stack.scratch(x_worst, small) as working:
+    recovered = torch.cat([*working.groups], dim=1)
 steps = (x_worst * s).round().int()
 assert torch.equal(recovered, steps)
 print(f"{stack.num_layers:,} layers back: {int((recovered != steps).sum())} "
@@ -409,31 +413,69 @@ figures.show(
 # A whole number of 32 bits must not overflow, so the step cannot be as small as one likes. A row that LayerNorm has
 # normalised has mean 0 and mean square 1 at most. If one of its $n$ entries is $v$, the other $n - 1$ add up to
 # $-v$, so their squares add up to $v^2 / (n - 1)$ at least, and $v^2 + v^2 / (n - 1) \le n$ gives $|v| \le
-# \sqrt{n - 1}$. A block therefore adds at most $\sqrt{D/2 - 1}\,|\text{gain}| + |\text{shift}|$ to an entry, and the
-# stream is bounded before it is computed. The scale $s$ is the largest power of two for which that bound stays under
-# $2^{30}$ steps.
+# \sqrt{n - 1}$. A block therefore adds at most $\sqrt{D/2 - 1}\,|\text{gain}_c| + |\text{shift}_c|$ to an entry of column
+# $c$, and the stream is bounded before it is computed: by where it starts and by its **reach** $r_c$, the sum of these
+# over the layers. Each entry has its own scale $s_{ic}$, the largest power of two for which it stays under $2^{31}$ steps.
 
 # %%
 rows = {}
 for layers, stack in stacks.items():
-    gain, shift = (p.detach().abs().amax(-1) for p in (stack.gain, stack.shift))
-    reach = float((math.sqrt(15) * gain + shift).sum(0).max() + worst[layers].abs().max())
-    s = 2.0 ** (30 - math.frexp(reach)[1])
-    assert s == stack.scale(worst[layers])
+    gain, shift = (p.detach().abs() for p in (stack.gain, stack.shift))
+    reach = (math.sqrt(15) * gain + shift).sum(0).flatten()
+    _, scale = stack.scale(worst[layers])
+    s = torch.cat([group.dense() for group in scale], dim=1)
+    assert ((worst[layers].abs() + reach) * s < 2**31).all()
     y = stack(worst[layers], small).detach().abs()
     typical, largest = y.square().mean().sqrt(), y.max()
-    rows[layers] = {"bound": f"{reach:,.0f}", "largest": f"{largest:,.1f}",
-                    "typical": f"{typical:,.1f}", "s": f"2^{math.log2(s):.0f}",
-                    "fixed point, anywhere": f"{1 / s:.1e}",
+    rows[layers] = {"reach": f"{reach.max():,.0f}", "largest": f"{largest:,.1f}",
+                    "typical": f"{typical:,.1f}", "s": f"2^{math.log2(s.min()):.0f}",
+                    "fixed point, step": f"{1 / s.min():.1e}",
                     "float32, typical entry": f"{np.spacing(typical.numpy()):.1e}",
                     "float32, largest entry": f"{np.spacing(largest.numpy()):.1e}"}
 figures.table(pd.DataFrame(rows).T,
               caption="The stream's size behind the last layer, and the distance of neighbouring numbers")
 
 # %% [markdown]
-# The bound grows with the depth and the stream with its square root, so fixed point loses some digits to float32 as
+# The reach grows with the depth and the stream with its square root, so fixed point loses some digits to float32 as
 # the stack gets deeper. It rounds each update once, to half a step at most, and nothing more on the way back.
 #
+# ## One node out of line
+#
+# Why a scale for each entry and not one for all? Because one for all is set by the largest entry there is. Let one node
+# of the circuit be $m$ times as large as it was, and look at *the other* nodes' outputs, against float64 at the same
+# choices. With one scale every node pays for it. With $s_{ic}$ set by the smaller of the row's and the column's
+# largest entry, and by the reach, it pays alone; where something is out of line the whole numbers take 64 bits on a
+# CPU, which also serves a column that one large gain reaches late. The entry itself has what float32 gives it.
+
+# %%
+stack, start = stacks[min(rounding_depths)], worst[min(rounding_depths)]
+exact, node, rows = copy.deepcopy(stack).double(), 0, {}
+own_reach = math.sqrt(15) * stack.num_layers  # every gain is 1, every shift 0
+for m in (10.0**power for power in range(13)):
+    given = start.clone()
+    given[node] *= m
+    chosen = stack.choices(given, small)
+    wanted = plain(exact, given.double(), small, chosen)
+    one_step = 2.0 ** (math.frexp(float(given.abs().max() + own_reach))[1] - 30)
+    outputs = {"left to autograd": plain(stack, given, small, chosen),
+               "one step for all": plain(exact, (given.double() / one_step).round() * one_step, small, chosen),
+               "the package": stack(given, small)}
+    others = torch.arange(len(given)) != node
+    rows[m] = {name: float((y - wanted)[others].norm() / wanted[others].norm()) for name, y in outputs.items()}
+out_of_line = pd.DataFrame(rows).T
+assert (out_of_line["the package"] < 1e-5).all()
+
+# %% tags=["hide-input"]
+figures.show(
+    figures.by_size(out_of_line, "times the node is larger", "relative error of the other nodes"),
+    alt="Line chart on logarithmic axes of the error of all other nodes against the factor by which one node is larger. "
+        "Left to autograd and with the package's scale for each entry it stays level; with one step for all it grows in "
+        "proportion.",
+    caption=f"One node of {len(start):,} out of line; float32, {stack.num_layers} layers, dense residual. "
+            f"{small_circuit}, width 32, k = 4. "
+            "One step for all: what rounding the input to it costs at the least.")
+
+# %% [markdown]
 # ## Algorithm 2 at depth
 #
 # Algorithm 2 as printed puts the gradient through GS and the coupling, and on four nodes that was [not the
