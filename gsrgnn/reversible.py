@@ -16,12 +16,12 @@ entry of a row are close, GS would choose another one going back than it did goi
 import math
 from types import SimpleNamespace
 
-import psutil
 import torch
 from torch import nn
 
 from gsrgnn import kernels
 from gsrgnn.cbsr import array, capturing, check_k, check_rows, index_dtype, net_table, operator
+from gsrgnn.memory import free_memory
 
 RESIDUALS = ("sparse", "dense")
 ORDERS = ("aggregate", "transform")
@@ -218,14 +218,6 @@ class ReversibleStack(nn.Module):
     def extra_repr(self):
         return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
             f", first={self.first!r}" if self.first else "")
-
-
-def free_memory(device):
-    """Bytes that can still be had there: of a GPU, what nobody holds and what torch holds and does not use."""
-    if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + kept
-    return psutil.virtual_memory().available
 
 
 class _Block:
