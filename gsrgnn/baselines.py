@@ -11,7 +11,8 @@ All take the sums over a node's neighbours by one of four routes, ``aggregation`
 ``"kernels"``
     `aggregate`, through the graph's edges or its nets as the graph says (`CircuitGraph.through`), no messages.
 
-What a route reads is made from the graph at the first step and kept for as long as the graph lives.
+What a route reads is made from the graph at the first step and kept for as long as the graph lives; MemoryError where
+that, for the first three every edge, is more than the memory that is free.
 """
 
 import warnings

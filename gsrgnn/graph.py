@@ -25,7 +25,8 @@ class CircuitGraph:
 
     From pins, ``A = B B^T - diag(rowsum(B * B)) + I`` with ``B [cells, nets]`` counting pins: two cells are joined
     once for each pair of their pins on a common net (so with multiplicity), a cell is not joined to itself through
-    a net, and ``I`` is there when ``self_loops`` is. The clique matrix is built when it is first needed.
+    a net, and ``I`` is there when ``self_loops`` is. The clique matrix is built when it is first needed, for the
+    route over the edges and for `num_pairs`; MemoryError if it may be more than the memory that is free.
 
     ``norm`` is ``"sum"`` (``A``), ``"mean"`` (``D^-1 A``) or ``"sym"`` (``D^-1/2 A D^-1/2``), ``D`` being the row
     sums of ``A``; a row whose sum is zero (below 1.2e-38, float32's smallest) stays zero.
@@ -393,7 +394,7 @@ def _count(name, value):
     if count is None or not 1 <= count <= MOST:
         raise ValueError(f"{name} is {_shown(value)}: a graph has a whole number of nodes, at least 1"
                          + ("" if count is None or count < 1 else f" and at most {MOST}"))
-    check_memory(32 * count, f"a graph of {count:,} nodes", f"lower {name}")
+    check_memory(48 * count, f"a graph of {count:,} nodes", f"lower {name}")
     return count
 
 

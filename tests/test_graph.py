@@ -299,7 +299,7 @@ def test_bad_pins(arguments, message):
 
 def test_more_nodes_than_fit(monkeypatch):
     monkeypatch.setattr("gsrgnn.memory.free_memory", lambda device: 1e9)
-    with pytest.raises(MemoryError, match="2,000,000,000 nodes takes 64.0 GB and 1.0 GB are free: lower num_cells"):
+    with pytest.raises(MemoryError, match="2,000,000,000 nodes takes 96.0 GB and 1.0 GB are free: lower num_cells"):
         CircuitGraph.from_pins([0], [0], 2 * 10**9)
 
 
