@@ -11,7 +11,8 @@ All take the sums over a node's neighbours by one of four routes, ``aggregation`
 ``"kernels"``
     `aggregate`, through the graph's edges or its nets as the graph says (`CircuitGraph.through`), no messages.
 
-What a route reads is made from the graph at the first step and kept for as long as the graph lives.
+What a route reads is made from the graph at the first step and kept for as long as the graph lives; MemoryError where
+that, for the first three every edge, is more than the memory that is free.
 """
 
 import warnings
@@ -26,6 +27,7 @@ from torch_geometric.nn import GCNConv, SAGEConv
 from torch_geometric.nn.models import GroupAddRev
 
 from gsrgnn.cbsr import aggregate
+from gsrgnn.memory import check_memory
 from gsrgnn.models import NodeModel
 
 __all__ = ["AGGREGATIONS", "GCN", "CheckpointSAGE", "FusedRevGNN", "GraphSAGE", "RevGNN", "graph_tensors"]
@@ -228,6 +230,7 @@ class _FusedStack(torch.autograd.Function):
 
 
 _KEPT = WeakKeyDictionary()
+_FEWER = "leave out large nets with max_net"
 
 
 @torch.compiler.disable
@@ -237,8 +240,12 @@ def _neighbours(graph, dtype, aggregation):
         return (lambda x: aggregate(graph, x),)
     kept = _KEPT.setdefault(graph, {})
     if (aggregation, dtype) not in kept:
-        with torch.inference_mode(False):
-            kept[aggregation, dtype] = _MAKE[aggregation](graph, dtype)
+        try:
+            with torch.inference_mode(False):
+                kept[aggregation, dtype] = _MAKE[aggregation](graph, dtype)
+        except MemoryError as error:
+            raise MemoryError(f"aggregation {aggregation!r} reads all edges, where 'kernels' reads the nets of a graph "
+                              f"via='nets': {error}") from error
     return kept[aggregation, dtype]
 
 
@@ -250,6 +257,8 @@ def graph_tensors(graph):
 
 def _edges(graph, dtype):
     """Of every edge, as often as it is there, the source and the target, int64 ``[E]``, in order of the targets."""
+    total = float(graph.degree.sum())
+    check_memory(48 * total, f"a list of {total:,.0f} edges", _FEWER, graph.device)
     indptr, source, weight, *_ = graph.adjacency(dtype)
     count = weight.long()
     if (count != weight).any():
@@ -318,6 +327,8 @@ def _product(matrix, x):
 
 def _csr_matrix(graph, dtype, transposed):
     indptr, column, weight, out_scale, in_scale = graph.adjacency(dtype, transposed)
+    check_memory(len(column) * (8 + 5 * weight.itemsize), f"a sparse matrix of {len(column):,} entries", _FEWER,
+                 graph.device)
     row = torch.repeat_interleave(indptr.diff())
     values = weight * out_scale[row] * in_scale[column]
     with warnings.catch_warnings():

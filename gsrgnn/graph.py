@@ -1,6 +1,8 @@
 """A circuit as a graph: cells joined through nets, every net a clique over its pins."""
 
 import itertools
+import reprlib
+import warnings
 from functools import cached_property
 from weakref import WeakValueDictionary
 
@@ -9,8 +11,11 @@ import torch
 from scipy import sparse
 
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
+from gsrgnn.memory import check_memory
 
 NORMS = ("sum", "mean", "sym")
+MOST = 2**31 - 1  # nodes, whose numbers the kernels read as int32
+LARGEST = 1 / np.finfo(np.float32).tiny  # a row sum that a norm divides by in float32
 DIRECT = 3  # pins of a net up to which its s (s - 1) pairs are no more than the 2 s entries of a sum over it
 _numbers, _graphs = itertools.count(), WeakValueDictionary()
 
@@ -20,7 +25,8 @@ class CircuitGraph:
 
     From pins, ``A = B B^T - diag(rowsum(B * B)) + I`` with ``B [cells, nets]`` counting pins: two cells are joined
     once for each pair of their pins on a common net (so with multiplicity), a cell is not joined to itself through
-    a net, and ``I`` is there when ``self_loops`` is. The clique matrix is built when it is first needed.
+    a net, and ``I`` is there when ``self_loops`` is. The clique matrix is built when it is first needed, for the
+    route over the edges and for `num_pairs`; MemoryError if it may be more than the memory that is free.
 
     ``norm`` is ``"sum"`` (``A``), ``"mean"`` (``D^-1 A``) or ``"sym"`` (``D^-1/2 A D^-1/2``), ``D`` being the row
     sums of ``A``; a row whose sum is zero (below 1.2e-38, float32's smallest) stays zero.
@@ -51,18 +57,20 @@ class CircuitGraph:
         """The clique graph of a netlist; by default the paper's: every net, with multiplicity and self-loops.
 
         Args:
-            cell, net: integer ``[P]``, the cell and the net of each pin. A cell with two pins on a net stands there
-                twice. Nets are any non-negative numbers.
+            cell, net: integer ``[P]``, the cell and the net of each pin: tensors, arrays, a table's columns or lists. A
+                cell with two pins on a net stands there twice. Nets are any non-negative int64 numbers.
             num_cells: number of cells, which may exceed the highest one that has a pin.
             max_net: leave out the nets of more pins than this; None keeps all.
             multiplicity: False joins two cells once, however many pairs of pins they share. No sum over the nets
                 equals that graph, so it has no route `through` them, and its clique matrix is built at once.
 
         Raises ValueError if the two are not 1-D, integer and of one length, or name a cell outside
-        ``0 .. num_cells - 1``, or if ``max_net`` is below 2.
+        ``0 .. num_cells - 1``, or if an option is not one named here; MemoryError where ``num_cells``, or the clique
+        matrix of a graph without multiplicity, is more than the memory that is free.
         """
         cell, net = _integers("cell", cell), _integers("net", net)
         num_cells = _count("num_cells", num_cells)
+        self_loops, multiplicity = _flag("self_loops", self_loops), _flag("multiplicity", multiplicity)
         if len(cell) != len(net):
             raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
         _within("cell", cell, num_cells)
@@ -70,16 +78,16 @@ class CircuitGraph:
             raise ValueError(f"net holds {net.min()}: nets are numbered from 0")
         nets, net = np.unique(net, return_inverse=True)
         if max_net is not None:
-            if int(max_net) != max_net or max_net < 2:
-                raise ValueError(f"max_net is {max_net}: it takes a whole number of pins, at least 2, or None")
-            small = np.bincount(net, minlength=len(nets))[net] <= max_net
+            most = _whole(max_net)
+            if most is None or most < 2:
+                raise ValueError(f"max_net is {_shown(max_net)}: it takes a whole number of pins, at least 2, or None")
+            small = np.bincount(net, minlength=len(nets))[net] <= most
             cell, net = cell[small], net[small]
+        cell, net = cell.astype(np.int32), net.astype(np.int32)
         pins = sparse.csr_array((np.ones(len(cell)), (cell, net)), shape=(num_cells, len(nets)))
         pins.sum_duplicates()
         pins = sparse.csr_array(pins[:, np.diff(pins.tocsc().indptr) > 1])
-        size = pins.sum(axis=0)
-        same_cell = pins.multiply(pins).sum(axis=1)
-        degree = pins @ size - same_cell + bool(self_loops)
+        degree = _joined(pins) + self_loops
         graph = cls(int(degree.sum()), degree, norm, pins=pins)
         return graph if multiplicity else graph._joined_once()
 
@@ -88,54 +96,78 @@ class CircuitGraph:
         """A graph from PyG's ``edge_index``: row 0 the sources, row 1 the targets, repeated edges kept.
 
         Args:
-            edge_index: integer ``[2, E]``.
-            edge_weight: ``[E]``, finite, and not negative unless ``norm`` is ``"sum"``; ones if not given.
+            edge_index: integer ``[2, E]``, or the pair of its rows.
+            edge_weight: ``[E]``, finite, and not negative unless ``norm`` is ``"sum"``; ones if not given. The graph
+                keeps the numbers and passes no gradient to them.
             self_loops: add one to every node, beside those that ``edge_index`` already has.
 
         Raises ValueError for other shapes, an index outside ``0 .. num_nodes - 1`` or such a weight.
         """
-        num_nodes = _count("num_nodes", num_nodes)
-        edges = torch.as_tensor(edge_index).cpu().numpy()
-        if edges.ndim != 2 or edges.shape[0] != 2:
-            raise ValueError(f"edge_index has shape {tuple(edges.shape)}: it takes [2, num_edges], sources first")
-        source, target = _integers("edge_index[0]", edges[0]), _integers("edge_index[1]", edges[1])
+        num_nodes, self_loops = _count("num_nodes", num_nodes), _flag("self_loops", self_loops)
+        if not (isinstance(edge_index, (list, tuple)) and len(edge_index) == 2):
+            edge_index = _array("edge_index", edge_index, _EDGES)
+            if edge_index.ndim != 2 or len(edge_index) != 2:
+                raise ValueError(f"edge_index has shape {edge_index.shape}: it takes {_EDGES}")
+        source, target = _integers("edge_index[0]", edge_index[0]), _integers("edge_index[1]", edge_index[1])
+        if len(source) != len(target):
+            raise ValueError(f"edge_index has {len(source)} sources and {len(target)} targets: it takes {_EDGES}")
         _within("edge_index[0]", source, num_nodes)
         _within("edge_index[1]", target, num_nodes)
-        weight = np.ones(len(source)) if edge_weight is None else torch.as_tensor(edge_weight).cpu().double().numpy()
+        weight = np.ones(len(source)) if edge_weight is None else _weights(edge_weight)
         if weight.shape != source.shape:
             raise ValueError(f"edge_weight has shape {weight.shape} and edge_index names {len(source)} edges")
         if not np.isfinite(weight).all():
             raise ValueError("edge_weight holds a NaN or an infinity: remove those edges")
         if norm != "sum" and len(weight) and weight.min() < 0:
             raise ValueError(f"edge_weight holds {weight.min()}, which norm {norm!r} cannot divide by: use norm='sum'")
+        if np.bincount(target, np.abs(weight)).max(initial=0) >= LARGEST:
+            raise ValueError(f"edge_weight adds up to {LARGEST:.1e} or more at a node, beyond float32: scale it down")
+        source, target = source.astype(np.int32), target.astype(np.int32)
         matrix = sparse.csr_array((weight, (target, source)), shape=(num_nodes, num_nodes))
         if self_loops:
             matrix = sparse.csr_array(matrix + sparse.eye_array(num_nodes, format="csr"))
-        num_edges = len(source) + num_nodes * bool(self_loops)
+        num_edges = len(source) + num_nodes * self_loops
         return cls(num_edges, matrix.sum(axis=1), norm, matrix=matrix)
 
     @classmethod
     def from_data(cls, data, norm="mean", self_loops=None, max_net=None, multiplicity=True):
         """The graph of a PyG ``Data``: from its pins (``cell``, ``net``) if it has them, else its ``edge_index``.
 
-        The options are those of `from_pins`; ValueError for ``max_net`` or ``multiplicity`` where there are no pins.
+        Beside an ``edge_index`` its ``edge_weight`` is read; an ``edge_attr`` of several columns is not. Of a ``Batch``
+        the cells must be numbered on from circuit to circuit, as those of `gsrgnn.circuits.load` are. The options are
+        those of `from_pins`; ValueError for ``max_net`` or ``multiplicity`` where there are no pins, for what is no
+        such Data, does not say its number of nodes, or has one ``edge_attr`` an edge and no ``edge_weight``.
         """
+        from torch_geometric.data import Data
+
+        if not isinstance(data, Data):
+            raise ValueError(f"data is a {type(data).__name__}: it takes a PyG Data with one kind of node; "
+                             "give from_pins or from_edge_index its parts")
         options = {"norm": norm} if self_loops is None else {"norm": norm, "self_loops": self_loops}
         if "cell" in data and "net" in data:
-            return cls.from_pins(data.cell, data.net, data.num_nodes, max_net=max_net, multiplicity=multiplicity,
+            _numbered_on(data)
+            return cls.from_pins(data.cell, data.net, _num_nodes(data), max_net=max_net, multiplicity=multiplicity,
                                  **options)
         if data.edge_index is not None:
-            if max_net is not None or not multiplicity:
+            if max_net is not None or not _flag("multiplicity", multiplicity):
                 raise ValueError("max_net and multiplicity choose among pins, and data has none (cell and net): "
                                  "change its edge_index instead")
-            return cls.from_edge_index(data.edge_index, data.num_nodes, data.edge_weight, **options)
+            attributes = np.shape(data.edge_attr) if data.edge_weight is None else ()
+            if len(attributes) == 1 or attributes[1:] == (1,):
+                raise ValueError(f"data has edge_attr {list(attributes)} and no edge_weight: if these are the weights, "
+                                 "set data.edge_weight = data.edge_attr.flatten(), else del data.edge_attr")
+            return cls.from_edge_index(data.edge_index, _num_nodes(data), data.edge_weight, **options)
+        if "adj_t" in data:
+            raise ValueError("data has adj_t and no edge_index: set data.edge_index, data.edge_weight = "
+                             "torch_geometric.utils.to_edge_index(data.adj_t.t())")
         raise ValueError("data has neither pins (cell and net) nor an edge_index: give it one of them")
 
     def _joined_once(self):
         """This graph with every joined pair of cells counted once; self-loops stay."""
         pairs = self._matrix
-        pairs = sparse.csr_array((np.ones(pairs.nnz), pairs.indices, pairs.indptr), shape=pairs.shape)
-        return self._changed(num_edges=pairs.nnz, _degree=pairs.sum(axis=1), _matrix=pairs, _pins=None, _prepared={},
+        pairs = sparse.csr_array((np.ones(pairs.nnz, np.float32), pairs.indices, pairs.indptr), shape=pairs.shape)
+        degree = np.diff(pairs.indptr).astype(np.float64)
+        return self._changed(num_edges=pairs.nnz, _degree=degree, _matrix=pairs, _pins=None, _prepared={},
                              via="edges")
 
     @property
@@ -145,25 +177,48 @@ class CircuitGraph:
 
     @property
     def num_pairs(self):
-        """Directed pairs of different nodes that are joined, each counted once."""
+        """Directed pairs of different nodes that are joined, each counted once: builds the clique matrix."""
         return int(self._matrix.nnz - np.count_nonzero(self._matrix.diagonal()))
 
     def neighbors(self, node):
         """The nodes other than ``node`` from which row ``node`` of ``A`` takes, ascending, int64."""
+        if _whole(node) is None:
+            raise ValueError(f"node is {_shown(node)}: it takes one node's number")
+        node = _whole(node)
         _within("node", np.array([node]), self.num_nodes)
-        row = self._matrix.indices[self._matrix.indptr[node]:self._matrix.indptr[node + 1]]
+        if self._pins is None:
+            row = _row(self._matrix, node)
+        else:
+            row = np.unique(self._cells_of[_row(self._pins, node)].indices)
         return torch.from_numpy(row[row != node].astype(np.int64))
 
     @cached_property
+    def _cells_of(self):
+        """``B^T`` in CSR: the cells of each net."""
+        return sparse.csr_array(self._pins.T)
+
+    @cached_property
     def _matrix(self):
-        """``A`` in CSR. Row sums fix its diagonal: the self-loops, which the cliques' own diagonal must give way to."""
-        pins = self._pins.astype(np.float32)
-        cliques = sparse.csr_array(pins @ pins.T)
-        excess = cliques.sum(axis=1, dtype=np.float64) - self._degree
-        matrix = cliques - sparse.diags_array(excess.astype(np.float32))
-        matrix.eliminate_zeros()
+        """``A`` in CSR: the cliques ``B B^T``, the self-loops on the diagonal in place of their own."""
+        self._check_room()
+        pins = sparse.hstack([self._pins, sparse.eye_array(self.num_nodes)], "csr", dtype=np.float32)
+        matrix = sparse.csr_array(pins @ pins.T)
         matrix.sort_indices()
+        matrix.setdiag(self._degree - _joined(self._pins))
+        matrix.eliminate_zeros()
         return matrix
+
+    def _check_room(self):
+        """Raises MemoryError where ``A`` may not fit: a row has at most the other cells of its nets, and itself."""
+        cells = np.bincount(self._pins.indices, minlength=self._pins.shape[1])
+        others = sparse.csr_array((cells[self._pins.indices] - 1, self._pins.indices, self._pins.indptr),
+                                  shape=self._pins.shape).sum(axis=1)
+        joined = np.count_nonzero(others)
+        entries = int(np.minimum(others, joined - 1).sum(where=others > 0)) + self.num_nodes
+        largest = f"{self._net_size.max(initial=0):,.0f} pins"
+        check_memory(16 * entries, f"the clique matrix, of up to {entries:,} entries,",
+                     f"leave out large nets with max_net (the largest has {largest}), or stay with via='nets' and "
+                     "multiplicity, which need no such matrix")
 
     @cached_property
     def _scales(self):
@@ -282,7 +337,7 @@ class CircuitGraph:
 
     def __getstate__(self):
         """Without what can be made again: arrays that are sent to another process must not be those in use here."""
-        made = {"_prepared", "_scales", "_net_size"} | (set() if self._pins is None else {"_matrix"})
+        made = {"_prepared", "_scales", "_net_size", "_cells_of"} | (set() if self._pins is None else {"_matrix"})
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, state):
@@ -314,21 +369,103 @@ def _csr(matrix, real):
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(real)
 
 
+def _joined(pins):
+    """Of each cell, the pairs of its pins with those of other cells."""
+    return pins @ pins.sum(axis=0) - pins.multiply(pins).sum(axis=1)
+
+
+_EDGES = "[2, num_edges], sources first; torch_geometric.utils.to_edge_index makes one of a sparse matrix"
+
+
+def _num_nodes(data):
+    """The number of nodes that a Data says it has: PyG would guess with a warning, without the last isolated ones."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            return data.num_nodes
+        except UserWarning:
+            raise ValueError("data does not say how many nodes it has: set data.num_nodes") from None
+
+
+def _numbered_on(data):
+    """Raises ValueError for a Batch of Data that PyG did not know to renumber the cells of."""
+    first, ptr = getattr(data, "_inc_dict", {}).get("cell"), getattr(data, "ptr", None)
+    if first is not None and ptr is not None and not np.array_equal(_integers("cell", first), ptr[:-1].cpu()):
+        raise ValueError("the batch has each circuit's cells numbered from 0: make the circuits "
+                         "gsrgnn.circuits.data.Circuit (Circuit.from_dict(data.to_dict())) before you batch them")
+
+
+def _row(matrix, row):
+    return matrix.indices[matrix.indptr[row]:matrix.indptr[row + 1]]
+
+
+def _whole(value):
+    """``value`` as an int; None where it is not one whole number."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return int(value) if int(value) == value else None
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
+
+
+def _flag(name, value):
+    if not isinstance(value, (bool, np.bool_)) and _whole(value) not in (0, 1):
+        raise ValueError(f"{name} is {_shown(value)}: it takes True or False")
+    return bool(value)
+
+
 def _count(name, value):
-    if int(value) != value or value < 1:
-        raise ValueError(f"{name} is {value}: a graph has a whole number of nodes, at least 1")
-    return int(value)
+    count = _whole(value)
+    if count is None or not 1 <= count <= MOST:
+        raise ValueError(f"{name} is {_shown(value)}: a graph has a whole number of nodes, at least 1"
+                         + ("" if count is None or count < 1 else f" and at most {MOST}"))
+    check_memory(48 * count, f"a graph of {count:,} nodes", f"lower {name}")
+    return count
+
+
+def _array(name, values, takes):
+    """``values`` as a NumPy array, wherever they lie."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries: leave them out")
+    try:
+        if isinstance(values, torch.Tensor):
+            values = values.cpu()
+            return (values.double() if values.is_floating_point() else values).numpy()
+        array = np.asarray(values)
+        return np.array(array.tolist()) if array.dtype == object else array
+    except (TypeError, ValueError, RuntimeError) as error:
+        what = f"{values.layout} on {values.device}" if isinstance(values, torch.Tensor) else type(values).__name__
+        raise ValueError(f"{name} ({what}) cannot be read as an array: it takes {takes}") from error
 
 
 def _integers(name, values):
-    array = torch.as_tensor(values).cpu().numpy()
+    array = _array(name, values, "a 1-D array of integers")
     if array.ndim != 1:
-        raise ValueError(f"{name} has shape {array.shape}: it takes a 1-D array")
+        given = f"has shape {array.shape}" if array.ndim else f"is {_shown(values)}"
+        raise ValueError(f"{name} {given}: it takes a 1-D array")
     if array.size == 0:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        raise ValueError(f"{name} has dtype {array.dtype}: it takes integers")
-    return array.astype(np.int64)
+        names = ", which numpy.unique(names, return_inverse=True)[1] gives names" if array.dtype.kind in "US" else ""
+        raise ValueError(f"{name} has dtype {array.dtype}: it takes integers{names}")
+    if array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} holds {array.max()}: it takes integers below 2**63")
+    return array.astype(np.int64, copy=False)
+
+
+def _weights(values):
+    if getattr(values, "requires_grad", False):
+        raise ValueError("edge_weight requires a gradient, and a graph passes none to its weights: "
+                         "give edge_weight.detach()")
+    array = _array("edge_weight", values, "one number for each edge")
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"edge_weight has dtype {array.dtype}: it takes real numbers")
+    return array.astype(np.float64)
+
+
+def _shown(value):
+    return " ".join(reprlib.repr(value).split())
 
 
 def _within(name, array, num_nodes):

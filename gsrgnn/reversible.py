@@ -19,13 +19,13 @@ from threading import Lock
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import psutil
 import torch
 from torch import nn
 
 from gsrgnn import kernels
 from gsrgnn.cbsr import array, capturing, check_devices, check_k, check_rows, index_dtype, operator
 from gsrgnn.kernels.fixed_point import FIXED, Scale, scales
+from gsrgnn.memory import free_memory
 
 RESIDUALS = ("sparse", "dense")
 ORDERS = ("aggregate", "transform")
@@ -151,10 +151,10 @@ class ReversibleStack(nn.Module):
 
     @torch.no_grad()
     def scale(self, x, parameters=None):
-        """What the stream of an input ``x`` is held in: the integers' dtype and a `Scale` a group; nothing can overflow.
+        """What holds the stream of an input ``x`` without overflow: the integers' dtype and a `Scale` a group.
 
-        Raises ValueError if x or a bound of the stream is not finite; of a GPU's x the scale is NaN then, since nothing
-        waits for it.
+        Raises ValueError if x or a bound of the stream is not finite; on a GPU, which nothing waits for, the scale is
+        NaN then.
         """
         parameters = parameters or self.parameters_now()
         row, column = x.new_empty(len(x)), x.new_empty(self.width)
@@ -324,14 +324,6 @@ def _taken(pool, fits):
             return found
         others.append(found)
     return None
-
-
-def free_memory(device):
-    """Bytes that can still be had there: of a GPU, what nobody holds and what torch holds and does not use."""
-    if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + kept
-    return psutil.virtual_memory().available
 
 
 class _Block:

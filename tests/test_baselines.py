@@ -157,6 +157,24 @@ def test_edges_with_fractional_weights_have_no_edge_by_edge_route():
     torch.testing.assert_close(make(GraphSAGE, aggregation="csr")(x, weighted), make(GraphSAGE)(x, weighted))
 
 
+@pytest.mark.parametrize("aggregation", ["edge_index", "csr"])
+def test_edges_that_do_not_fit_are_refused(aggregation, monkeypatch):
+    monkeypatch.setattr("gsrgnn.memory.free_memory", lambda device: 8e9)
+    clock = CircuitGraph.from_pins(range(80_000), [0] * 80_000, 80_000)
+    x = torch.ones(80_000, 7, dtype=torch.float64)
+    with pytest.raises(MemoryError, match=rf"'{aggregation}' reads all edges, where 'kernels' .*via='nets'.*max_net"):
+        make(GraphSAGE, aggregation=aggregation)(x, clock)
+    assert make(GraphSAGE)(x, clock).isfinite().all()
+
+
+def test_a_weight_is_not_made_as_many_edges_as_do_not_fit():
+    heavy = CircuitGraph.from_edge_index([[0, 1], [1, 0]], 2, [1e14, 1])
+    x = torch.randn(2, 7, dtype=torch.float64)
+    with pytest.raises(MemoryError, match="100,000,000,000,001 edges takes"):
+        make(GraphSAGE, aggregation="edge_index")(x, heavy)
+    torch.testing.assert_close(make(GraphSAGE, aggregation="csr")(x, heavy), make(GraphSAGE)(x, heavy))
+
+
 def test_without_torch_scatter_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch_scatter", None)
     with pytest.raises(ModuleNotFoundError, match="not installed: make baselines, or pip install"):

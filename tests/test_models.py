@@ -1,8 +1,10 @@
+import copy
+
 import pytest
 import torch
 
 from gsrgnn import GSRGNN, CircuitGraph
-from gsrgnn.baselines import RevGNN
+from gsrgnn.baselines import AGGREGATIONS, GCN, CheckpointSAGE, FusedRevGNN, GraphSAGE, RevGNN
 
 EDGES = torch.randint(0, 30, (2, 120))
 GRAPH = CircuitGraph.from_edge_index(EDGES, 30)
@@ -43,3 +45,41 @@ def test_bad_models():
         GSRGNN(7, 15, num_layers=1, k=2)
     with pytest.raises(ValueError, match="k is 9 and there are 8 columns"):
         GSRGNN(7, 16, num_layers=1, k=9)
+
+
+@pytest.mark.parametrize("make", [*MODELS, lambda: FusedRevGNN(7, 16, 2, num_layers=2)])
+def test_a_compiled_model_on_a_graph_that_was_not_used_before(make):
+    model, x = make(), torch.randn(30, 7)
+    want = torch.autograd.grad(model(x, GRAPH).square().sum(), [*model.parameters()])
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend="aot_eager")
+    got = torch.autograd.grad(compiled(x, copy.deepcopy(GRAPH)).square().sum(), [*model.parameters()])
+    for ours, theirs in zip(got, want, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [GCN, GraphSAGE, RevGNN, FusedRevGNN, CheckpointSAGE])
+def test_a_peer_first_called_in_inference_mode(kind):
+    graph = CircuitGraph.from_edge_index(EDGES, 30, norm=kind.graph_norm)
+    for aggregation in set(AGGREGATIONS) - {"segment_csr"}:
+        model = kind(7, 16, num_layers=2, aggregation=aggregation)
+        with torch.inference_mode():
+            model(torch.randn(30, 7), graph)
+        model(torch.randn(30, 7), graph).sum().backward()
+
+
+@pytest.mark.parametrize("make", [*MODELS, lambda: FusedRevGNN(7, 16, 2, num_layers=2)])
+def test_under_autocast_and_with_parameters_swapped_in(make):
+    model, x = make(), torch.randn(30, 7)
+    want = model(x, GRAPH)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = model(x, GRAPH)
+        model(x.bfloat16(), GRAPH).float().sum().backward()
+    torch.testing.assert_close(out.float(), want, rtol=0.1, atol=0.1)
+    if isinstance(model, FusedRevGNN | GSRGNN):
+        others = {name: (p + 0.1).detach().requires_grad_() for name, p in model.named_parameters()}
+        got = torch.autograd.grad(torch.func.functional_call(model, others, (x, GRAPH)).square().sum(), others.values())
+        model.load_state_dict(others, strict=False)
+        want = torch.autograd.grad(model(x, GRAPH).square().sum(), [*model.parameters()])
+        for ours, theirs in zip(got, want, strict=True):
+            torch.testing.assert_close(ours, theirs)

@@ -1,4 +1,5 @@
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -105,8 +106,9 @@ def test_going_back_ends_at_the_input_to_the_last_bit(netlist, dtype, first):
         x = x.to(dtype).requires_grad_()
         stack = ReversibleStack(WIDTH, 200, K, "dense", first).to(dtype)
         stack(x, netlist).sum().backward()
+        given = x.detach().chunk(2, dim=1)
         with stack.scratch(x, netlist) as scratch:
-            for recovered, group, scale in zip(scratch.groups, x.detach().chunk(2, dim=1), stack.scale(x)[1], strict=True):
+            for recovered, group, scale in zip(scratch.groups, given, stack.scale(x)[1], strict=True):
                 assert torch.equal(recovered, (group * scale.dense()).round().to(FIXED[dtype]))
 
 
@@ -173,6 +175,94 @@ def test_parameters_changed_between_forward_and_backward(graph, x):
         stack.weight.mul_(2)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+@pytest.mark.parametrize("residual", RESIDUALS)
+def test_the_gradient_is_at_the_parameters_that_the_forward_pass_read(graph, x, residual):
+    """Also where they are swapped in for the call alone, or computed anew at each access."""
+    stack = stack_of(3, residual)
+    others = {name: (2 * p).detach().requires_grad_() for name, p in stack.named_parameters()}
+    loss = torch.func.functional_call(stack, others, (x, graph)).square().sum()
+    got = torch.autograd.grad(loss, [x, *others.values()])
+    swapped = copy.deepcopy(stack)
+    swapped.load_state_dict(others, strict=False)
+    want = torch.autograd.grad(plain(swapped, x, graph).square().sum(), [x, *swapped.parameters()])
+    for ours, theirs in zip(got, want, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+    class Drifting(torch.nn.Module):
+        factor = 1.0
+
+        def forward(self, weight):
+            self.factor *= 1.5
+            return weight * self.factor
+
+    torch.nn.utils.parametrize.register_parametrization(stack, "weight", Drifting(), unsafe=True)
+    stack.parametrizations.weight[0].factor = 1.0
+    loss = stack(x, graph).square().sum()
+    factor = stack.parametrizations.weight[0].factor
+    swapped = copy.deepcopy(swapped)
+    with torch.no_grad():
+        swapped.weight.copy_(stack.parametrizations.weight.original * factor)
+        for name in ("bias", "gain", "shift"):
+            getattr(swapped, name).copy_(getattr(stack, name))
+    (got,) = torch.autograd.grad(loss, stack.parametrizations.weight.original)
+    (want,) = torch.autograd.grad(plain(swapped, x, graph).square().sum(), swapped.weight)
+    torch.testing.assert_close(got, factor * want)
+
+
+def test_threads_that_share_a_stack_get_their_own_numbers(graph):
+    stack, others = ReversibleStack(WIDTH, 20, K), [torch.randn(NODES, WIDTH) for _ in range(4)]
+
+    def gradient(x):
+        x = x.clone().requires_grad_()
+        return torch.autograd.grad(stack(x, graph).square().sum(), x)[0]
+
+    want = [(stack(x, graph).detach(), gradient(x)) for x in others]
+
+    def work(number):
+        x, (out, grad) = others[number], want[number]
+        for _ in range(15):
+            with torch.no_grad():
+                yield torch.equal(stack(x, graph), out)
+            yield torch.equal(gradient(x), grad)
+
+    with ThreadPoolExecutor(len(others)) as pool:
+        right = [*pool.map(lambda number: all(work(number)), range(len(others)))]
+    assert right == [True] * len(others)
+
+
+def test_a_prediction_in_inference_mode_leaves_the_stack_fit_for_training(graph, x):
+    stack = stack_of(2, "sparse")
+    with torch.inference_mode():
+        out = stack(x.detach().clone(), graph)
+    loss = stack(x, graph)
+    torch.testing.assert_close(loss, out)
+    loss.sum().backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_and_other_dtypes(graph, dtype):
+    stack, x = ReversibleStack(WIDTH, 3, K), torch.randn(NODES, WIDTH)
+    want = stack(x, graph)
+    with torch.autocast("cpu", dtype=dtype):
+        assert torch.equal(stack(x, graph), want)
+        given = x.to(dtype).requires_grad_()
+        out = stack(given, graph)
+        out.sum().backward()
+    assert out.dtype == torch.float32
+    assert given.grad.dtype == dtype
+    with pytest.raises(ValueError, match=f"x has dtype {dtype} and the parameters torch.float32"):
+        stack(x.to(dtype), graph)
+    with pytest.raises(ValueError, match=f"the parameters are {dtype}: the stack takes float32 or float64"):
+        stack.to(dtype)(x.to(dtype), graph)
+
+
+@pytest.mark.parametrize("other", [{"k": K + 1}, {"residual": "dense"}])
+def test_a_state_of_another_k_or_residual_is_refused(other):
+    saved = ReversibleStack(WIDTH, 2, K).state_dict()
+    with pytest.raises(RuntimeError, match=f"of a stack with k={K} and residual='sparse', and this one has"):
+        ReversibleStack(WIDTH, 2, **{"k": K, **other}).load_state_dict(saved)
 
 
 def test_differentiating_twice_is_refused_at_once(graph, x):

@@ -17,6 +17,7 @@ from gsrgnn import circuits
 from gsrgnn.circuits import circuitnet
 from gsrgnn.circuits.data import Circuit
 from gsrgnn.graph import CircuitGraph
+from gsrgnn.memory import check_memory
 from gsrgnn.results import code_hash
 
 _DIGEST = hashlib.sha256().digest_size
@@ -98,33 +99,47 @@ class ToEdgeIndex(BaseTransform):
     self_loops: one for each cell; without, because PyG's models add their own. max_net: leave out the nets of more
     pins (None: none). keep_pins: keep `cell` and `net` too, which samplers and subgraphs would not renumber.
 
-    `edge_index` is int64 [2, E], sources first, sorted by target and then by source.
+    `edge_index` is int64 [2, E], sources first, sorted by target and then by source, on the pins' device; edges that
+    were there before go, with their edge_weight and edge_attr. ValueError for data without pins and as for
+    `CircuitGraph.from_data`; MemoryError where the edges are more than the memory that is free.
     """
 
     def __init__(self, multiplicity="edge_weight", self_loops=False, max_net=None, keep_pins=False):
         if multiplicity not in ("edge_weight", "repeat", "once"):
             raise ValueError(f"multiplicity {multiplicity!r} is unknown: it is edge_weight, repeat or once")
+        for name, value in (("self_loops", self_loops), ("keep_pins", keep_pins)):
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} is {value!r}: it takes True or False")
         self.multiplicity, self.self_loops, self.max_net = multiplicity, self_loops, max_net
         self.keep_pins = keep_pins
 
     def forward(self, data: Data) -> Data:
-        graph = CircuitGraph.from_pins(
-            data.cell,
-            data.net,
-            data.num_nodes,
+        if isinstance(data, Data) and not ("cell" in data and "net" in data):
+            raise ValueError("data has no pins (cell and net), which ToEdgeIndex makes edges of")
+        graph = CircuitGraph.from_data(
+            data,
             norm="sum",
             self_loops=self.self_loops,
             max_net=self.max_net,
             multiplicity=self.multiplicity != "once",
         )
+        repeated = graph.num_edges if self.multiplicity == "repeat" else 0
+        advice = "leave out large nets with max_net, or use CircuitGraph, which aggregates via='nets' without edges"
+        check_memory(24 * repeated, f"an edge_index of {repeated:,} edges", advice)
         matrix = graph.through("edges").adjacency()
+        pairs = len(matrix.indices)
+        check_memory(32 * pairs + 24 * repeated, f"an edge_index of {repeated or pairs:,} edges", advice)
         target = torch.repeat_interleave(torch.arange(graph.num_nodes), matrix.indptr.diff())
         edges = torch.stack([matrix.indices.long(), target])
         if self.multiplicity == "repeat":
             edges = edges.repeat_interleave(matrix.weight.long(), dim=1)
-        elif self.multiplicity == "edge_weight":
-            data.edge_weight = matrix.weight
-        data.edge_index = edges
+        device = getattr(data.cell, "device", "cpu")
+        for old in ("edge_weight", "edge_attr"):
+            if old in data:
+                del data[old]
+        if self.multiplicity == "edge_weight":
+            data.edge_weight = matrix.weight.to(device)
+        data.edge_index = edges.to(device)
         if not self.keep_pins:
             del data.cell, data.net
         return data

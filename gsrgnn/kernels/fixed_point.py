@@ -2,8 +2,9 @@
 
 An entry starts at ``x[i, c]`` and each layer adds a row of a LayerNorm to it, whose entries lie within
 ``sqrt(d - 1) |gain| + |shift|``. So it stays within ``min(largest of row i, largest of column c) + reach[c]``, and its
-step is as small as that allows: a node, a column or a gain that is far out of line leaves the others their digits. Where
-something is out of line the integers of a float32 stream have 64 bits on a CPU, so that the column that a large gain
+step is as small as that allows: a node, a column or a gain that is far out of line leaves the others their digits.
+
+Where something is out of line a float32 stream has integers of 64 bits on a CPU, so that the column that a large gain
 reaches late has its digits before, and an entry that GS drops has them after.
 """
 

@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 from small_design import NAME, map_files, small_design, write_design, write_maps
+from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import GCNConv
 
 from gsrgnn import CircuitGraph, circuits
@@ -214,6 +215,8 @@ def test_pins_go_unless_they_are_kept():
     assert {"cell", "net", "edge_index"} <= set(ToEdgeIndex(keep_pins=True)(data).keys())
     with pytest.raises(ValueError, match="multiplicity 'none' is unknown: it is edge_weight, repeat or once"):
         ToEdgeIndex("none")
+    with pytest.raises(ValueError, match="keep_pins is 'no': it takes True or False"):
+        ToEdgeIndex(keep_pins="no")
 
 
 @pytest.mark.parametrize("multiplicity", ["edge_weight", "repeat"])
@@ -240,6 +243,55 @@ def test_repeated_edges_and_weights_are_one_operator_to_pyg(tmp_path):
     torch.testing.assert_close(
         conv(data.x, weighted.edge_index, weighted.edge_weight), conv(data.x, repeated.edge_index)
     )
+
+
+def test_edges_take_the_place_of_older_ones():
+    old = dict(edge_index=torch.tensor([[0], [1]]), edge_weight=torch.ones(1), edge_attr=torch.ones(1, 2))
+    pins = Data(num_nodes=3, cell=torch.tensor([0, 1, 2]), net=torch.tensor([0, 0, 0]), **old)
+    assert set(ToEdgeIndex("once")(pins).keys()) == {"edge_index", "num_nodes"}
+    assert ToEdgeIndex()(pins).edge_weight.tolist() == [1] * 6
+    twice = ToEdgeIndex("repeat", keep_pins=True)
+    assert torch.equal(twice(twice(pins)).edge_index, twice(pins).edge_index)
+
+
+def test_a_batch_of_circuits_has_edges_within_each():
+    one, two = (circuits.load(f"synthetic/{size}", label="rudy") for size in (40, 64))
+    edges = ToEdgeIndex()(Batch.from_data_list([one, two])).edge_index
+    parts = ToEdgeIndex()(one).edge_index, ToEdgeIndex()(two).edge_index + 40
+    assert torch.equal(edges, torch.cat(parts, dim=1))
+
+
+PINS = dict(cell=torch.tensor([0, 1]), net=torch.tensor([0, 0]))
+
+
+@pytest.mark.parametrize(("data", "message"), [
+    (Data(num_nodes=2, edge_index=torch.tensor([[0], [1]])), "data has no pins .cell and net., which ToEdgeIndex"),
+    (HeteroData(), "data is a HeteroData: it takes a PyG Data"),
+    (PINS, "data is a dict"),
+    (Data(**PINS), "data does not say how many nodes it has"),
+    (Batch.from_data_list([Data(num_nodes=2, **PINS)] * 2), "has each circuit's cells numbered from 0"),
+], ids=lambda value: None if isinstance(value, str) else type(value).__name__)
+def test_data_without_pins_has_no_edges(data, message):
+    with pytest.raises(ValueError, match=message):
+        ToEdgeIndex()(data)
+
+
+@pytest.mark.parametrize("multiplicity", ["edge_weight", "repeat", "once"])
+def test_edges_that_do_not_fit_are_refused(multiplicity, monkeypatch):
+    monkeypatch.setattr("gsrgnn.memory.free_memory", lambda device: 8e9)
+    data = Data(num_nodes=80_000, cell=torch.arange(80_000), net=torch.zeros(80_000, dtype=torch.long))
+    with pytest.raises(MemoryError, match="8.0 GB are free: leave out large nets with max_net.*via='nets'"):
+        ToEdgeIndex(multiplicity)(data)
+    assert ToEdgeIndex(multiplicity, max_net=1000)(data).num_edges == 0
+
+
+@pytest.mark.parametrize("multiplicity", ["edge_weight", "repeat"])
+def test_the_edges_themselves_need_room(multiplicity, monkeypatch):
+    """1,000 pins on a net: 16 MB for the clique matrix, 32 for its edges."""
+    data = Data(num_nodes=1000, cell=torch.arange(1000), net=torch.zeros(1000, dtype=torch.long))
+    monkeypatch.setattr("gsrgnn.memory.free_memory", lambda device: 25e6)
+    with pytest.raises(MemoryError, match="an edge_index of 999,000 edges takes"):
+        ToEdgeIndex(multiplicity)(data)
 
 
 def test_a_part_of_a_circuit_has_edges_of_its_own(tmp_path):
