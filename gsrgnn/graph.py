@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
+from gsrgnn.pins import pins_of
 
 NORMS = ("sum", "mean", "sym")
 DIRECT = 3  # pins of a net up to which its s (s - 1) pairs are no more than the 2 s entries of a sum over it
@@ -122,7 +123,7 @@ class CircuitGraph:
         """
         options = {"norm": norm} if self_loops is None else {"norm": norm, "self_loops": self_loops}
         if "cell" in data and "net" in data:
-            return cls.from_pins(data.cell, data.net, data.num_nodes, max_net=max_net, multiplicity=multiplicity,
+            return cls.from_pins(*pins_of(data), data.num_nodes, max_net=max_net, multiplicity=multiplicity,
                                  **options)
         if data.edge_index is not None:
             if max_net is not None or not multiplicity:
