@@ -73,6 +73,10 @@ class Circuit(Data):
         unsaid = _UNSAID.get(label, set()) if isinstance(label, str) else set()
         return list(set(super().keys()) - unsaid)
 
+    def get(self, key, default=None):
+        """The attribute `key` if it is among `keys`, else `default`."""
+        return self._store[key] if key in self.keys() else default  # noqa: SIM118 (a Data iterates over items)
+
     def subgraph(self, subset):
         """The circuit of the cells `subset` (int64 [M], each once, or bool [N]) and their pins, nets as they were."""
         subset = torch.as_tensor(subset)

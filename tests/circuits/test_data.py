@@ -29,6 +29,7 @@ def test_rudy_knows_neither_directions_nor_capacity():
     data = circuits.load("synthetic/300", label="rudy")
     assert (data.label, data.label_source) == ("rudy", "simulated: RUDY")
     assert not {"combine", "capacity", "share"} & set(data.keys())
+    assert data.get("capacity") is None
 
 
 def test_directions_are_combined_as_asked():
