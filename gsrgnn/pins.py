@@ -31,7 +31,7 @@ def _astray(data, cell, net):
     """Whether a pin of one circuit of a batch is on another, or a net on two."""
     batch = torch.as_tensor(data.batch).cpu()
     starts = (getattr(data, "_slice_dict", None) or {}).get("cell")  # of each circuit's pins, in a `Batch`
-    if cell.min() < 0 or cell.max() >= len(batch):
+    if batch.dim() != 1 or cell.min() < 0 or cell.max() >= len(batch):
         return starts is not None
     circuit = batch[cell]
     if starts is not None and len(starts) == int(batch.max()) + 2:

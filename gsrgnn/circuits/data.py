@@ -16,8 +16,6 @@ SOURCES = {
     "routed": "simulated: global routing",
     "rudy": "simulated: RUDY",
 }
-
-
 # What a circuit does not say of a label that knows nothing of it.
 _UNSAID = {"circuitnet": {"capacity"}, "rudy": {"capacity", "combine", "share"}}
 
@@ -75,7 +73,7 @@ class Circuit(Data):
 
     def get(self, key, default=None):
         """The attribute `key` if it is among `keys`, else `default`."""
-        return self._store[key] if key in self.keys() else default  # noqa: SIM118 (a Data iterates over items)
+        return self._store[key] if key in self.keys() else default
 
     def subgraph(self, subset):
         """The circuit of the cells `subset` (int64 [M], each once, or bool [N]) and their pins, nets as they were."""

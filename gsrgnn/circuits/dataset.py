@@ -34,7 +34,7 @@ class CircuitDataset(InMemoryDataset):
     `pre_filter` is known by its name alone: use force_reload where the same name does something else. The file is
     written whole or not at all, by one process at a time, and read without running what it holds.
 
-    ValueError and FileNotFoundError as for `load`; ValueError if `pre_filter` refuses the circuit, or if
+    Warnings, ValueError and FileNotFoundError as for `load`; ValueError if `pre_filter` refuses the circuit, or if
     `pre_transform` leaves something that is neither tensors, numbers, text nor lists, tuples or dicts of them.
     """
 
