@@ -15,12 +15,16 @@ def pins_of(data):
     cells of another or two circuits share a net, or nodes that were chosen or reordered (``n_id``) and pins that
     were not.
     """
-    cell, net = torch.as_tensor(data.cell).cpu(), torch.as_tensor(data.net).cpu()
-    pins = cell.dim() == net.dim() == 1 and len(cell) == len(net) > 0 and not cell.is_floating_point()
-    if pins and "batch" in data and _astray(data, cell.long(), net):
-        raise ValueError("data is a batch whose pins were not renumbered, so that circuits lie on each other: make "
-                         "each a gsrgnn.circuits.Circuit (Circuit.from_data, or load) before they are batched")
-    if pins and "n_id" in data and _left_behind(data, cell):
+    try:
+        cell, net = torch.as_tensor(data.cell).cpu(), torch.as_tensor(data.net).cpu()
+    except (TypeError, ValueError, RuntimeError):  # no pins at all, as whoever reads them says
+        return data.cell, data.net
+    if cell.dim() != 1 or net.dim() != 1 or len(cell) != len(net) or not len(cell) or cell.is_floating_point():
+        return data.cell, data.net
+    if "batch" in data and (found := _astray(data, cell.long(), net)):
+        raise ValueError(f"the batch has {found}: make the circuits gsrgnn.circuits.data.Circuit (Circuit.from_data, "
+                         "or load) before you batch them")
+    if "n_id" in data and _left_behind(data, cell):
         raise ValueError("data's nodes were chosen or reordered (n_id) and its pins still name those before: take a "
                          "gsrgnn.circuits.Circuit's subgraph(nodes), or sample what ToEdgeIndex() makes, without pins; "
                          "where cell counts these very nodes, del data.n_id")
@@ -28,20 +32,21 @@ def pins_of(data):
 
 
 def _astray(data, cell, net):
-    """Whether a pin of one circuit of a batch is on another, or a net on two."""
+    """What is wrong where a pin of one circuit of a batch is on another, or a net on two; else None."""
+    from_0 = "each circuit's cells numbered from 0"
     batch = torch.as_tensor(data.batch).cpu()
     starts = (getattr(data, "_slice_dict", None) or {}).get("cell")  # of each circuit's pins, in a `Batch`
     if batch.dim() != 1 or cell.min() < 0 or cell.max() >= len(batch):
-        return starts is not None
+        return None if starts is None else from_0
     circuit = batch[cell]
     if starts is not None and len(starts) == int(batch.max()) + 2:
         if not torch.equal(torch.arange(len(starts) - 1).repeat_interleave(starts.diff()), circuit):
-            return True
+            return from_0
     elif "n_id" not in data and len(circuit.unique()) < len(batch.unique()):
-        return True
+        return from_0
     nets, net = net.unique(return_inverse=True)
     first = torch.zeros(len(nets), dtype=torch.long).scatter_reduce(0, net, circuit, "amin", include_self=False)
-    return not torch.equal(first[net], circuit)
+    return None if torch.equal(first[net], circuit) else "nets that circuits share"
 
 
 def _left_behind(data, cell):

@@ -141,7 +141,7 @@ def test_data_without_pins_makes_no_circuit():
     with pytest.raises(ValueError, match="data has no pins"):
         Circuit.from_data(Data(x=torch.zeros(2, 1), edge_index=torch.tensor([[0], [1]])))
     plain = Data(num_nodes=2, cell=torch.tensor([0, 1]), net=torch.tensor([0, 0]))
-    with pytest.raises(ValueError, match="pins were not renumbered"):
+    with pytest.raises(ValueError, match="each circuit's cells numbered from 0"):
         Circuit.from_data(Batch.from_data_list([plain, plain]))
 
 
