@@ -12,6 +12,7 @@ from scipy import sparse
 
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 from gsrgnn.memory import check_memory
+from gsrgnn.pins import pins_of
 
 NORMS = ("sum", "mean", "sym")
 MOST = 2**31 - 1  # nodes, whose numbers the kernels read as int32
@@ -145,8 +146,7 @@ class CircuitGraph:
                              "give from_pins or from_edge_index its parts")
         options = {"norm": norm} if self_loops is None else {"norm": norm, "self_loops": self_loops}
         if "cell" in data and "net" in data:
-            _numbered_on(data)
-            return cls.from_pins(data.cell, data.net, _num_nodes(data), max_net=max_net, multiplicity=multiplicity,
+            return cls.from_pins(*pins_of(data), _num_nodes(data), max_net=max_net, multiplicity=multiplicity,
                                  **options)
         if data.edge_index is not None:
             if max_net is not None or not _flag("multiplicity", multiplicity):
@@ -385,14 +385,6 @@ def _num_nodes(data):
             return data.num_nodes
         except UserWarning:
             raise ValueError("data does not say how many nodes it has: set data.num_nodes") from None
-
-
-def _numbered_on(data):
-    """Raises ValueError for a Batch of Data that PyG did not know to renumber the cells of."""
-    first, ptr = getattr(data, "_inc_dict", {}).get("cell"), getattr(data, "ptr", None)
-    if first is not None and ptr is not None and not np.array_equal(_integers("cell", first), ptr[:-1].cpu()):
-        raise ValueError("the batch has each circuit's cells numbered from 0: make the circuits "
-                         "gsrgnn.circuits.data.Circuit (Circuit.from_dict(data.to_dict())) before you batch them")
 
 
 def _row(matrix, row):

@@ -1,10 +1,12 @@
 """Circuits by name: CircuitNet's own files, netlists that ship with the package, synthetic ones of any size."""
 
 import re
+import reprlib
 from difflib import get_close_matches
 
 from gsrgnn.circuits import circuitnet, congestion, riscv, synthetic, table1
 from gsrgnn.circuits.data import SOURCES, to_data
+from gsrgnn.circuits.data import Circuit as Circuit
 
 LABELS = ("auto", *SOURCES)
 _PAPER = "circuitnet/7157-zero-riscy-a-1-c2-u0.8-m1-p1-f0"
@@ -13,12 +15,13 @@ _ANY_SIZE = "synthetic/5000"
 
 
 def load(name, root=None, *, label="auto", combine="max"):
-    """A circuit as `torch_geometric.data.Data`.
+    """A circuit as `Circuit`, a `torch_geometric.data.Data` whose pins PyG's batches renumber.
 
     name: "riscv/<core>" (shipped), "synthetic/<cells>", "synthetic/356-R" and the like (stand-ins for the paper's
     Table 1) or "circuitnet/<placement>" (files under `root`, else the variable CIRCUITNET_ROOT).
     label: "circuitnet" (CircuitNet's own congestion maps), "routed" (simulated global routing), "rudy" (simulated
-    wire density), or "auto": CircuitNet's where its maps are found, else "routed".
+    wire density), or "auto": CircuitNet's where its maps are found, else "routed", with a warning for a circuit of
+    CircuitNet's.
     combine: how a gcell's horizontal and vertical overflow become one number: "max", "sum", "horizontal" or
     "vertical". A cell has the mean over the gcells it covers.
 
@@ -28,7 +31,9 @@ def load(name, root=None, *, label="auto", combine="max"):
     - y float32 [N, 1], the label, made as `label_source` says and divided by `label_scale` (its largest is 1)
     - pos float32 [N, 2], centres in gcells
     - gcell int64 [N, 4], the gcells covered (left, bottom, right, top, inclusive); grid (W, H)
-    - cell and net int64 [P], the pins
+    - cell and net int64 [P], the pins; n_id int64 [N], 0 to N - 1, by which reordered cells are noticed
+    - cells_in_netlist and cells_in_placement, of which the N cells are those in both; a warning where they are fewer
+      than 80% of the netlist's, an error below 50% (`gsrgnn.circuits.circuitnet`)
     - train_mask, val_mask, test_mask bool [N]; name; label, one of "circuitnet", "routed", "rudy"
     - but for "rudy": combine; share, of the cells with a label above 0; for "routed" capacity, of a gcell's
       horizontal and vertical wires
@@ -36,19 +41,16 @@ def load(name, root=None, *, label="auto", combine="max"):
     ValueError lists the names there are when this is none of them, or names the file that is damaged;
     FileNotFoundError names what is missing. Both say how to mend it.
     """
-    for what, given, known in (("label", label, LABELS), ("combine", combine, congestion.COMBINE)):
-        if given not in known:
-            raise ValueError(f"{what} {given!r} is unknown: it is one of {', '.join(known)}")
+    check_options(name, label, combine)
     kind, _, rest = name.partition("/")
     if label == "circuitnet" and kind != "circuitnet":
         raise ValueError(f"{name!r} has no label of CircuitNet's: use label='routed' or label='rudy'")
     netlist, maps = _read(name, root)
-    if label == "auto" and kind == "circuitnet" and circuitnet.overflow_files(rest, root):
-        label = "circuitnet"
+    if label == "auto":
+        label = "circuitnet" if kind == "circuitnet" and circuitnet.real_label(rest, root) else "routed"
     if label == "circuitnet":
         maps = congestion.Congestion(*circuitnet.overflow(rest, netlist.box, root), capacity=None, share=None)
-        return to_data(netlist, "circuitnet", combine, maps)
-    return to_data(netlist, "routed" if label == "auto" else label, combine, maps)
+    return to_data(netlist, label, combine, maps)
 
 
 def read(name, root=None):
@@ -71,9 +73,27 @@ def _stand_ins():
     return [f"synthetic/{row.code}" for row in table1.rows()]
 
 
+def check_options(name, label, combine):
+    """ValueError unless `name` is text, and `label` and `combine` are what `load` takes."""
+    _text(name)
+    _check("label", label, LABELS)
+    _check("combine", combine, congestion.COMBINE)
+
+
+def _check(what, given, known):
+    if not isinstance(given, str) or given not in known:
+        raise ValueError(f"{what} {reprlib.repr(given)} is unknown: it is one of {', '.join(known)}")
+
+
+def _text(name):
+    if not isinstance(name, str):
+        raise ValueError(f"name is {reprlib.repr(name)}: it takes text, as {_SHIPPED!r}")
+    return name
+
+
 def _read(name, root):
     """The netlist of a name and, where they ship with it, its congestion maps."""
-    kind, _, rest = name.partition("/")
+    kind, _, rest = _text(name).partition("/")
     if kind == "circuitnet" and circuitnet.is_name(rest):
         return circuitnet.read(rest, root), None
     if kind == "circuitnet" and circuitnet.is_n14_name(rest):
@@ -82,17 +102,22 @@ def _read(name, root):
         return riscv.read(name)
     if name in _stand_ins():
         return table1.stand_in(rest), None
-    if kind == "synthetic" and re.fullmatch("[1-9][0-9]*", rest):
-        if not synthetic.MIN_CELLS <= int(rest) <= synthetic.MAX_CELLS:
+    if kind == "synthetic" and re.fullmatch("[0-9]+", rest):
+        digits = rest.lstrip("0") or "0"
+        cells = int(digits[:20])
+        if not synthetic.MIN_CELLS <= cells <= synthetic.MAX_CELLS:
             limits = f"{synthetic.MIN_CELLS:,} to {synthetic.MAX_CELLS:,}"
-            raise ValueError(f"{name!r} asks for {int(rest):,} cells: synthetic circuits have {limits}")
-        return synthetic.generate(int(rest)), None
+            asked = f"{cells:,}{'...' if digits[20:] else ''}"
+            raise ValueError(f"{reprlib.repr(name)} asks for {asked} cells: synthetic circuits have {limits}")
+        if rest[0] == "0":
+            raise ValueError(f"{reprlib.repr(name)}: did you mean synthetic/{cells}?")
+        return synthetic.generate(cells), None
     names = available(root)
-    close = get_close_matches(name, names, n=3)
+    close = get_close_matches(name[:200], names, n=3)
     meant = f"did you mean {' or '.join(close)}? " if close else ""
     found = [known for known in names if known.startswith("circuitnet/")]
     listed = [*found[:10], *(["..."] if found[10:] else []), *names[len(found) :]]
     raise ValueError(
-        f"no circuit {name!r}: {meant}there are {', '.join(listed)} "
+        f"no circuit {name[:200]!r}: {meant}there are {', '.join(listed)} "
         f"(synthetic/<cells> for any number of cells; circuitnet/... needs {circuitnet.VARIABLE})"
     )

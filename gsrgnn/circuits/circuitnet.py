@@ -7,11 +7,14 @@ dict {instance: [left, bottom, right, top]} in gcells.
 
 A net index is an int, or for a bus (`Q[31:0]` of a memory) a list of ints: one pin for each entry, so that
 a net listed twice has two pins. Cells are the instances found in both netlist and placement, in the
-netlist's order; the pins of the others are dropped.
+netlist's order; the pins of the others are dropped. The two are of different steps of the flow, so that some of each
+are missing from the other: a placement has about 92% of its netlist's instances, a warning says so below `USUAL`, and
+below `LEAST` it is refused.
 
 The congestion maps (a separate download, "routability features") are `.npy` files of floats [x, y] on the
 placement's gcells: overflow of the global router over its capacity, horizontally and vertically, 0 where there is
-none.
+none. They lie in `routability_features` or, where CircuitNet's script unpacked them, in
+`routability_features_decompressed`; a download in parts puts either into folders `...-001`, `...-002`.
 """
 
 import os
@@ -21,15 +24,26 @@ from pathlib import Path
 
 import numpy as np
 
+from gsrgnn.circuits.caller import warn_caller
 from gsrgnn.circuits.maps import MAX_SIDE, read_map, require
 from gsrgnn.circuits.netlist import Netlist
 from gsrgnn.circuits.pickled import read_objects
 
 VARIABLE = "CIRCUITNET_ROOT"
 MAX_PINS = 10_000_000
+USUAL, LEAST = 0.8, 0.5  # share of a netlist's instances that its placement has
 _NAME = re.compile(r"[0-9]+-(?P<netlist>[A-Za-z][A-Za-z0-9-]*-[1-3]-c(2|5|20))-u[0-9.]+-m[0-9]+-p[0-9]+-f[0-9]+")
 _PLACEMENTS = ("instance_placement_gcell", "instance_placement")
 _MAPS = "congestion/congestion_global_routing/overflow_based/congestion_GR_{}_overflow"
+_PART = "*-[0-9][0-9][0-9]"
+_MAP_FOLDERS = ("routability_features*", ".", f"{_PART}/routability_features*", _PART)
+# How the same instance is spelled otherwise, and what makes the spellings one.
+_SPELLINGS = {
+    "Verilog's escapes (a backslash, a blank at the end)": lambda name: name.replace("\\", "").strip(),
+    "what divides the levels of the hierarchy (/ . or |)": lambda name: name.translate(str.maketrans(".|", "//")),
+    "brackets ([3], <3> or _3_)": lambda name: name.translate(dict.fromkeys(map(ord, "[<({})>]"), "_")),
+    "capital letters": str.casefold,
+}
 
 
 def is_name(name):
@@ -81,7 +95,7 @@ def read(name, root=None):
 
     row = np.fromiter((placement.get(instance, -1) for instance in instances), np.int64, len(instances))
     cells = np.flatnonzero(row >= 0)
-    require(len(cells) > 0, placement_file, f"none of the {len(instances)} instances of {node_file}")
+    _check_matched(len(cells), instances, placement, node_file, placement_file)
     cell_of_node = np.full(len(instances), -1)
     cell_of_node[cells] = np.arange(len(cells))
     placed = row[node] >= 0
@@ -94,22 +108,24 @@ def read(name, root=None):
         cell_type=[cell_type[i] for i in cells],
         box=placed_box[row[cells]],
         grid=tuple(int(side) + 1 for side in placed_box[:, 2:].max(axis=0)),
+        named=(len(instances), len(placement)),
     )
 
 
 def overflow(name, box, root=None):
     """The congestion maps (horizontal, vertical) of placement `name`, float64 [W, H] each.
 
-    They must cover every `box` (int64 [N, 4]), and are looked for in `routability_features` (or with its folder
-    `congestion` alone), in or beside the folder of the graph features, in `root` and in the folder around it.
+    They must cover every `box` (int64 [N, 4]), and are looked for in `routability_features`,
+    `routability_features_decompressed` (or with their folder `congestion` alone) and folders `...-001` of them, in or
+    beside the folder of the graph features, in `root` and in the folder around it.
     FileNotFoundError and ValueError name the file and the mend.
     """
     files = overflow_files(name, root)
     if files is None:
-        file = _folders(root)[0].parent / _maps_below("routability_features", name)[0]
+        file = _folders(root)[0].parent / "routability_features" / _map(name, "horizontal")
         raise FileNotFoundError(
             f"no file {file}: get {name}'s horizontal and vertical overflow from CircuitNet's download (routability "
-            f"features), or take a simulated label (label='routed' or label='rudy')"
+            f"features), or take a simulated label (label='routed' or label='rudy'); {_looked(root)}"
         )
     maps = [read_map(file) for file in files]
     horizontal, vertical = (values.shape for values in maps)
@@ -122,22 +138,56 @@ def overflow(name, box, root=None):
 
 def overflow_files(name, root=None):
     """Paths of a placement's two maps; None where neither is there, FileNotFoundError where only one is."""
-    features = _folders(root)[0].parent
-    given = Path(root or os.environ[VARIABLE]).expanduser()
-    bases = {base.resolve(): base for base in (features, features.parent, given, given.parent)}.values()
-    pairs = [
-        [base / file for file in _maps_below(folder, name)]
-        for base in bases
-        for folder in ("routability_features", "")
-    ]
-    pair = next((pair for pair in pairs if any(file.is_file() for file in pair)), None)
-    for file, other in (pair, pair[::-1]) if pair else ():
-        if not file.is_file():
+    folders = [folder for base in _bases(root) for pattern in _MAP_FOLDERS for folder in _matching(base, pattern)]
+    pairs = [[folder / _map(name, way) for way in ("horizontal", "vertical")] for folder in folders]
+    there = [[file.is_file() for file in pair] for pair in pairs]
+    for pair, both in zip(pairs, there, strict=True):
+        if all(both):
+            return pair
+    ways = [next((p[way] for p, t in zip(pairs, there, strict=True) if t[way]), None) for way in (0, 1)]
+    if all(ways):  # in two parts of a download
+        return ways
+    for way, other in ((0, 1), (1, 0)):
+        if ways[other]:
+            lost = next(p[way] for p, t in zip(pairs, there, strict=True) if t[other])
             raise FileNotFoundError(
-                f"no file {file}, the other half of {other}: get it from CircuitNet's download, or take a simulated "
-                f"label (label='routed' or label='rudy')"
+                f"no file {lost}, the other half of {ways[other]}: get it from CircuitNet's download, or take a "
+                f"simulated label (label='routed' or label='rudy')"
             )
-    return pair
+    return None
+
+
+def real_label(name, root=None):
+    """Whether the maps of placement `name` are there; if not, a warning at the caller says where it was looked."""
+    if overflow_files(name, root):
+        return True
+    warn_caller(
+        f"simulated label for circuitnet/{name}: CircuitNet's congestion maps are not there ({_looked(root)}): unpack "
+        f"its routability features, or say label='routed'"
+    )
+    return False
+
+
+def _bases(root):
+    """Folders in which the maps may lie, nearest first."""
+    features, given = _folders(root)[0].parent, _given(root)
+    bases = [features, features.parent, given, given.parent]
+    if features.parent.match(_PART):
+        bases.append(features.parent.parent)
+    return list({base.resolve(): base for base in bases}.values())
+
+
+def _matching(base, pattern):
+    return [base] if pattern == "." else sorted(path for path in base.glob(pattern) if path.is_dir())
+
+
+def _map(name, way):
+    return Path(_MAPS.format(way), f"{name}.npy")
+
+
+def _looked(root):
+    where = ", ".join(map(str, _bases(root)))
+    return f"looked for routability_features, routability_features_decompressed and ...-001 in {where}"
 
 
 def files(name, root=None):
@@ -146,12 +196,20 @@ def files(name, root=None):
     return [*_files(name, netlists), folder / f"{name}.npy", *(overflow_files(name, root) or [])]
 
 
+def _given(root):
+    """`root`, or what CIRCUITNET_ROOT says, as a Path."""
+    if root is None or root == "":
+        root = os.environ.get(VARIABLE)
+    if root is None or root == "":
+        raise FileNotFoundError(f"CircuitNet's folder is not known: set {VARIABLE} (or root) to it")
+    if not isinstance(root, (str, bytes, os.PathLike)):
+        raise ValueError(f"root is {root!r:.200}: give the path of CircuitNet's folder")
+    return Path(os.fsdecode(root)).expanduser()
+
+
 def _folders(root):
     """(graph_information, placements) in the demo's layout or the download's, at `root` or a level off it."""
-    root = root or os.environ.get(VARIABLE)
-    if not root:
-        raise FileNotFoundError(f"CircuitNet's folder is not known: set {VARIABLE} (or root) to it")
-    root = Path(root).expanduser()
+    root = _given(root)
     if not root.is_dir():
         raise FileNotFoundError(f"no folder {root}: set {VARIABLE} (or root) to CircuitNet's folder")
     below = sorted(path for path in root.iterdir() if path.is_dir())
@@ -177,10 +235,6 @@ def _files(name, netlists):
     return [netlists / kind / f"{netlist}_{kind}.npy" for kind in ("node_attr", "net_attr", "pin_attr")]
 
 
-def _maps_below(folder, name):
-    return [Path(folder, _MAPS.format(way), f"{name}.npy") for way in ("horizontal", "vertical")]
-
-
 def _rows(path, count):
     shape, objects = read_objects(path)
     require(len(shape) == 2 and shape[0] == count, path, f"shape {shape}, needed ({count}, n)")
@@ -192,6 +246,35 @@ def _indices(values, count, what, path):
     for value in (min(values), max(values)) if values else ():
         require(0 <= value < count, path, f"a pin that names {what} {value}, of {count} {what}s")
     return np.fromiter(values, np.int64, len(values))
+
+
+def _check_matched(matched, instances, placement, node_file, placement_file):
+    """Refuses, or warns of, a placement that has few of its netlist's instances, and says what may be the reason."""
+    share = matched / max(len(instances), 1)
+    if share >= USUAL:
+        return
+    lost = [name for name in instances if name not in placement]
+    spare = set(placement).difference(instances)
+    alike = _alike(lost, spare, _SPELLINGS)
+    reasons = [reason for reason in _SPELLINGS if _alike(lost, spare, _SPELLINGS.keys() - {reason}) < alike]
+    mend = "it may be of another design or release of CircuitNet: download it again, and the netlist with it"
+    if reasons:
+        mend = f"{alike:,} more differ only in {' and '.join(reasons)}: spell both files' names as CircuitNet does"
+    found = f"{placement_file} holds {matched or 'none'} of the {len(instances)} instances of {node_file}"
+    if share < LEAST:
+        raise ValueError(f"{found}, of {LEAST:.0%} needed: {mend}")
+    warn_caller(f"{found} ({share:.0%}; usual are 92%), and the others are left out: {mend}")
+
+
+def _alike(names, others, spellings):
+    """How many of `names` are among `others` once both are spelled alike."""
+    def spell(name):
+        for spelling in spellings:
+            name = _SPELLINGS[spelling](name)
+        return name
+
+    others = {spell(name) for name in others}
+    return sum(spell(name) in others for name in names)
 
 
 def _read_placement(path):

@@ -90,7 +90,7 @@ def cell_label(horizontal, vertical, box, combine="max"):
 
     horizontal, vertical: float [W, H]; box: int64 [N, 4]. combine: "max", "sum", "horizontal" or "vertical".
     """
-    if combine not in COMBINE:
+    if not isinstance(combine, str) or combine not in COMBINE:
         raise ValueError(f"combine is {combine!r}, needed one of {', '.join(map(repr, COMBINE))}")
     combined = COMBINE[combine](np.asarray(horizontal, float), np.asarray(vertical, float))
     overflowing = box_mean(combined > 0, box) > 0  # exact, where rounding leaves a mean of zeros just off 0
@@ -98,7 +98,7 @@ def cell_label(horizontal, vertical, box, combine="max"):
 
 
 def _check(netlist, share):
-    if not 0 < share < 1:
+    if not isinstance(share, (int, float, np.floating)) or not 0 < share < 1:
         raise ValueError(f"share is {share}, needed a number between 0 and 1: the share of cells to overflow")
     box, pins, cells = netlist.box, (len(netlist.cell), len(netlist.net)), netlist.num_cells
     if box.shape != (cells, 4) or box.dtype.kind not in "iu" or cells == 0:

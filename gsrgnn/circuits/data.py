@@ -5,26 +5,119 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch_geometric.data import Data
+from torch_geometric.utils import cumsum
 
 from gsrgnn.circuits import congestion, table1
 from gsrgnn.circuits.features import FEATURE_NAMES, cell_features
+from gsrgnn.pins import pins_of
 
 SOURCES = {
     "circuitnet": "CircuitNet: global routing overflow ({combine})",
     "routed": "simulated: global routing",
     "rudy": "simulated: RUDY",
 }
+# What a circuit does not say of a label that knows nothing of it.
+_UNSAID = {"circuitnet": {"capacity"}, "rudy": {"capacity", "combine", "share"}}
 
 
 class Circuit(Data):
-    """A PyG `Data` whose pins are renumbered when several circuits become one `Batch`."""
+    """A PyG `Data` with pins, which stay its cells' own: in a `Batch`, and in the `subgraph` of some of its cells.
+
+    `cell` and `net` are int64 [P], the cell (0 to `num_nodes` - 1) and the net (from 0) of each pin; `n_id` int64 [N]
+    numbers the cells, so that whatever chooses or reorders them is noticed. `Circuit.from_data(data)` makes one of
+    any `Data` with pins. Circuits of different labels go into one `Batch`; their attributes are those that
+    `gsrgnn.circuits.load` describes.
+
+    ValueError for pins that are not integers, of two lengths, or of other cells than there are.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "cell" in self and "net" in self:
+            if not self._store.can_infer_num_nodes:
+                raise ValueError("a Circuit has pins and no number of cells: give it num_nodes (or x)")
+            self.cell, self.net = (_integers(key, self[key]) for key in ("cell", "net"))
+            _check_pins(self.cell, self.net, self.num_nodes)
+            if "n_id" not in self:
+                self.n_id = torch.arange(self.num_nodes, device=self.cell.device)
+
+    @classmethod
+    def from_data(cls, data):
+        """The Circuit of a `Data` with `cell`, `net` and `num_nodes` (or `x`); its tensors are shared, not copied."""
+        if "cell" not in data or "net" not in data:
+            raise ValueError("data has no pins (cell and net), which a Circuit is made of: keep it as it is")
+        pins_of(data)
+        return cls.from_dict(data.to_dict())
+
+    @property
+    def edge_index(self):
+        """int64 [2, E], or None; ValueError where there are pins instead, so that what needs edges says so."""
+        if "edge_index" in self._store:
+            return self._store["edge_index"]
+        if "cell" in self._store:
+            raise ValueError("a Circuit has pins (cell and net) and no edge_index: ToEdgeIndex() makes one of them")
+        return None
 
     def __inc__(self, key, value, *args, **kwargs):
-        if key == "cell":
+        if key in ("cell", "n_id"):
             return self.num_nodes
         if key == "net":
             return int(value.max()) + 1 if value.numel() else 0
         return super().__inc__(key, value, *args, **kwargs)
+
+    def keys(self):
+        """Names of the attributes. Those that a label says nothing of are kept for `Batch`, and are not among them."""
+        label = self._store.get("label")
+        unsaid = _UNSAID.get(label, set()) if isinstance(label, str) else set()
+        return list(set(super().keys()) - unsaid)
+
+    def get(self, key, default=None):
+        """The attribute `key` if it is among `keys`, else `default`."""
+        return self._store[key] if key in self.keys() else default
+
+    def subgraph(self, subset):
+        """The circuit of the cells `subset` (int64 [M], each once, or bool [N]) and their pins, nets as they were."""
+        subset = torch.as_tensor(subset)
+        out = super().subgraph(subset)
+        for key, value in self._store.items():
+            if not torch.is_tensor(value) and key != "num_nodes":  # a list as long as there are cells is none of theirs
+                out[key] = value
+        if "cell" not in self or "net" not in self:
+            return out
+        kept = subset.nonzero().flatten() if subset.dtype == torch.bool else subset
+        new = torch.full((self.num_nodes,), -1, dtype=torch.long, device=self.cell.device)
+        new[kept] = torch.arange(len(kept), device=new.device)
+        if int((new >= 0).sum()) < len(kept):
+            raise ValueError("subset names a cell twice: name each once")
+        cell = new[self.cell]
+        out.cell, out.net = cell[cell >= 0], self.net[cell >= 0]
+        out.num_nodes, out.n_id = len(kept), torch.arange(len(kept), device=new.device)
+        if "ptr" in self:  # of a Batch, which cannot be taken apart any more
+            out.ptr = cumsum(torch.bincount(out.batch, minlength=len(self.ptr) - 1))
+            for name in ("_slice_dict", "_inc_dict", "_num_nodes"):
+                out._store.__dict__.pop(name, None)
+        return out
+
+    def edge_subgraph(self, subset):
+        """As PyG's; ValueError while there are pins, which know nothing of the edges that go."""
+        self._without_pins("edge_subgraph takes edges away and no pin")
+        return super().edge_subgraph(subset)
+
+    def to_heterogeneous(self, *args, **kwargs):
+        """As PyG's; ValueError while there are pins, which know nothing of types."""
+        self._without_pins("to_heterogeneous reorders nodes and no pin")
+        return super().to_heterogeneous(*args, **kwargs)
+
+    def concat(self, data):
+        """Refused with ValueError: circuits go side by side in a `Batch`."""
+        raise ValueError("concat renumbers neither edges nor pins: use Batch.from_data_list([one, other])")
+
+    def _without_pins(self, why):
+        if "cell" in self:
+            raise ValueError(f"{why}: take ToEdgeIndex() without keep_pins, or del data.cell, data.net")
+
+
+torch.serialization.add_safe_globals([Circuit])  # an `InMemoryDataset` of PyG's names its class where it is stored
 
 
 def to_data(netlist, label="routed", combine="max", maps=None):
@@ -33,16 +126,21 @@ def to_data(netlist, label="routed", combine="max", maps=None):
     label: a key of `SOURCES`. maps: the `Congestion` that a label "circuitnet" or "routed" is made of; without it
     the netlist is routed here.
     """
+    if not isinstance(label, str) or label not in SOURCES:
+        raise ValueError(f"label {label!r} is unknown: it is one of {', '.join(SOURCES)}")
+    if label == "circuitnet" and maps is None:
+        raise ValueError("label 'circuitnet' is made of CircuitNet's own maps: give them, or take label='routed'")
+    capacity = ()
     if label == "rudy":
-        values, about = _rudy_label(netlist), {}
+        values, combine = _rudy_label(netlist), ""
     else:
         maps = maps or congestion.routed(netlist)
         netlist = replace(netlist, grid=maps.horizontal.shape)
         values = congestion.cell_label(maps.horizontal, maps.vertical, netlist.box, combine)
-        about = {"combine": combine, "share": float((values > 0).mean())}
         if maps.capacity is not None:
-            about["capacity"] = tuple(float(side) for side in maps.capacity)
+            capacity = tuple(float(side) for side in maps.capacity)
     scale = float(values.max()) or 1.0
+    in_netlist, in_placement = netlist.named or (netlist.num_cells, netlist.num_cells)
     train, val, test = _split(netlist.num_cells, table1.held_share(netlist.name))
     return Circuit(
         x=torch.from_numpy(cell_features(netlist)),
@@ -60,8 +158,12 @@ def to_data(netlist, label="routed", combine="max", maps=None):
         label=label,
         label_source=SOURCES[label].format(combine=combine),
         label_scale=scale,
+        combine=combine,
+        capacity=capacity,
+        share=float((values > 0).mean()),
+        cells_in_netlist=in_netlist,
+        cells_in_placement=in_placement,
         num_nodes=netlist.num_cells,
-        **about,
     )
 
 
@@ -79,3 +181,20 @@ def _split(num_cells, share):
     for mask, part in zip(masks, (order[2 * held :], order[:held], order[held : 2 * held]), strict=True):
         mask[torch.from_numpy(part)] = True
     return masks.unbind()
+
+
+def _integers(key, values):
+    values = torch.as_tensor(values)
+    if values.dim() != 1 or values.dtype.is_floating_point or values.dtype.is_complex or values.dtype == torch.bool:
+        raise ValueError(f"{key} is {values.dtype} {list(values.shape)}: a Circuit takes integers [P], one a pin")
+    return values.long()
+
+
+def _check_pins(cell, net, num_cells):
+    if len(cell) != len(net):
+        raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
+    if len(cell) and (cell.min() < 0 or cell.max() >= num_cells):
+        raise ValueError(f"cell holds {int(cell.min())} to {int(cell.max())}: a Circuit of {num_cells} cells has 0 to "
+                         f"{num_cells - 1}")
+    if len(net) and net.min() < 0:
+        raise ValueError(f"net holds {int(net.min())}: nets are numbered from 0")

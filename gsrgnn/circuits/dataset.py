@@ -6,6 +6,7 @@ import os
 import pickle
 import re
 import tempfile
+import zipfile
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ class CircuitDataset(InMemoryDataset):
     `pre_filter` is known by its name alone: use force_reload where the same name does something else. The file is
     written whole or not at all, by one process at a time, and read without running what it holds.
 
-    ValueError and FileNotFoundError as for `load`; ValueError if `pre_filter` refuses the circuit, or if
+    Warnings, ValueError and FileNotFoundError as for `load`; ValueError if `pre_filter` refuses the circuit, or if
     `pre_transform` leaves something that is neither tensors, numbers, text nor lists, tuples or dicts of them.
     """
 
@@ -51,13 +52,20 @@ class CircuitDataset(InMemoryDataset):
         *,
         circuitnet_root=None,
     ):
+        circuits.check_options(name, label, combine)
+        if not isinstance(root, (str, bytes, os.PathLike)):
+            raise ValueError(f"root is {root!r:.200}: give the path of the folder to keep the circuit in")
         self.circuit, self.label, self.combine, self.circuitnet_root = name, label, combine, circuitnet_root
-        super().__init__(os.fspath(root), transform, pre_transform, pre_filter, force_reload=force_reload)
+        super().__init__(os.fsdecode(root), transform, pre_transform, pre_filter, force_reload=force_reload)
         path = Path(self.processed_paths[0])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
-            if force_reload or not path.is_file():
-                self._make(path)
+        if path.is_file() and not force_reload:
+            if label == "auto" and name.startswith("circuitnet/"):
+                circuitnet.real_label(name.partition("/")[2], circuitnet_root)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_name(f".{path.name}.lock")):
+                if force_reload or not path.is_file():
+                    self._make(path)
         self.data, self.slices = Circuit.from_dict(_read(path)), None
 
     @property
@@ -163,8 +171,11 @@ def _read(path):
     if hashlib.sha256(content).digest() != digest:
         raise ValueError(f"{path} is not as it was written: use force_reload=True")
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > len(content):
+                raise pickle.UnpicklingError("it is packed, and torch.save packs nothing")
         return torch.load(io.BytesIO(content), weights_only=True)
-    except pickle.UnpicklingError as error:
+    except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).partition("\n")[0][:200]
         raise ValueError(f"{path} holds what is not read back ({reason}): use force_reload=True") from error
 

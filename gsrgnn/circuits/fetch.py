@@ -33,11 +33,14 @@ def fetch(name, root=None, *, url=None, say=print):
     Another process that fetches into the same folder is waited for. Raises ValueError for an unknown `name`,
     FetchFailed for everything that the network or the disk does.
     """
-    if name not in MANIFESTS:
+    if not isinstance(name, str) or name not in MANIFESTS:
         raise ValueError(f"no data set {name!r} to fetch: there is {', '.join(MANIFESTS)}")
     manifest = json.loads(MANIFESTS[name].read_text())
     url = (url or manifest["url"]).rstrip("/")
-    root = Path(root or os.environ.get(VARIABLE) or pooch.os_cache("gsrgnn") / name).expanduser().absolute()
+    root = root or os.environ.get(VARIABLE) or pooch.os_cache("gsrgnn") / name
+    if not isinstance(root, (str, bytes, os.PathLike)):
+        raise ValueError(f"root is {root!r:.200}: give the path of the folder to fetch into")
+    root = Path(os.fsdecode(root)).expanduser().absolute()
     try:
         root.mkdir(parents=True, exist_ok=True)
         targets = {root / path.removeprefix(manifest["folder"]): path for path in manifest["files"]}
@@ -71,7 +74,8 @@ def _fetch_all(targets, files, url, incoming, say):
 
 def _fetch_one(url, expected, incoming, bar):
     def download(url, output, _pooch):
-        get = pooch.HTTPDownloader(chunk_size=_CHUNK, timeout=_TIMEOUT)
+        get = pooch.HTTPDownloader(chunk_size=_CHUNK, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"},
+                                   hooks={"response": _refuse_packed})
         with open(output, "wb") as file:
             get(url, _Bounded(file, expected["bytes"], bar), None)
 
@@ -89,6 +93,13 @@ def _fetch_one(url, expected, incoming, bar):
         network = isinstance(error, requests.RequestException)
         reason = "it broke off, or the address is wrong" if network else "it is not the file published"
         raise FetchFailed(f"{url}: {reason} ({str(error)[:150]}); {again}") from error
+
+
+def _refuse_packed(response, **_):
+    """Lets pass what unpacks to a thousand times a chunk at most: one layer of deflate, where a server insists."""
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.lower() not in ("identity", "gzip", "deflate"):
+        raise ValueError(f"it comes packed as {encoding[:40]!r}")
 
 
 class _Bounded:

@@ -12,7 +12,8 @@ class Netlist:
     cell, net: int64 [P], one entry a pin: the cell it belongs to and the net it is on, both from 0 without
     gaps. cell_type: list of N library names. box: int64 [N, 4], the gcells a cell covers (left, bottom,
     right, top, inclusive). grid: (W, H), gcells of the die. size: float64 [N, 2], width and height of each
-    cell in gcells, or None where only the boxes are known.
+    cell in gcells, or None where only the boxes are known. named: (cells of the netlist, cells of the placement) where
+    only those in both are here; None where netlist and placement have the same cells.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Netlist:
     box: np.ndarray
     grid: tuple
     size: np.ndarray | None = None
+    named: tuple | None = None
 
     @property
     def num_cells(self):

@@ -104,12 +104,19 @@ def read(name, folder=FOLDER):
 def unpack(packed, file):
     """The arrays in the bytes of an `.npz` file, by name; `file` is what an error calls it.
 
-    Nothing is unpickled, and no room is made beyond `MAX_BYTES` and what the archive truly holds.
+    Nothing is unpickled, and no room is made beyond `MAX_BYTES` and what the archive truly holds. Members are stored or
+    deflated, as NumPy writes them: `zipfile` unpacks bzip2 and LZMA without a bound.
     """
     try:
+        entries = packed.count(b"PK\1\2")
+        if entries > 2 * len(_FIELDS):  # before a directory of millions is read
+            raise ValueError(f"{entries:,} members, of {len(_FIELDS)} needed")
         with zipfile.ZipFile(io.BytesIO(packed)) as archive, warnings.catch_warnings():
             warnings.simplefilter("error")
             members = archive.infolist()
+            for member in members:
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ValueError(f"{member.filename[:80]!r} is neither stored nor deflated")
             declared = sum(member.file_size for member in members)
             if declared > MAX_BYTES:
                 raise ValueError(f"{declared:,} bytes unpacked, of {MAX_BYTES:,} allowed")

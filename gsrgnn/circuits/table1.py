@@ -57,6 +57,7 @@ def stand_in(code, seed=0):
     row = next((row for row in rows() if row.code == code), None)
     if row is None:
         raise ValueError(f"no row {code!r} in Table 1: there are {', '.join(row.code for row in rows())}")
+    seed = synthetic.whole("seed", seed)
     netlist = synthetic.generate(row.nodes, seed * len(rows()) + row.number, num_edges=row.edges)
     return replace(netlist, name=f"synthetic/{code}")
 

@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from gsrgnn.circuits import circuitnet
 from gsrgnn.circuits.data import to_data
 from gsrgnn.circuits.synthetic import generate
 
+pytestmark = pytest.mark.filterwarnings("ignore:simulated label")
 real = pytest.mark.skipif(
     not os.environ.get("CIRCUITNET_ROOT"), reason="CIRCUITNET_ROOT is not set: needs CircuitNet's files"
 )
@@ -42,6 +44,7 @@ def test_the_papers_counts(name, cells, pins, edges):
     assert data.y.max() == 1
     assert data.label_source == "simulated: global routing"
     assert len(data.capacity) == 2
+    assert data.cells_in_netlist > data.cells_in_placement * 0.98 > cells > 0.9 * data.cells_in_netlist
 
 
 @real
@@ -168,6 +171,130 @@ def test_half_of_the_maps_is_refused(design, tmp_path, way, label):
         circuits.load(NAME, tmp_path, label=label)
 
 
+def folder_of_maps(root, folder, direction, values):
+    """One map where a download or CircuitNet's own script puts it."""
+    file = map_files(root, folder)[direction]
+    file.parent.mkdir(parents=True)
+    np.save(file, values)
+
+
+PARTS = {
+    "unpacked beside the graphs": ("graph_features", "routability_features_decompressed"),
+    "a part": ("graph_features-001/graph_features", "routability_features-001/routability_features"),
+    "a dated part": ("graph_features-20240110T093000Z-001/graph_features",
+                     "routability_features-20240110T094500Z-001/routability_features"),
+    "a part unpacked": ("graph_features-001/graph_features",
+                        "routability_features-001/routability_features_decompressed"),
+    "a part of the folder itself": ("graph_features", "routability_features-001"),
+    "a part of the whole": ("graph_features", "CircuitNet-N28-002/routability_features_decompressed"),
+}
+
+
+@pytest.mark.parametrize("given", [".", "graphs"])
+@pytest.mark.parametrize(("graphs", "labels"), PARTS.values(), ids=PARTS)
+def test_layouts_of_downloads_and_of_circuitnets_script(tmp_path, graphs, labels, given):
+    root = tmp_path / "download"
+    write_design((root / graphs).parent, small_design(), "download")
+    (root / graphs).parent.joinpath("graph_features").rename(root / "moved")
+    (root / "moved").rename(root / graphs)
+    (root / "routability_features" / "congestion").mkdir(parents=True)
+    (root / "routability_features" / "congestion" / "congestion_global_routing.tar.gz").write_bytes(b"")
+    for direction, values in zip(("horizontal", "vertical"), maps(), strict=True):
+        folder_of_maps(root, labels, direction, values)
+    assert circuits.load(NAME, root if given == "." else root / graphs).label == "circuitnet"
+
+
+def test_maps_in_two_parts_of_a_download(design, tmp_path):
+    horizontal, vertical = maps()
+    folder_of_maps(tmp_path, "routability_features-001/routability_features", "horizontal", horizontal)
+    with pytest.raises(FileNotFoundError, match=r"no file .*-001/.*GR_vertical_overflow.*the other half of"):
+        circuits.load(NAME, tmp_path)
+    folder_of_maps(tmp_path, "routability_features-002/routability_features", "vertical", vertical)
+    data = circuits.load(NAME, tmp_path)
+    np.testing.assert_allclose(data.y[:, 0] * data.label_scale, [0.75, 0, 0, 0], rtol=1e-6)
+
+
+def test_a_label_that_is_simulated_unasked_is_said_at_the_caller(design, tmp_path):
+    (tmp_path / "other").mkdir()
+    with pytest.warns(UserWarning, match=f"simulated label for {NAME}.*{tmp_path}.*label='routed'") as said:
+        circuits.load(NAME, tmp_path)
+    assert [one.filename for one in said] == [__file__]
+    assert "\n" not in str(said[0].message)
+    write_maps(tmp_path, *maps())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        circuits.load(NAME, tmp_path)
+        map_files(tmp_path)["horizontal"].unlink()
+        circuits.load(NAME, tmp_path, label="routed")
+        circuits.load(NAME, tmp_path, label="rudy")
+        circuits.load("synthetic/64")
+
+
+# Names that differ between netlist and placement
+
+
+def design_of(names, placed):
+    """A chain of cells called `names`, each placed under the name in `placed`."""
+    count = len(names)
+    arrays = small_design()
+    arrays["node_attr"] = object_array([names, ["INV_x1_0"] * count])
+    arrays["net_attr"] = object_array([[f"n{i}" for i in range(count)]])
+    arrays["pin_attr"] = object_array([["I", "Z"] * count, [i // 2 for i in range(2 * count)],
+                                       [(i + 1) // 2 % count for i in range(2 * count)]])
+    arrays["placement"] = np.array({name: [i, 0, i, 0] for i, name in enumerate(placed)}, dtype=object)
+    return arrays
+
+
+INSTANCES = [f"core/regs_i/mem_reg[{i}]" for i in range(98)] + ["core/U1", "core/U2"]
+OTHERWISE = {
+    "escaped brackets": (lambda name: name.replace("[", "\\[").replace("]", "\\]"), "a backslash"),
+    "an escaped name": (lambda name: f"\\{name} ", "a backslash, a blank at the end"),
+    "points between levels": (lambda name: name.replace("/", "."), "levels of the hierarchy"),
+    "other brackets": (lambda name: name.replace("[", "<").replace("]", ">"), "brackets"),
+    "underscores for brackets": (lambda name: name.replace("[", "_").replace("]", "_"), "brackets"),
+    "capitals": (str.upper, "capital letters"),
+    "two of them": (lambda name: "\\" + name.replace("/", ".") + " ", "a backslash.* and .*levels of the hierarchy"),
+}
+
+
+@pytest.mark.parametrize(("spell", "reason"), OTHERWISE.values(), ids=OTHERWISE)
+@pytest.mark.parametrize("which", ["netlist", "placement"])
+def test_names_spelled_otherwise_are_refused_and_the_reason_named(tmp_path, spell, reason, which):
+    names, placed = [spell(name) for name in INSTANCES], INSTANCES
+    if which == "placement":
+        names, placed = placed, names
+    write_design(tmp_path, design_of(names, placed))
+    matched = len(set(names) & set(placed))
+    with pytest.raises(ValueError, match=rf"{PLACEMENT}\.npy holds {matched or 'none'} of the 100 .*of 50% needed: "
+                                         rf"{100 - matched} more differ only in .*{reason}") as refused:
+        circuits.load(NAME, tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_some_names_spelled_otherwise_are_left_out_with_a_warning(tmp_path):
+    placed = [name.replace("[", "\\[") if i % 3 == 0 else name for i, name in enumerate(INSTANCES)]
+    write_design(tmp_path, design_of(INSTANCES, [*placed, "FILLER_1", "FILLER_2"]))
+    with pytest.warns(UserWarning, match=r"67 of the 100 .*\(67%.*left out: 33 more differ only .*backslash") as said:
+        data = circuits.load(NAME, tmp_path, label="rudy")
+    assert [one.filename for one in said] == [__file__]
+    assert (data.num_nodes, data.cells_in_netlist, data.cells_in_placement) == (67, 100, 102)
+
+
+def test_few_cells_of_another_design_are_refused(tmp_path):
+    write_design(tmp_path, design_of(INSTANCES, [f"other_{i}" for i in range(98)] + INSTANCES[:2]))
+    with pytest.raises(ValueError, match="holds 2 of the 100 .*another design or release of CircuitNet"):
+        circuits.load(NAME, tmp_path)
+
+
+def test_what_a_placement_usually_lacks_is_counted_and_not_warned_of(design, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = circuits.load(NAME, tmp_path, label="rudy")
+    assert (data.num_nodes, data.cells_in_netlist, data.cells_in_placement) == (4, 5, 5)
+    shipped = circuits.load("synthetic/64", label="rudy")
+    assert shipped.num_nodes == shipped.cells_in_netlist == shipped.cells_in_placement == 64
+
+
 def changed(at, value):
     def change(values):
         values[at] = value
@@ -236,6 +363,33 @@ def test_a_map_cut_anywhere(design, tmp_path):
 def test_options_that_are_none(options, message):
     with pytest.raises(ValueError, match=message):
         circuits.load("synthetic/64", **options)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (dict(name=64), "name is 64: it takes text"),
+    (dict(name=b"synthetic/64"), "name is b'synthetic/64': it takes text"),
+    (dict(name=["synthetic/64"]), "name is .'synthetic/64'.: it takes text"),
+    (dict(name="synthetic/0064"), "'synthetic/0064': did you mean synthetic/64"),
+    (dict(name="synthetic/0005"), "asks for 5 cells: synthetic circuits have 16 to 1,000,000"),
+    (dict(name="synthetic/" + "9" * 5000), r"asks for 99,.*\.\.\. cells: synthetic circuits have 16 to 1,000,000"),
+    (dict(name="x" * 100_000), "no circuit 'xxx"),
+    (dict(label=None), "label None is unknown"),
+    (dict(label=["routed"]), "label .'routed'. is unknown"),
+    (dict(label=np.array(["routed", "rudy"])), "label array.*is unknown"),
+    (dict(combine=["max"]), "combine .'max'. is unknown"),
+    (dict(name=NAME, root=5), "root is 5: give the path of CircuitNet's folder"),
+    (dict(name=NAME, root=["here"]), "root is .'here'.: give the path"),
+])
+def test_arguments_of_another_type(arguments, message):
+    with pytest.raises(ValueError, match=message) as refused:
+        circuits.load(**{"name": "synthetic/64"} | arguments)
+    assert len(str(refused.value)) < 2000
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("root", [str, bytes, lambda path: path])
+def test_a_root_is_any_path(design, tmp_path, root):
+    assert circuits.load(NAME, root(tmp_path), label="rudy").num_nodes == 4
 
 
 # Bad input

@@ -167,7 +167,7 @@ def test_netlists_that_cannot_be_routed(change, said):
         routed(replace(placed(), **change))
 
 
-@pytest.mark.parametrize("share", [0, 1, -0.1, float("nan")])
+@pytest.mark.parametrize("share", ["a third", None, 0, 1, -0.1, float("nan")])
 def test_shares_that_cannot_be(share):
     with pytest.raises(ValueError, match="share is .*, needed a number between 0 and 1"):
         routed(placed(), share=share)

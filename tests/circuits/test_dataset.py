@@ -1,6 +1,9 @@
+import hashlib
+import io
 import multiprocessing
 import pickle
 import random
+import zipfile
 
 import pytest
 import torch
@@ -73,7 +76,8 @@ def test_a_transform_is_made_at_every_access(tmp_path):
 def test_circuitnets_files_are_part_of_it(tmp_path):
     root = tmp_path / "circuitnet"
     write_design(root, small_design())
-    first = CircuitDataset(tmp_path, NAME, circuitnet_root=root)
+    with pytest.warns(UserWarning, match="simulated label"):
+        first = CircuitDataset(tmp_path, NAME, circuitnet_root=root)
     assert first[0].label == "routed"
     horizontal = torch.rand(10, 10).double().numpy()
     write_maps(root, horizontal, horizontal)
@@ -164,6 +168,55 @@ def test_a_kept_file_is_never_run(tmp_path):
     assert not touched.exists()
     torch.load(tmp_path / "processed" / name, weights_only=False)
     assert touched.exists(), "the attack is live"
+
+
+def test_a_kept_file_that_was_packed_is_not_unpacked(tmp_path):
+    CircuitDataset(tmp_path, "synthetic/64")
+    (name,) = kept(tmp_path)
+    file = tmp_path / "processed" / name
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", bytes(10_000_000))
+    file.write_bytes(packed.getvalue() + hashlib.sha256(packed.getvalue()).digest())
+    with pytest.raises(ValueError, match=rf"{name} holds what is not read back .it is packed.*force_reload=True"):
+        CircuitDataset(tmp_path, "synthetic/64")
+
+
+def test_a_kept_circuit_is_read_where_nothing_can_be_written(tmp_path, monkeypatch):
+    CircuitDataset(tmp_path, "synthetic/64")
+    for lock in (tmp_path / "processed").glob(".*.lock"):
+        lock.unlink()
+
+    def refuse_lock(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(module, "FileLock", refuse_lock)
+    assert CircuitDataset(tmp_path, "synthetic/64")[0].num_nodes == 64
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (dict(name=64), "name is 64: it takes text"),
+    (dict(label=None), "label None is unknown: it is one of auto"),
+    (dict(combine=["max"]), r"combine \['max'\] is unknown: it is one of max"),
+    (dict(root=5), "root is 5: give the path of the folder"),
+])
+def test_arguments_of_another_type(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        CircuitDataset(**{"root": tmp_path, "name": "synthetic/64"} | options)
+
+
+def test_a_root_may_be_bytes(tmp_path):
+    assert CircuitDataset(bytes(tmp_path), "synthetic/64")[0].num_nodes == 64
+    assert len(kept(tmp_path)) == 1
+
+
+def test_a_simulated_label_is_said_at_the_caller_each_time(tmp_path):
+    root = tmp_path / "circuitnet"
+    write_design(root, small_design())
+    for _ in range(2):  # made, then kept
+        with pytest.warns(UserWarning, match="simulated label") as said:
+            CircuitDataset(tmp_path, NAME, circuitnet_root=root)
+        assert [one.filename for one in said] == [__file__]
 
 
 def prepare(root, barrier, queue):

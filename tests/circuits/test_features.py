@@ -41,7 +41,7 @@ def test_function_and_drive_by_name(cell_type, function, drive):
 
 
 def test_counts_and_sizes(design, tmp_path):
-    data = circuits.load(NAME, tmp_path)
+    data = circuits.load(NAME, tmp_path, label="routed")
     expected = {
         "width": [1, 0, 0, 6],
         "height": [0, 0, 0, 7],

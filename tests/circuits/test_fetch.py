@@ -134,6 +134,20 @@ def test_an_answer_packed_small_is_bounded_when_unpacked(manifest, server, root)
         fetch("small", root)
 
 
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "zstd"])
+def test_an_answer_packed_without_a_bound_is_not_unpacked(manifest, server, root, encoding):
+    def packed(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", encoding)
+        handler.send_header("Content-Length", 3)
+        handler.end_headers()
+        handler.wfile.write(b"abc")
+
+    server.answers["demo/two.npy"] = packed
+    with pytest.raises(FetchFailed, match=f"two.npy: it is not the file published .it comes packed as '{encoding}'"):
+        fetch("small", root)
+
+
 def test_offline(manifest, server, root):
     server.shutdown()
     server.server_close()
@@ -159,6 +173,10 @@ def test_a_file_in_the_way_of_the_folder(manifest, tmp_path):
 def test_an_unknown_name():
     with pytest.raises(ValueError, match="no data set 'all' to fetch: there is circuitnet-demo"):
         fetch("all")
+    with pytest.raises(ValueError, match="no data set .'all'. to fetch"):
+        fetch(["all"])
+    with pytest.raises(ValueError, match="root is 5: give the path of the folder"):
+        fetch("circuitnet-demo", 5)
 
 
 def test_the_folder_is_circuitnet_root_unless_given(manifest, root, monkeypatch):

@@ -6,6 +6,7 @@ import json
 import random
 import resource
 import time
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -18,6 +19,7 @@ from gsrgnn.circuits.congestion import routed
 from gsrgnn.circuits.data import to_data
 from gsrgnn.circuits.synthetic import generate
 
+pytestmark = pytest.mark.filterwarnings("ignore:simulated label", "ignore:.* instances of .* and the others are left")
 PER_FILE = 200
 SECONDS, MEGABYTES = 20, 500  # for one file, and for all of them over what was there before
 
@@ -222,6 +224,28 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     with pytest.raises(ValueError, match=r"small\.npz is damaged"):
         riscv.read("riscv/small", shipped(tmp_path, lying).parent)
     assert peak_megabytes() - before < 50
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_zipfile_unpacks_without_a_bound_is_not_unpacked(method):
+    size = 2**24
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("cell.npy", bytes(size))
+    lying = buffer.getvalue().replace(size.to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"small\.npz is damaged .*neither stored nor deflated"):
+            riscv.unpack(lying, "small.npz")
+        assert tracemalloc.get_traced_memory()[1] < size / 4
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_directory_of_more_members_than_arrays_is_not_read():
+    many = b"PK\1\2" + bytes(42)
+    with pytest.raises(ValueError, match=r"small\.npz is damaged .*100,000 members, of 10 needed"):
+        riscv.unpack(many * 100_000, "small.npz")
 
 
 def test_objects_and_foreign_members_of_a_shipped_file_are_refused(tmp_path):

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsrgnn import CircuitGraph, circuits
+from gsrgnn.circuits import table1
 from gsrgnn.circuits.features import MACRO_HEIGHT, cell_features
 from gsrgnn.circuits.synthetic import generate
 
@@ -94,3 +95,16 @@ def test_sizes_there_are_not(cells):
         generate(cells)
     with pytest.raises(ValueError, match="16 to 1,000,000"):
         circuits.load(f"synthetic/{cells}")
+
+
+@pytest.mark.parametrize("wrong", [64.0, 64.5, "64", True, [64], float("nan")])
+@pytest.mark.parametrize("what", ["num_cells", "seed", "num_edges"])
+def test_what_is_no_whole_number_is_refused(what, wrong):
+    with pytest.raises(ValueError, match=f"{what} is .*: it takes a whole number"):
+        generate(**{"num_cells": 64} | {what: wrong})
+
+
+def test_whole_numbers_of_numpys_are_taken():
+    assert generate(np.int64(64), np.uint8(1)).num_cells == 64
+    with pytest.raises(ValueError, match="seed is -1: it takes a whole number, not below 0"):
+        table1.stand_in("356-R", -1)
