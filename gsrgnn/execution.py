@@ -138,6 +138,13 @@ class _Client(PapermillNotebookClient):
         super().__init__(nb_man, **options)
         self.run = run
 
+    def papermill_execute_cells(self):
+        try:
+            super().papermill_execute_cells()
+        except BaseException:  # Ctrl-C or too long, not what a cell raises
+            self.shutdown_kernel = "immediate"
+            raise
+
     async def _async_check_alive(self):
         oom_kills = ends.oom_kills()
         await super()._async_check_alive()
@@ -145,7 +152,7 @@ class _Client(PapermillNotebookClient):
 
     def process_message(self, msg, cell, cell_index):
         if not cell.outputs or self.clear_before_next_output:
-            self.used = dict.fromkeys((PRINTED, SHOWN), 0)
+            self.printed = self.shown = 0
         content = msg["content"]
         match msg["msg_type"]:
             case "stream":
@@ -164,21 +171,21 @@ class _Client(PapermillNotebookClient):
 
     def _printed(self, content):
         text = content["text"] if content["name"] == "stdout" else without_progress_bars(content["text"])
-        room = PRINTED - self.used[PRINTED]
+        room = PRINTED - self.printed
         if text:
-            self.used[PRINTED] += len(text) + 200
+            self.printed += len(text) + 200
         if room <= 0 or len(text) <= room:
             return text if room > 0 else ""
         return f"{text[:room]}\n[cut here: a cell keeps {PRINTED:,} characters of what it prints]\n"
 
     def _shown(self, data, cell):
-        if self.used[SHOWN] > SHOWN:
+        if self.shown > SHOWN:
             return {}
         size = _size(data)
-        if self.used[SHOWN] + size > SHOWN:  # an update may have taken the place of something
-            self.used[SHOWN] = sum(_size(output.get("data", {})) for output in cell.outputs)
-        self.used[SHOWN] += size
-        if self.used[SHOWN] <= SHOWN:
+        if self.shown + size > SHOWN:  # an update may have taken the place of something
+            self.shown = sum(_size(output.get("data", {})) for output in cell.outputs)
+        self.shown += size
+        if self.shown <= SHOWN:
             return data
         kinds = ", ".join(data)
         return {"text/plain": f"[left out from here, {kinds}: a cell keeps {SHOWN / 1e6:g} MB of what it shows]"}

@@ -39,9 +39,9 @@ class Declared:
             right = all(_among(element, self.elements) for element in value)
         if right:
             return None
-        takes = " or ".join(ONE[kind] for kind in ONE if kind in self.kinds)
+        takes = _words(self.kinds, ONE)
         if self.elements and self.kinds & {list, tuple}:
-            takes += f" of {' or '.join(MANY[kind] for kind in MANY if kind in self.elements)}"
+            takes += f" of {_words(self.elements, MANY)}"
         is_number = str in self.kinds and isinstance(value, int | float)
         quoted = f"; as text it is '\"{value}\"' in a shell" if is_number else ""
         return f"it takes {takes}, as its default {_short(self.default)}{quoted}"
@@ -152,6 +152,10 @@ def _among(value, kinds: frozenset | None) -> bool:
     if kinds is None or isinstance(value, bool):
         return kinds is None or bool in kinds
     return isinstance(value, tuple(kinds - {bool})) or isinstance(value, int) and float in kinds
+
+
+def _words(kinds: frozenset, names: dict[type, str]) -> str:
+    return " or ".join(name for kind, name in names.items() if kind in kinds and not (kind is int and float in kinds))
 
 
 def _can_be_handed_on(value) -> bool:
