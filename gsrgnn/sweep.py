@@ -319,7 +319,7 @@ class _Sweep:
             self.bar.set_postfix_str(self._left())
 
     def _left(self):
-        since = {_id(point): time.monotonic() - start for point, _, start in self.running.values()}
+        since = {_id(point): time.monotonic() - start for point, _, start, _ in self.running.values()}
         return time_left(self.now.values(), self.waiting + [p for p, *_ in self.running.values()], since)
 
     def _say(self, words):
