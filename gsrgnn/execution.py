@@ -161,7 +161,8 @@ class _Client(PapermillNotebookClient):
                     return None
             case "display_data" | "execute_result" | "update_display_data":
                 if records.MIME not in content["data"]:
-                    content["data"] = self._shown(content["data"], cell)
+                    replaced = self._display_id_map.get((content.get("transient") or {}).get("display_id"), {})
+                    content["data"] = self._shown(content["data"], cell, replaced.get(cell_index, ()))
                 if not content["data"]:
                     return None
             case "error":
@@ -178,12 +179,13 @@ class _Client(PapermillNotebookClient):
             return text if room > 0 else ""
         return f"{text[:room]}\n[cut here: a cell keeps {PRINTED:,} characters of what it prints]\n"
 
-    def _shown(self, data, cell):
+    def _shown(self, data, cell, replaced):
         if self.shown > SHOWN:
             return {}
         size = _size(data)
-        if self.shown + size > SHOWN:  # an update may have taken the place of something
-            self.shown = sum(_size(output.get("data", {})) for output in cell.outputs)
+        if self.shown + size > SHOWN:  # what an update takes the place of does not count
+            self.shown = sum(_size(output.get("data", {})) for number, output in enumerate(cell.outputs)
+                             if number not in replaced)
         self.shown += size
         if self.shown <= SHOWN:
             return data

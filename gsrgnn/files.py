@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import stat
 import tempfile
 from contextlib import suppress
@@ -58,7 +59,8 @@ def write_or_keep(text: str, path: Path) -> None:
             write(text, kept)
         except OSError:
             raise error from None
-        words = f"{error.strerror}: {path}; what was computed is kept: make room and call mv {kept} {path}"
+        move = ["mv", str(kept), str(path)]
+        words = f"{error.strerror}: {path}; what was computed is kept: make room and call {shlex.join(move)}"
         raise Kept(error.errno, words) from None
 
 
