@@ -3,7 +3,6 @@
 A record is a dict, written as JSON: `run` makes it, `read` checks it, `table` shows it.
 """
 
-import json
 import math
 import re
 import tempfile
@@ -26,11 +25,12 @@ from torch_geometric import seed_everything
 from gsrgnn import baselines, circuits, measure
 from gsrgnn.cuda_graph import captured
 from gsrgnn.exactness import gradient_error
+from gsrgnn.files import check_writable, shown, write_or_keep
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels import Scale, cpu, index_dtype, reference
 from gsrgnn.kernels.cuda_machine import gpu_missing
 from gsrgnn.models import GSRGNN
-from gsrgnn.records import checksum, write
+from gsrgnn.records import checksum, load, read_each, write
 from gsrgnn.results import machine, provenance
 from gsrgnn.reversible import RESIDUALS, ReversibleStack
 
@@ -147,7 +147,8 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
             written when complete. What there is when an exception or Ctrl-C ends it is kept as ``...partial.json``.
         say: called with a line for each thing done.
 
-    Raises ValueError for an argument out of range, for another device and for a GPU that is missing.
+    Raises ValueError for an argument out of range, for another device and for a GPU that is missing; OSError where
+    nothing can be written, before anything is measured or with what was measured kept elsewhere (`files.Kept`).
     """
     if device not in ("cpu", "cuda"):
         raise ValueError(f"device is {device!r}: the bench runs on 'cpu' or 'cuda'")
@@ -169,6 +170,7 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
     if output.suffix != ".json":
         raise ValueError(f"output is {output}: a record's name ends in .json")
 
+    check_writable(output)
     data = circuits.load(circuit)
     inputs = {"x": data.x, "y": data.y, "cell": data.cell, "net": data.net}
     inputs = _on(inputs, device)
@@ -208,7 +210,7 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
         record["complete"] = True
     finally:
         written = output if record["complete"] else output.with_suffix(".partial.json")
-        write(record, written)
+        write(record, written, write_or_keep)
         say(f"{'written' if record['complete'] else 'ended early, what was measured is kept'}: {written}")
     return record
 
@@ -662,16 +664,25 @@ def read(path):
     holds one that cannot be, or was changed since it was written; FileNotFoundError where there is none.
     """
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no record {path}: gsrgnn bench makes one")
     try:
-        record = json.loads(path.read_text(), parse_constant=_no_constant)
+        record = load(path)
         _check(record)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not JSON ({error}): run gsrgnn bench again") from None
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no record {path}: gsrgnn bench makes one") from None
     except _Wrong as error:
-        raise ValueError(f"{path}: {error}; run gsrgnn bench again") from None
+        raise ValueError(f"{shown(path)}: {error}; run gsrgnn bench again") from None
+    except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{shown(path)}: damaged ({measure.describe(error)}); run gsrgnn bench again") from None
+    except ValueError as error:
+        raise ValueError(f"{error}: run gsrgnn bench again") from None
     return record
+
+
+def read_all(folder="results", device="cpu"):
+    """Every complete record of `run` on a device in ``folder``, and what is wrong with the others."""
+    paths = [path for path in sorted(Path(folder).glob("bench-*.json"))
+             if not path.name.endswith(".partial.json") and path.name.startswith("bench-cuda-") == (device == "cuda")]
+    return read_each(paths, read)
 
 
 def differences(record):
@@ -683,10 +694,6 @@ def differences(record):
 
 class _Wrong(Exception):
     pass
-
-
-def _no_constant(text):
-    raise _Wrong(f"holds {text} for a number")
 
 
 _PARTS = {"format": str, "complete": bool, "parameters": dict, "graph": dict, "threads": dict, "provenance": dict,

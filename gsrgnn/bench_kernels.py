@@ -3,7 +3,6 @@
 A record is a dict, written as JSON: `run` makes it, `table` shows it.
 """
 
-import json
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,11 +13,12 @@ import pandas as pd
 import torch
 
 from gsrgnn import circuits, kernels, limits
-from gsrgnn.bench import write
 from gsrgnn.cbsr import operator
+from gsrgnn.files import check_writable, write_or_keep
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels.cuda_machine import gpu_missing
 from gsrgnn.measure import describe
+from gsrgnn.records import checksum, load, write
 from gsrgnn.results import provenance
 
 FORMAT = "gsrgnn bench kernels 1"
@@ -50,6 +50,7 @@ def run(*, circuits_=CIRCUITS, widths=WIDTHS, ks=KS, repeats=REPEATS, output=Non
               "ceilings": {name: getattr(ceilings, name) for name in ("hbm", "l2", "shared", "issue", "l2_size")},
               "repeats": repeats, "rows": []}
     output = Path(output or "results/kernels-cuda.json")
+    check_writable(output)
     try:
         for circuit in circuits_:
             graph = CircuitGraph.from_data(circuits.load(circuit)).to("cuda")
@@ -60,18 +61,21 @@ def run(*, circuits_=CIRCUITS, widths=WIDTHS, ks=KS, repeats=REPEATS, output=Non
                     say(f"{circuit}, width {width}, k = {k}")
         record["complete"] = True
     finally:
-        write(record, output if record["complete"] else output.with_suffix(".partial.json"))
+        write(record, output if record["complete"] else output.with_suffix(".partial.json"), write_or_keep)
     return record
 
 
 def read(path):
-    """The record at ``path``. Raises ValueError, naming the file, where it is none of `run`'s."""
+    """The record at ``path``. Raises ValueError, naming the file, where it is none of `run`'s or was changed since."""
+    again = "run gsrgnn bench --device cuda again"
     try:
-        record = json.loads(Path(path).read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON ({error}): run gsrgnn bench --device cuda again") from None
+        record = load(path)
+    except ValueError as error:
+        raise ValueError(f"{error}: {again}") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ValueError(f"{path} is no record of the format {FORMAT!r}: run gsrgnn bench --device cuda again")
+        raise ValueError(f"{path} is no record of the format {FORMAT!r}: {again}")
+    if record.get("checksum") != checksum(record):
+        raise ValueError(f"{path} was changed after it was written (its checksum does not fit): {again}")
     return record
 
 

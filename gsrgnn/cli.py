@@ -2,7 +2,12 @@
 
 import ast
 import os
+import signal
+import threading
+import warnings
+from contextlib import contextmanager
 from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated
 
@@ -10,23 +15,48 @@ import typer
 from typer.core import TyperGroup
 
 from gsrgnn import book as books
-from gsrgnn import cli_data, experiments, notebooks, results
+from gsrgnn import cli_data, experiments, files, notebooks, results
 from gsrgnn import sweep as sweeps
 
 
 class PlainErrors(TyperGroup):
-    """What a user can mend is one line `error: ...` and exit code 1; `--debug` shows where it came from."""
+    """What a user can mend is one line `error: ...` and exit code 1; `--debug` shows where it came from.
+
+    Ctrl-C, and SIGTERM and SIGHUP as well, end what was started, and say no more than that.
+    """
 
     def invoke(self, ctx):
         try:
-            return super().invoke(ctx)
-        except typer.Exit:  # a RuntimeError to Python, no error to us
+            with ending_signals():
+                return super().invoke(ctx)
+        except (typer.Exit, BrokenPipeError):  # a RuntimeError to Python, no error to us; typer's business
             raise
-        except (ValueError, FileNotFoundError, RuntimeError) as error:
+        except KeyboardInterrupt:
+            typer.echo("interrupted: what is finished is kept", err=True)
+            raise typer.Exit(130) from None
+        except (ValueError, OSError, RuntimeError) as error:
             if ctx.params["debug"]:
                 raise
-            typer.echo(f"error: {error}", err=True)
+            words = files.plainly(error) if isinstance(error, OSError) else str(error)
+            typer.echo(f"error: {words}", err=True)
             raise typer.Exit(1) from None
+
+
+@contextmanager
+def ending_signals():
+    """In the block SIGTERM and SIGHUP raise SystemExit, where nobody has said what else they do."""
+    def leave(number, frame):
+        raise SystemExit(128 + number)
+
+    ours = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
+    changed = [number for number in ours if signal.getsignal(number) == signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
 
 
 app = typer.Typer(
@@ -72,7 +102,7 @@ def run(
     if folder is not None:
         if output or force:
             raise ValueError("--results goes without -o and --force: the point says where its record lies")
-        point = experiments.Point(notebook, dict(parse_parameter(text) for text in parameter))
+        point = experiments.Point(notebook, parse_parameters(parameter))
         sweeps.survey([point], places := sweeps.Places(root, root / folder))  # are the parameters the notebook's?
         now = sweeps.run_point(point, places, timeout, lambda words: typer.echo(f"{point.name}: {words}"))
         typer.echo(f"{now.state}: {os.path.relpath(places.record(point))}")
@@ -82,7 +112,7 @@ def run(
     notebooks.run(
         source,
         output,
-        dict(parse_parameter(text) for text in parameter),
+        parse_parameters(parameter),
         root=root,
         timeout=timeout,
         force=force,
@@ -162,6 +192,8 @@ def scoreboard(
         boards.write_readme(Path("README.md"), board)
     typer.echo(board[["paper", "ours", "verdict"]].to_string())
     typer.echo(boards.summary(board))
+    for words in board.attrs["left out"]:
+        typer.echo(f"left out: {words}", err=True)
 
 
 @app.command()
@@ -252,18 +284,38 @@ def whole_numbers(option: str, text: str) -> list[int]:
         raise ValueError(f"{option} {text}: expected whole numbers and commas, as in 4,8,16") from None
 
 
+def parse_parameters(texts: list[str]) -> dict[str, object]:
+    """The values of all `-p`, by name. Raises ValueError as `parse_parameter` does, and for a name given twice."""
+    given = {}
+    for text in texts:
+        name, value = parse_parameter(text)
+        if name in given:
+            raise ValueError(f"-p {name} is given more than once ({given[name]!r}, {value!r}): give it once")
+        given[name] = value
+    return given
+
+
 def parse_parameter(text: str) -> tuple[str, object]:
     """`"k=8"` to ("k", 8): Python literals, true, false and null as in YAML, everything else a string.
 
-    Raises ValueError where there is no `=`.
+    Raises ValueError where there is no `=`, or no name before it.
     """
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise ValueError(f"-p {text}: expected NAME=VALUE, as in -p k=8")
+    if iskeyword(name):
+        raise ValueError(f"-p {text}: {name} is a word of Python's, which no parameter can have for a name")
     words = {"true": True, "false": False, "null": None}
     if value in words:
         return name, words[value]
     try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+        with warnings.catch_warnings(action="ignore"):  # of what Python makes of a word like 1or2
+            return name, ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return name, value
+
+
+def as_option(name: str, value) -> str:
+    """The text from which `parse_parameter` makes this name and value."""
+    plain = f"{name}={value}"
+    return plain if repr(parse_parameter(plain)[1]) == repr(value) else f"{name}={value!r}"

@@ -1,13 +1,14 @@
 """`gsrgnn data`: fetch, rebuild, list and count the circuits."""
 
 import json
-import os
 import shlex
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from gsrgnn import files
 
 RECORD = Path("results/circuits.json")
 _COLUMNS = {
@@ -89,6 +90,8 @@ def table(
     from gsrgnn import circuits
     from gsrgnn.results import provenance
 
+    if as_json:
+        files.check_writable(RECORD)
     circuits.load("synthetic/64")  # compiles the router, which is nobody's loading time
     rows = []
     for name in names or circuits.available():
@@ -99,7 +102,7 @@ def table(
             rows.append({"circuit": name, "error": str(error)})
     typer.echo(_printed(rows))
     if as_json:
-        write(RECORD, {"provenance": provenance(), "circuits": rows})
+        files.write_or_keep(json.dumps({"provenance": provenance(), "circuits": rows}, indent=1) + "\n", RECORD)
         typer.echo(f"written: {RECORD}")
     if failed := [f"{row['circuit']}: {row['error']}" for row in rows if "error" in row]:
         raise RuntimeError("these did not load: " + "; ".join(failed))
@@ -135,14 +138,6 @@ def count(name: str, *, place: bool = False) -> dict:
     if place:
         _, row["route_seconds"] = _timed(congestion.routed, netlist)
     return row
-
-
-def write(path: Path, record: dict) -> None:
-    """`record` as JSON at `path`, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(temporary, path)
 
 
 def _timed(function, *arguments):

@@ -18,6 +18,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from gsrgnn import ends
+
 OUT_OF_MEMORY = "out of memory"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's mallopt
 
@@ -111,35 +113,37 @@ def peak_memory(prepare, work, *arguments):
     return freed blocks of 64 KiB and more at once. By default it may hold back those below 32 MB, to several times
     what is in use, and the figure would tell more of that than of the model.
 
-    Raises MemoryError where the work does not get the memory or its process is killed, RuntimeError with the message
-    of any other exception.
+    Raises MemoryError where the work does not get the memory or the system kills its process for lack of it,
+    RuntimeError with the message of any other exception, or saying how the process ended.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", prepare.__module__, work.__module__])
+    return _answer(context, _report_peak, prepare, work, arguments)
+
+
+def _answer(context, report, *arguments):
+    """What ``report(pipe, *arguments)`` sends through its pipe, in a process of its own; text it sends is raised."""
+    oom_kills = ends.oom_kills()
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_report_peak, args=(theirs, prepare, work, arguments))
+    process = context.Process(target=report, args=(theirs, *arguments))
     process.start()
     theirs.close()
     try:
-        answer = _answer(ours)
+        with ours:
+            answer = ours.recv()
+    except EOFError:
+        process.join()
+        if ends.killed_for_memory(process.exitcode, oom_kills):
+            raise MemoryError(f"{OUT_OF_MEMORY}: the system killed the process for it") from None
+        how = ends.in_words(process.exitcode).removeprefix("ended with ")
+        raise RuntimeError(f"the process ended without an answer ({how})") from None
+    else:
         process.join()
     finally:
         process.terminate()
-    if answer is None and process.exitcode == -signal.SIGKILL:
-        raise MemoryError(f"{OUT_OF_MEMORY}: the process was killed")
-    if answer is None:
-        raise RuntimeError(f"the process ended without an answer (exit code {process.exitcode})")
-    if isinstance(answer, Peak):
+    if not isinstance(answer, str):
         return answer
     raise (MemoryError if answer.startswith(OUT_OF_MEMORY) else RuntimeError)(answer)
-
-
-def _answer(pipe):
-    with pipe:
-        try:
-            return pipe.recv()
-        except EOFError:
-            return None
 
 
 def _report_peak(pipe, prepare, work, arguments):
@@ -180,16 +184,13 @@ def gpu_memory(prepare, work, *arguments, expandable=False):
     it. What is reserved depends on how the allocator cuts its segments: ``expandable`` lets them grow, which PyTorch
     does not by default.
 
-    Raises MemoryError where the work runs out of memory, RuntimeError with the message of any other exception.
+    Raises as `peak_memory` does.
     """
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        answer = pool.apply(_report_gpu_peak, (prepare, work, arguments, expandable))
-    if isinstance(answer, dict):
-        return answer
-    raise (MemoryError if answer.startswith(OUT_OF_MEMORY) else RuntimeError)(answer)
+    return _answer(multiprocessing.get_context("spawn"), _report_gpu_peak, prepare, work, arguments, expandable)
 
 
-def _report_gpu_peak(prepare, work, arguments, expandable):
+def _report_gpu_peak(pipe, prepare, work, arguments, expandable):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     os.environ["PYTORCH_ALLOC_CONF"] = os.environ["PYTORCH_CUDA_ALLOC_CONF"] = f"expandable_segments:{expandable}"
     try:
         state = prepare(*arguments)
@@ -202,9 +203,10 @@ def _report_gpu_peak(prepare, work, arguments, expandable):
         torch.cuda.synchronize()
         stats = torch.cuda.memory_stats()
     except Exception as error:
-        return describe(error)
+        pipe.send(describe(error))
+        return
     peaks = {name: stats[f"{name}_bytes.all.peak"] for name in ("allocated", "active", "reserved")}
-    return {"before": before, **peaks}
+    pipe.send({"before": before, **peaks})
 
 
 def _forget_peak():
@@ -239,8 +241,7 @@ def bounded_memory():
 def describe(error):
     """An exception in one line; one that speaks of memory begins with `OUT_OF_MEMORY`."""
     line = " ".join(str(error).split())
-    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    if out_of_memory or "can't allocate memory" in line or "not enough memory" in line:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or ends.speaks_of_memory(type(error).__name__, line):
         return line if line.startswith(OUT_OF_MEMORY) else f"{OUT_OF_MEMORY}: {line}" if line else OUT_OF_MEMORY
     return f"{type(error).__name__}: {line}"
 

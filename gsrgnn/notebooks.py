@@ -5,14 +5,9 @@ would be made from now, and says which part differs. Prose is no part of it: new
 outputs that are there.
 """
 
-import ast
 import hashlib
 import json
-import logging
 import os
-import re
-import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -20,19 +15,16 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-import papermill
 from filelock import FileLock, Timeout
-from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from papermill.exceptions import PapermillExecutionError
 
+from gsrgnn import files, records
+from gsrgnn import parameters as parameters_of
+from gsrgnn.execution import NotebookFailed as NotebookFailed
+from gsrgnn.execution import execute
 from gsrgnn.results import code_hash, hash_files, provenance
 
 TIMEOUT = 900  # seconds a cell
-logging.getLogger("papermill").setLevel(logging.ERROR)  # it guesses at parameters that check_parameters knows
 WHY = {
     "code": "the notebook's code changed",
     "parameters": "parameters changed",
@@ -42,19 +34,6 @@ WHY = {
     "records": "the records in results/ changed",
     "paper": "what book/data has of the paper changed",
 }
-
-
-class NotebookFailed(RuntimeError):
-    """A notebook did not run to its end; the message names the notebook, the cell and the exception.
-
-    Attributes:
-        happened: the exception in one line.
-        out_of_memory: whether memory ran out.
-    """
-
-    def __init__(self, message: str, happened: str, out_of_memory: bool):
-        super().__init__(message)
-        self.happened, self.out_of_memory = happened, out_of_memory
 
 
 def run(
@@ -74,12 +53,13 @@ def run(
     a notebook that ran to its end; one that did not is kept at `failed`, by default in `root`/_build/failed.
     Returns the executed notebook.
 
-    Raises ValueError for a parameter that the notebook lacks, NotebookFailed where a cell raises, takes
-    longer than `timeout` seconds or loses its kernel.
+    Raises ValueError for a parameter that the notebook lacks and for a value of another kind than it declares,
+    NotebookFailed where a cell raises, takes longer than `timeout` seconds or loses its kernel, OSError where
+    nothing can be written (before anything is run, or with what was computed kept elsewhere: `files.Kept`).
     """
     parameters = parameters or {}
     failed = failed or root / "_build" / "failed" / output.name
-    output.parent.mkdir(parents=True, exist_ok=True)
+    files.check_writable(output)
     with alone(output.with_name(f".{output.name}.lock"), say):
         notebook = read_source(source)
         check_parameters(notebook, parameters, source)
@@ -96,7 +76,7 @@ def run(
             return merged
         say(f"running ({reason})")
         started = time.monotonic()
-        executed = execute(notebook, source, output, failed, parameters, root, timeout)
+        executed = execute(notebook, source, failed, parameters, root, timeout)
         seconds = time.monotonic() - started
         executed.metadata = {
             "kernelspec": notebook.metadata.kernelspec,
@@ -126,24 +106,18 @@ def read_source(path: Path) -> NotebookNode:
 
 def declared_parameters(notebook: NotebookNode) -> dict[str, str]:
     """Name and default (as source text) of each parameter that the cells tagged `parameters` assign."""
-    declared = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and "parameters" in tags(cell):
-            for statement in ast.parse(cell.source).body:
-                if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
-                    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-                    declared |= {
-                        t.id: ast.unparse(statement.value) for t in targets if isinstance(t, ast.Name)
-                    }
-    return declared
+    return {name: parameter.default for name, parameter in parameters_of.declared(notebook).items()}
 
 
 def check_parameters(notebook: NotebookNode, parameters: dict, source: Path) -> None:
-    """Raises ValueError where `parameters` holds a name that the parameters cell does not assign."""
+    """Raises ValueError where `parameters` holds a name that the parameters cell does not assign, or a value of
+    another kind than it declares: that of the annotation or of the default, any where that is None."""
     declared = declared_parameters(notebook)
     if unknown := [name for name in parameters if name not in declared]:
         has = f"has {', '.join(declared)}" if declared else "has none (no cell is tagged parameters)"
         raise ValueError(f"{source.name} has no parameter {', '.join(unknown)}: it {has}")
+    if refused := parameters_of.refused(notebook, parameters):
+        raise ValueError(f"{source.name}: {'; '.join(refused)}")
 
 
 def fingerprint(notebook: NotebookNode, parameters: dict, root: Path) -> dict[str, str]:
@@ -155,7 +129,7 @@ def fingerprint(notebook: NotebookNode, parameters: dict, root: Path) -> dict[st
         "package": code_hash(),
         "dependencies": hash_files([lock], root) if lock.exists() else "none",
         "data": _data_present(),
-        "records": hash_files((root / "results").rglob("*.json"), root) if _reads_records(notebook) else "none",
+        "records": hash_files(records.sound_files(root / "results"), root) if _reads_records(notebook) else "none",
         "paper": hash_files((path for path in (root / "book" / "data").rglob("*") if path.is_file()), root),
     }
 
@@ -185,73 +159,13 @@ def why(key: dict[str, str], earlier: NotebookNode | None) -> str | None:
 
 
 def read_executed(path: Path) -> NotebookNode | None:
-    """The executed notebook at `path`; None where there is none that `run` has made."""
+    """The executed notebook at `path`; None where there is none that `run` has made, or a damaged one."""
     try:
-        notebook = nbformat.read(path, as_version=4)
-    except (FileNotFoundError, ValueError, nbformat.reader.NotJSONError):
+        notebook = nbformat.reads(files.read(path), as_version=4)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError, nbformat.reader.NotJSONError):
         return None
-    return notebook if "gsrgnn" in notebook.metadata else None
-
-
-def execute(
-    notebook: NotebookNode,
-    source: Path,
-    output: Path,
-    failed: Path,
-    parameters: dict,
-    root: Path,
-    timeout: int,
-) -> NotebookNode:
-    """The notebook after papermill ran it; on the way it is written at a hidden name beside `output`."""
-    partial = output.with_name(f".{output.stem}.partial.ipynb")
-    config = root / "_build" / "config"  # in place of the user's own
-    config.mkdir(parents=True, exist_ok=True)
-    environment = {
-        "IPYTHONDIR": str(config / "ipython"),
-        "MPLCONFIGDIR": str(config / "matplotlib"),
-        "PYTHONWARNINGS": "ignore:IProgress not found",  # torch_geometric asks for a progress bar's widget
-    }
-
-    kernels = []
-
-    class ThisPython(AsyncKernelManager):
-        """Starts the kernel in this interpreter, whatever kernels the user has installed."""
-
-        def __init__(self, **options):
-            super().__init__(transport_encryption="auto", **options)
-
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            return KernelSpec(**get_kernel_dict(), env=environment)
-
-        async def start_kernel(self, **options):
-            await super().start_kernel(**options)
-            kernels.append(self.provisioner.process)
-
-    try:
-        return papermill.execute_notebook(
-            notebook,
-            str(partial).replace("{", "{{").replace("}", "}}"),
-            parameters,
-            kernel_name="python3",
-            kernel_manager_class=ThisPython,
-            execution_timeout=timeout,
-            progress_bar={"desc": source.stem, "leave": False} if sys.stderr.isatty() else False,
-            cwd=root,
-        )
-    except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as error:
-        where = _cell_reached(nbformat.read(partial, as_version=4))
-        failed.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(partial, failed)
-        happened = _what_happened(error, timeout)
-        killed = bool(kernels) and kernels[-1].poll() == -signal.SIGKILL
-        raise NotebookFailed(
-            f"{source.name}, {where}\n  {happened}\n  the notebook up to there: {failed.relative_to(root)}",
-            happened,
-            _lacked_memory(error, killed),
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    made_from = notebook.metadata.get("gsrgnn")
+    return notebook if isinstance(made_from, dict) and {"key", "seconds", "made"} <= set(made_from) else None
 
 
 def assemble(notebook: NotebookNode, executed: NotebookNode) -> NotebookNode:
@@ -265,7 +179,7 @@ def assemble(notebook: NotebookNode, executed: NotebookNode) -> NotebookNode:
         cells.append(cell)
         if cell.cell_type == "code":
             result = next(results)
-            cell.outputs = [output for output in map(_without_progress_bars, result.outputs) if output]
+            cell.outputs = result.outputs
             cell.execution_count = result.execution_count
             if injected and "parameters" in tags(cell):
                 hidden = {"tags": ["injected-parameters", "remove-cell"]}
@@ -283,9 +197,8 @@ def tags(cell: NotebookNode) -> list[str]:
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    nbformat.write(notebook, temporary)
-    os.replace(temporary, path)
+    """Write the notebook, whole or not at all; what cannot be written is kept elsewhere, see `files.write_or_keep`."""
+    files.write_or_keep(f"{nbformat.writes(notebook)}\n", path)
 
 
 @contextmanager
@@ -316,43 +229,6 @@ def _data_present() -> str:
         return "none"
     found = sorted(Path(root).rglob("*.np[yz]"))
     return digest([(path.relative_to(root).as_posix(), path.stat().st_size) for path in found])
-
-
-def _cell_reached(partial: NotebookNode) -> str:
-    """The last code cell that was started, in words: its number among the code cells and its first lines."""
-    code = [
-        cell for cell in partial.cells if cell.cell_type == "code" and "injected-parameters" not in tags(cell)
-    ]
-    started = [cell for cell in code if cell.metadata.papermill.start_time]
-    if not started:
-        return "before its first code cell:"
-    lines = started[-1].source.splitlines()
-    shown = "".join(f"\n    {line}" for line in lines[:3] + ["..."] * (len(lines) > 3))
-    return f"code cell {len(started)} of {len(code)}:{shown}"
-
-
-def _what_happened(error: Exception, timeout: int) -> str:
-    if isinstance(error, CellTimeoutError):
-        return f"took longer than {timeout} s: give it more with --timeout"
-    if isinstance(error, DeadKernelError):
-        return "the kernel died: out of memory, most often"
-    return f"{error.ename}: {error.evalue}"
-
-
-def _lacked_memory(error: Exception, killed: bool) -> bool:
-    if isinstance(error, DeadKernelError):
-        return killed  # with SIGKILL, as the system does where memory runs out
-    said = f"{getattr(error, 'ename', '')}: {getattr(error, 'evalue', '')}"
-    return bool(re.match("MemoryError|.*OutOfMemoryError|RuntimeError.*(can't allocate|not enough) memory", said))
-
-
-def _without_progress_bars(output: NotebookNode) -> NotebookNode | None:
-    """The output, None where it is but tqdm's bars on stderr."""
-    if output.get("name") != "stderr":
-        return output
-    lines = re.split(r"[\r\n]+", output.text)
-    kept = [line for line in lines if line.strip() and not re.search(r"\d+%\|.*\||\d+it \[", line)]
-    return NotebookNode(output, text="\n".join(kept) + "\n") if kept else None
 
 
 def _provenance_box(rows: list[list[str]]) -> str:

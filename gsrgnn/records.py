@@ -9,7 +9,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,10 @@ import jsonschema
 import pandas as pd
 from jsonschema.protocols import Validator
 
+from gsrgnn import files
+
 FORMAT = "gsrgnn point 1"
+LARGEST = 100_000_000  # bytes
 MIME = "application/vnd.gsrgnn.rows+json"
 MEASURED, OUT_OF_MEMORY = "measured", "out of memory"
 
@@ -49,17 +53,12 @@ def published(notebook):
     return json.loads(json.dumps(handed[0]))
 
 
-def write(record, path):
-    """Write the record as JSON with its checksum, at a temporary name that is renamed."""
+def write(record, path, put=files.write):
+    """Write the record as JSON with its checksum, by `files.write` or another ``put``. Raises OSError."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     record["checksum"] = checksum(record)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    put(json.dumps(record, indent=1, allow_nan=False) + "\n", path)
 
 
 def checksum(record):
@@ -68,21 +67,68 @@ def checksum(record):
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def read(path):
-    """The record at ``path``.
+def load(path):
+    """What the JSON file at ``path`` holds.
 
-    Raises ValueError, naming the file and what is wrong, where it does not fit the schema or was changed since it was
-    written; FileNotFoundError where there is none.
+    Raises ValueError, naming the file and what is wrong, where it cannot be read or is not JSON; FileNotFoundError
+    where there is none.
     """
     path = Path(path)
     try:
-        record = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not JSON ({error})") from None
-    check(record, path)
-    if record["checksum"] != checksum(record):
-        raise ValueError(f"{path} was changed after it was written (its checksum does not fit)")
+        return json.loads(files.read(path, LARGEST), parse_constant=_no_constant)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise ValueError(f"{files.shown(path)} is a link to nothing") from None
+        raise
+    except OSError as error:
+        raise ValueError(f"{files.shown(path)} cannot be read ({error.strerror})") from None
+    except RecursionError:
+        raise ValueError(f"{files.shown(path)} is nested too deep to be a record") from None
+    except ValueError as error:
+        raise ValueError(f"{files.shown(path)} is not JSON ({error})") from None
+
+
+def read(path):
+    """The record at ``path``.
+
+    Raises ValueError, naming the file and what is wrong, where it cannot be read, does not fit the schema or was
+    changed since it was written; FileNotFoundError where there is none.
+    """
+    record = load(path)
+    try:
+        check(record, files.shown(path))
+        fits = record["checksum"] == checksum(record)
+    except RecursionError:
+        raise ValueError(f"{files.shown(path)} is nested too deep to be a record") from None
+    if not fits:
+        raise ValueError(f"{files.shown(path)} was changed after it was written (its checksum does not fit)")
     return record
+
+
+def read_circuits(path):
+    """The record of ``gsrgnn data table --json`` at ``path``, but for circuits that did not load. Raises as `load`."""
+    record = load(path)
+    try:
+        here = [entry for entry in record["circuits"] if "error" not in entry]
+        whole = all(isinstance(entry["circuit"], str) and isinstance(entry[count], int)
+                    for entry in here for count in ("cells", "nets", "pins", "edges"))
+        whole &= all(isinstance(record["provenance"][name], str) for name in ("date", "code hash", "CPU", "cores"))
+    except (KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise ValueError(f"{files.shown(path)} is no record of gsrgnn data table: call it again with --json")
+    return record | {"circuits": here}
+
+
+def read_each(paths: Iterable[Path], read: Callable[[Path], dict]) -> tuple[list[dict], list[str]]:
+    """What ``read`` gives for each path, and in words what is wrong with those for which it raises ValueError."""
+    found, wrong = [], []
+    for path in paths:
+        try:
+            found.append(read(path))
+        except (ValueError, FileNotFoundError) as error:
+            wrong.append(str(error))
+    return found, wrong
 
 
 def check(record, where):
@@ -93,17 +139,36 @@ def check(record, where):
 
 def read_all(folder: Path, experiment: str = "*") -> tuple[list[dict], list[str]]:
     """Every record of an experiment under ``folder``, and what is wrong with the files that are none of them."""
-    found, wrong = [], []
-    for path in sorted(Path(folder).glob(f"{experiment}/*.json")):
-        try:
-            record = read(path)
-            if record["experiment"] != path.parent.name:
-                raise ValueError(f"{path} is a record of {record['experiment']!r}: it lies in the wrong folder")
-        except ValueError as error:
-            wrong.append(str(error))
-        else:
-            found.append(record)
-    return found, wrong
+    paths, unread = [], []
+    for inner in _listed(Path(folder), unread):
+        if fnmatchcase(inner.name, experiment):
+            paths += [path for path in _listed(inner, unread) if path.suffix == ".json"]
+    found, wrong = read_each(paths, _read_in_its_folder)
+    return found, unread + wrong
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """Every JSON file under ``folder`` that can be read at all."""
+    return [path for path in folder.rglob("*.json") if path.is_file() and os.access(path, os.R_OK)]
+
+
+def _listed(folder: Path, unread: list[str]) -> list[Path]:
+    """What lies in a folder; where it cannot be read, that is added to ``unread``."""
+    try:
+        return sorted(folder.iterdir())
+    except NotADirectoryError:
+        return []
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError) or folder.is_symlink():
+            unread.append(f"{files.shown(folder)} cannot be read ({error.strerror})")
+        return []
+
+
+def _read_in_its_folder(path: Path) -> dict:
+    record = read(path)
+    if record["experiment"] != path.parent.name:
+        raise ValueError(f"{files.shown(path)} is a record of {record['experiment']!r}: it lies in the wrong folder")
+    return record
 
 
 def frame(found: Iterable[dict]) -> pd.DataFrame:
@@ -134,6 +199,10 @@ def machine_in_words(provenance: dict) -> str:
 def _validator() -> Validator:
     schema = json.loads(Path(__file__).with_name("record.schema.json").read_text())
     return jsonschema.Draft202012Validator(schema)
+
+
+def _no_constant(text):
+    raise ValueError(f"holds {text} for a number")
 
 
 def _plain(value):

@@ -30,9 +30,11 @@ def hash_files(files, root: Path) -> str:
     """Hash (12 hex digits) of files' contents and of their names relative to `root`, in any order given."""
     digest = hashlib.sha256()
     for path in sorted(files):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest.update(os.fsencode(f"{path.relative_to(root).as_posix()}\0{size}\0"))
+            while chunk := file.read(2**20):
+                digest.update(chunk)
     return digest.hexdigest()[:12]
 
 

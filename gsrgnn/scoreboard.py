@@ -4,7 +4,6 @@ A claim is judged by what it says of the models against each other, on one machi
 are compared as such only with a run at its depth and width on a GPU.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gsrgnn import findings
+from gsrgnn import files, findings
 from gsrgnn.bench import REFERENCE
 from gsrgnn.experiments import EXPERIMENTS
 from gsrgnn.walkthrough import errata
@@ -56,6 +55,8 @@ class Claim:
 def board(folder: str = "results") -> pd.DataFrame:
     """The scoreboard as a frame, a line a claim by id: where, claim, paper, ours, verdict, page.
 
+    What is wrong with files among the records, which are left out, is in its ``attrs["left out"]``, in words.
+
     Args:
         folder: where the records lie.
 
@@ -79,7 +80,9 @@ def board(folder: str = "results") -> pd.DataFrame:
         lines.append({"id": name, "where": value["where"], "claim": f"{value['quantity']}{conditions}",
                       "paper": f"{value['value']:,g} {value['unit']}".strip(), "ours": ours.words if ours else "–",
                       "verdict": verdict, "page": claim.page})
-    return pd.DataFrame(lines).set_index("id")
+    frame = pd.DataFrame(lines).set_index("id")
+    frame.attrs["left out"] = list(dict.fromkeys(words for page in pages.values() for words in page.wrong))
+    return frame
 
 
 def as_markdown(frame: pd.DataFrame, link: Callable[[str], str]) -> str:
@@ -101,13 +104,8 @@ def in_readme(text: str, frame: pd.DataFrame) -> str:
 
 
 def write_readme(path: Path, frame: pd.DataFrame) -> None:
-    """Put the scoreboard into the README at ``path``, at a temporary name that is renamed. Raises as `in_readme`."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(in_readme(path.read_text(encoding="utf-8"), frame), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Put the scoreboard into the README at ``path``, whole or not at all. Raises as `in_readme`, and OSError."""
+    files.write(in_readme(path.read_text(encoding="utf-8"), frame), path)
 
 
 def summary(frame: pd.DataFrame) -> str:

@@ -1,9 +1,8 @@
 """Time and memory of training steps, contender by contender, as the pages on the experiments show them."""
 
-import json
 import re
+import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from gsrgnn import figures
 from gsrgnn.circuits import table1
 from gsrgnn.kernels import index_dtype
-from gsrgnn.records import MEASURED, OUT_OF_MEMORY
+from gsrgnn.records import MEASURED, OUT_OF_MEMORY, read_circuits
 
 ADDED = "added"
 ON_GPU = ("allocated", "active", "reserved", "reserved, expandable")
@@ -87,12 +86,18 @@ def table(lines: pd.DataFrame, index: list[str], cell: Callable[[pd.Series], str
 
 
 def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] | None:
-    """Cells and directed edges of a circuit: the record's of `gsrgnn data table`, or Table 1's; None where unknown."""
+    """Cells and directed edges of a circuit: the record's of `gsrgnn data table`, or Table 1's; None where unknown.
+
+    Warns where the record is damaged.
+    """
     known = {name: (row.nodes, row.edges) for row in table1.rows()
              for name in (f"synthetic/{row.code}", f"circuitnet/{row.name}")}
-    if Path(path).exists():
-        known |= {entry["circuit"]: (entry["cells"], entry["edges"])
-                  for entry in json.loads(Path(path).read_text())["circuits"]}
+    try:
+        known |= {entry["circuit"]: (entry["cells"], entry["edges"]) for entry in read_circuits(path)["circuits"]}
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        warnings.warn(str(error), stacklevel=2)
     return known.get(circuit)
 
 

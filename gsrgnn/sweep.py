@@ -6,6 +6,7 @@ the points under way and nothing else, and the next call goes on from there.
 
 import ast
 import errno
+import json
 import multiprocessing
 import os
 import signal
@@ -23,7 +24,7 @@ import psutil
 import torch
 from tqdm import tqdm
 
-from gsrgnn import records
+from gsrgnn import ends, files, records
 from gsrgnn.experiments import EXPERIMENTS, Point, points
 from gsrgnn.notebooks import (
     NotebookFailed,
@@ -127,15 +128,20 @@ def status(point: Point, places: Places, now: dict[str, str]) -> Status:
     return Status(point, state, record["note"], record["seconds"])
 
 
+def check(wanted: Iterable[Point], places: Places) -> None:
+    """Raises ValueError where a point's notebook is missing or refuses its parameters, see `check_parameters`."""
+    notebook = cache(read_source)
+    for point in wanted:
+        source = places.source(point)
+        check_parameters(notebook(source), point.parameters, source)
+
+
 def survey(wanted: Iterable[Point], places: Places) -> list[Status]:
-    """`status` of every point, in order. Raises ValueError where a point has a parameter that its notebook lacks."""
+    """`status` of every point, in order. Raises ValueError as `check` does."""
     wanted = list(wanted)
-    sources = [places.source(point) for point in wanted]
-    notebooks = {source: read_source(source) for source in dict.fromkeys(sources)}
-    for point, source in zip(wanted, sources, strict=True):
-        check_parameters(notebooks[source], point.parameters, source)
+    check(wanted, places)
     key_of = cache(key)
-    return [status(point, places, key_of(source, point.on_gpu)) for point, source in zip(wanted, sources, strict=True)]
+    return [status(point, places, key_of(places.source(point), point.on_gpu)) for point in wanted]
 
 
 def run_point(
@@ -143,8 +149,8 @@ def run_point(
 ) -> Status:
     """Execute the point's notebook and write its record, unless it is finished; returns where it stands now.
 
-    Memory that runs out is written down as the result. Raises what `notebooks.run` does for any other failure, and
-    OSError where nothing can be written; an earlier record then stays as it is.
+    Memory that is known to have run out is written down as the result. Raises what `notebooks.run` does for any other
+    failure, and OSError where nothing can be written; an earlier record then stays as it is.
     """
     source = places.source(point)
     made_from = key(source, point.on_gpu)
@@ -152,12 +158,13 @@ def run_point(
     if earlier.finished:
         say("finished already, skipped")
         return earlier
+    files.check_writable(places.record(point))
     declared = declared_parameters(read_source(source))
     record = {
         "format": records.FORMAT,
         "experiment": point.experiment,
         "parameters": point.parameters,
-        "defaults": {name: ast.literal_eval(text) for name, text in declared.items() if name not in point.parameters},
+        "defaults": {name: _default(text) for name, text in declared.items() if name not in point.parameters},
         "key": made_from,
     }
     started = time.monotonic()
@@ -187,6 +194,14 @@ def run_point(
     return status(point, places, made_from)
 
 
+def _default(text: str):
+    """A default's value, its source text where it is no plain value."""
+    try:
+        return json.loads(json.dumps(ast.literal_eval(text)))
+    except (ValueError, TypeError):
+        return text
+
+
 def run(
     profile: str,
     root: Path,
@@ -211,14 +226,13 @@ def run(
         say: called with a line for each point that starts or ends; on a terminal there is a bar beside.
 
     Raises ValueError for an unknown profile, experiment or parameter and where a point needs a GPU that is not there,
-    RuntimeError when the disk is full. On Ctrl-C the points under way are ended, and it is raised again.
+    RuntimeError when the disk is full or read-only. On Ctrl-C the points under way are ended, and it is raised again.
     """
     if jobs < 1:
         raise ValueError(f"--jobs {jobs}: run at least 1 point at a time")
     places = Places(root, folder or results_folder(profile, root))
     wanted = points(profile, only)
-    name = places.folder.resolve().as_posix().strip("/").replace("/", "-")
-    with alone(root / "_build" / "sweeps" / f"{name}.lock", say):
+    with alone(root / "_build" / "sweeps" / f"{digest(os.fspath(places.folder.resolve()))}.lock", say):
         statuses = survey(wanted, places)
         on_gpu = [s for s in statuses if not s.finished and s.point.on_gpu]
         if on_gpu and not torch.cuda.is_available():
@@ -235,7 +249,7 @@ class _Sweep:
         self.places, self.jobs, self.timeout, self.print = places, jobs, timeout, say
         again = [] if keep_stale else [status for status in statuses if status.state == STALE]
         self.waiting = [s.point for s in statuses if not s.finished and s.state != STALE] + [s.point for s in again]
-        self.running = {}  # pipe -> (point, process, start)
+        self.running = {}  # pipe -> (point, process, start, mark)
         self.bar = None
 
     def run(self):
@@ -252,15 +266,15 @@ class _Sweep:
                     self._start()
                     self._collect()
             finally:
-                for _, process, _ in self.running.values():
-                    end(process.pid)
+                for _, process, _, mark in self.running.values():
+                    end(process.pid, mark)
                     process.join()
         return list(self.now.values())
 
     def _start(self):
         while self.waiting and len(self.running) < self.jobs:
             point = self.waiting[0]
-            beside = [other for other, _, _ in self.running.values()]
+            beside = [other for other, *_ in self.running.values()]
             if beside and any(EXPERIMENTS[each.experiment].timed for each in (point, *beside)):
                 return
             self.waiting.pop(0)
@@ -269,23 +283,28 @@ class _Sweep:
             context = multiprocessing.get_context(START_METHOD)
             context.set_forkserver_preload(["__main__", __name__])
             ours, theirs = context.Pipe(duplex=False)
-            work = (theirs, point, self.places, self.timeout, _environment(threads))
+            mark, marked = ends.mark()
+            work = (theirs, point, self.places, self.timeout, _environment(threads) | marked, mark)
             process = context.Process(target=_work, args=work, name=point.name)
             process.start()
             theirs.close()
-            self.running[ours] = point, process, time.monotonic()
+            self.running[ours] = point, process, time.monotonic(), mark
             self._say(f"{point.experiment} {point.name}: running")
 
     def _collect(self):
         for pipe in connection.wait(list(self.running), timeout=1.0 if sys.stderr.isatty() else None):
+            point, process, start, mark = self.running.pop(pipe)
             try:
                 outcome = pipe.recv()
             except EOFError:
-                outcome = "its process ended without an answer: it was killed, most often for lack of memory"
-            point, process, start = self.running.pop(pipe)
+                process.join()
+                outcome = f"its process ended without an answer: {ends.in_words(process.exitcode)}"
+            ends.end_marked(mark)
             process.join()
-            if isinstance(outcome, OSError) and outcome.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise RuntimeError(f"{outcome}: make room and call this again, what is finished is kept") from outcome
+            if isinstance(outcome, OSError):
+                if outcome.errno in (*files.FULL, errno.EROFS):
+                    raise RuntimeError(f"{outcome.strerror}, what is finished is kept") from outcome
+                outcome = outcome.strerror
             if isinstance(outcome, Exception):
                 outcome = str(outcome)
             if isinstance(outcome, str):
@@ -296,12 +315,12 @@ class _Sweep:
             self._say(f"{point.experiment} {point.name}: {outcome.state}, {took}{note}")
             self.bar.update(1)
         if self.bar is not None and not self.bar.disable:
-            self.bar.set_description_str(", ".join(p.experiment for p, _, _ in self.running.values()), refresh=False)
+            self.bar.set_description_str(", ".join(p.experiment for p, *_ in self.running.values()), refresh=False)
             self.bar.set_postfix_str(self._left())
 
     def _left(self):
-        since = {_id(point): time.monotonic() - start for point, _, start in self.running.values()}
-        return time_left(self.now.values(), self.waiting + [p for p, _, _ in self.running.values()], since)
+        since = {_id(point): time.monotonic() - start for point, _, start, _ in self.running.values()}
+        return time_left(self.now.values(), self.waiting + [p for p, *_ in self.running.values()], since)
 
     def _say(self, words):
         left = self._left() if self.waiting else ""
@@ -365,10 +384,10 @@ def _words(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def _work(pipe, point: Point, places: Places, timeout: int, environment: dict[str, str]) -> None:
+def _work(pipe, point: Point, places: Places, timeout: int, environment: dict[str, str], mark: str) -> None:
     """In the point's process: run it and answer with its `Status` or with the exception."""
     os.setsid()  # Ctrl-C is our parent's business
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=_end_with_parent, args=(mark,), daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     try:
@@ -378,24 +397,25 @@ def _work(pipe, point: Point, places: Places, timeout: int, environment: dict[st
                 os.dup2(log.fileno(), stream.fileno())
         answer = run_point(point, places, timeout)
     except OSError as error:
-        answer = OSError(error.errno, str(error))
+        answer = OSError(error.errno, files.plainly(error))
     except Exception as error:
         answer = str(error) if isinstance(error, ValueError | RuntimeError) else f"{type(error).__name__}: {error}"
     pipe.send(answer)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(mark: str) -> None:
     multiprocessing.parent_process().join()
-    end(os.getpid())
+    end(os.getpid(), mark)
 
 
-def end(pid: int) -> None:
-    """Kill a process that a sweep started, and its kernel."""
+def end(pid: int, mark: str) -> None:
+    """Kill a process that a sweep started, its kernel, and what else was started with the mark."""
     with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        for child in process.children(recursive=True):
+        for child in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 child.kill()
+    ends.end_marked(mark)
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
 

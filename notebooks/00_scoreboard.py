@@ -27,6 +27,8 @@ from gsrgnn import scoreboard
 
 board = scoreboard.board(folder)
 display(Markdown(scoreboard.summary(board)))
+for words in board.attrs["left out"]:
+    print(f"left out: {words}")
 
 # %% [markdown]
 # ## The verdicts

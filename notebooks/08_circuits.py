@@ -33,9 +33,6 @@ seed = 0
 record = "results/circuits.json"  # of gsrgnn data table --json
 
 # %%
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -53,6 +50,7 @@ from gsrgnn.circuits import (
 from gsrgnn.circuits.data import to_data
 from gsrgnn.circuits.features import MACRO_HEIGHT
 from gsrgnn.pieces import neighbors_by_pins, piece
+from gsrgnn.records import read_circuits
 from gsrgnn.results import code_hash
 
 # %% [markdown]
@@ -333,12 +331,15 @@ figures.show(
 # %% tags=["hide-input"]
 def measured():
     """The record of `gsrgnn data table` as a table, or a sentence where there is none."""
-    if not Path(record).is_file():
+    try:
+        read = read_circuits(record)
+    except FileNotFoundError:
         return Markdown(f"There is no record here (`{record}`): make one with the command above.")
-    read = json.loads(Path(record).read_text())
+    except ValueError as error:
+        return Markdown(f"Left out: {error}.")
     made = read["provenance"]
     code = "the code of this page" if made["code hash"] == code_hash() else "this page is of other code"
-    frame = pd.DataFrame(read["circuits"]).dropna(subset="cells")
+    frame = pd.DataFrame(read["circuits"])
     steps = frame.reindex(columns=["load_seconds", "place_seconds", "route_seconds"])
     shown = pd.DataFrame({
         "circuit": frame["circuit"].str.replace("(circuitnet/[0-9]+).*", r"\1", regex=True),

@@ -28,7 +28,6 @@ record = "newest"  # of results/bench-*.json, or a file
 
 # %%
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -37,12 +36,12 @@ from IPython.display import Markdown, display
 from gsrgnn import bench, figures, steps
 
 if record == "newest":
-    whole = [bench.read(path) for path in Path("results").glob("bench-*.json")
-             if not path.name.endswith(".partial.json")
-             and not path.name.startswith("bench-cuda-")]
+    whole, left_out = bench.read_all("results")
     whole.sort(key=lambda r: datetime.fromisoformat(r["provenance"]["date"]))
 else:
-    whole = [bench.read(record)]
+    whole, left_out = [bench.read(record)], []
+for words in left_out:
+    print(f"left out: {words}")
 
 
 def made_alike(r):

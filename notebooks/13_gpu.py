@@ -37,7 +37,7 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import bench, bench_kernels, figures, gpu_figures, limits
+from gsrgnn import bench, bench_kernels, figures, gpu_figures, limits, records
 from gsrgnn.kernels import cuda_machine
 from gsrgnn.limits import H200
 
@@ -199,17 +199,19 @@ compiled()
 # ## What was measured
 
 # %% tags=["hide-input"]
-kernel_record, steps = Path("results/kernels-cuda.json"), sorted(Path("results").glob("bench-cuda-*.json"))
-steps = [path for path in steps if not path.name.endswith(".partial.json")]
-if kernel_record.exists():
-    record = bench_kernels.read(kernel_record)
+kernel_records, left_out = records.read_each(Path("results").glob("kernels-cuda.json"), bench_kernels.read)
+steps, wrong = bench.read_all("results", "cuda")
+for record in kernel_records:
     display(Markdown(f"On {record['gpu']}, {record['provenance']['date']}."))
     formats = {"ms": "{:,.3f}", "bound ms": "{:,.3f}", "over bound": "{:,.2f}"}
     display(figures.table(bench_kernels.table(record), formats, "Each kernel, its bound and its peers", index=False))
-for path in steps:
-    record = bench.read(path)
-    display(figures.table(bench.table(record).drop(columns="note"), "{:,.2f}", f"A training step: {path.stem}"))
-if not kernel_record.exists() and not steps:
+for record in steps:
+    p = record["parameters"]
+    title = f"A training step: {p['circuit']}, width {p['hidden']}, {p['layers']} layers"
+    display(figures.table(bench.table(record).drop(columns="note"), "{:,.2f}", title))
+for words in left_out + wrong:
+    print(f"left out: {words}")
+if not kernel_records and not steps:
     why = cuda_machine.gpu_missing() or "a GPU is there, and `gsrgnn bench --device cuda` makes the records"
     display(Markdown(f"**Nothing yet.** There is no record of a GPU in `results`. Where this page was made: {why}."))
 

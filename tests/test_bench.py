@@ -269,6 +269,30 @@ def test_files_that_are_no_record(tmp_path):
             bench.read(path)
 
 
+def test_damaged_records_are_named_and_the_others_read(record, tmp_path):
+    bench.write(copy.deepcopy(record), tmp_path / "bench-a.json")
+    (tmp_path / "bench-loop.json").symlink_to("bench-loop.json")
+    (tmp_path / "bench-folder.json").mkdir()
+    for name, change in {"k": ["a"], "hidden": 10**400, "memory_layers": [None]}.items():
+        other = copy.deepcopy(record)
+        other["parameters"][name] = change
+        bench.write(other, tmp_path / f"bench-{name}.json")
+    (tmp_path / "bench-cuda-a.json").write_text("{")
+    (tmp_path / "bench-a.partial.json").write_text("{")
+    found, wrong = bench.read_all(tmp_path)
+    assert [r["graph"] for r in found] == [record["graph"]]
+    assert [words.partition(".json")[0].rpartition("-")[2] for words in wrong] == [
+        "folder", "hidden", "k", "loop", "memory_layers"]
+    assert [len(part) for part in bench.read_all(tmp_path, "cuda")] == [0, 1]
+
+
+def test_where_nothing_can_be_written_nothing_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "_times", lambda *given: pytest.fail("measured"))
+    (tmp_path / "record.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        run(tmp_path)
+
+
 def test_a_record_of_other_code_or_another_machine_says_so(record, monkeypatch):
     monkeypatch.setattr(bench, "provenance", lambda: record["provenance"])
     assert bench.differences(record) == {}

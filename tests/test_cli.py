@@ -1,4 +1,6 @@
 import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,54 @@ def test_a_parameter_without_a_name_and_a_value_is_an_error(gsrgnn, text):
     result = gsrgnn("run", "page", "-p", text)
     assert result.exit_code == 1
     assert result.stderr == f"error: -p {text}: expected NAME=VALUE, as in -p k=8\n"
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    (["-p", "k=1", "-p", "k=2"], "-p k is given more than once (1, 2): give it once"),
+    (["-p", "class=3"], "-p class=3: class is a word of Python's, which no parameter can have for a name"),
+    (["-p", "=3"], "-p =3: expected NAME=VALUE, as in -p k=8")])
+@pytest.mark.parametrize("folder", [[], ["--results", "results"]])
+def test_parameters_that_cannot_be_meant_are_errors(gsrgnn, given, says, folder):
+    assert gsrgnn("run", "page", *given, *folder).stderr == f"error: {says}\n"
+
+
+@pytest.mark.parametrize("value", [8, 1e-3, True, None, [1, 2], "sparse", "8", "true", "None", "", "a=b", "1or2", (1,)])
+def test_an_option_is_read_as_the_value_that_it_was_made_of(value):
+    name, read = parse_parameter(cli.as_option("k", value))
+    assert (name, repr(read)) == ("k", repr(value))
+
+
+@pytest.mark.parametrize("text", ["k={[]: 1}", "k=" + "[" * 10**5, "k=" + "9" * 5000])
+def test_what_python_cannot_read_is_a_word(text):
+    assert parse_parameter(text) == ("k", text[2:])
+
+
+@pytest.mark.parametrize(("error", "code", "says"), [
+    (OSError(28, "No space left on device", "a.json"), 1,
+     "error: No space left on device: a.json; make room and call this again\n"),
+    (KeyboardInterrupt(), 130, "interrupted: what is finished is kept\n")])
+def test_faults_of_the_file_system_and_ctrl_c_are_one_line(gsrgnn, monkeypatch, error, code, says):
+    def run(*given, **options):
+        raise error
+
+    monkeypatch.setattr(notebooks, "run", run)
+    result = gsrgnn("run", "page")
+    assert (result.exit_code, result.stderr) == (code, says)
+
+
+def test_sigterm_runs_what_ends_the_kernel(gsrgnn, monkeypatch):
+    def run(*given, **options):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            ended.append(True)
+
+    ended = []
+    monkeypatch.setattr(notebooks, "run", run)
+    assert gsrgnn("run", "page").exit_code == 128 + signal.SIGTERM
+    assert ended == [True]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_run_passes_on_what_was_asked_for(gsrgnn, monkeypatch):

@@ -47,8 +47,8 @@ def test_every_point_sets_parameters_that_its_notebook_has_and_has_a_name_of_its
     assert len(names) == len(found)
     assert all(point.size > 0 and len(point.name) <= 100 for point in found)
     assert {point.experiment for point in found} == set(EXPERIMENTS)
-    for experiment, names in {point.experiment: set(point.parameters) for point in found}.items():
-        check_parameters(sources[experiment], dict.fromkeys(names), Path(experiment))
+    for point in found:
+        check_parameters(sources[point.experiment], point.parameters, Path(point.experiment))
     assert {point.experiment for point in points(profile, ["speed", "depth"])} == {"speed", "depth"}
 
 

@@ -1,13 +1,16 @@
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import nbformat
+import psutil
 import pytest
 
-from gsrgnn import notebooks, results
+from gsrgnn import execution, files, notebooks, results
 from gsrgnn.notebooks import NotebookFailed, run
 
 SOURCE = """\
@@ -124,7 +127,8 @@ print(os.getcwd() + "/here")""",
     [
         ("raise KeyError('lost')", 60, "KeyError: 'lost'"),
         ("import time; time.sleep(60)", 1, "took longer than 1 s: give it more with --timeout"),
-        ("import os; os._exit(9)", 60, "the kernel died: out of memory, most often"),
+        ("import os; os._exit(9)", 60, "the kernel died: ended with exit code 9\n"),
+        ("import os; os.kill(os.getpid(), 11)", 60, "the kernel died: crashed with SIGSEGV\n"),
     ],
 )
 def test_a_cell_that_fails_is_named_and_the_last_good_page_stays(project, cell, timeout, happened):
@@ -144,6 +148,122 @@ def test_a_cell_that_fails_is_named_and_the_last_good_page_stays(project, cell, 
     assert not list(project.output.parent.glob(".*partial*"))
 
 
+@pytest.mark.parametrize(("after", "ends"), [("", None), ("os.kill(os.getpid(), 9)", NotebookFailed)])
+def test_what_a_cell_starts_ends_with_the_notebook(project, after, ends):
+    started = """\
+import os, subprocess
+sleepers = [subprocess.Popen(["sleep", "60"], start_new_session=new, stdout=-3) for new in (False, True)]
+open("pids", "w").write(" ".join(str(each.pid) for each in sleepers))
+"""
+    project.edit('print("k is", k)', started + after)
+    with pytest.raises(ends, match="killed by SIGKILL from outside") if ends else nullcontext():
+        project()
+    pids = (project.root / "pids").read_text().split()
+    assert len(pids) == 2
+    wait_until(lambda: not any(running_still(int(pid)) for pid in pids), seconds=5)
+
+
+def running_still(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # one that nobody asks after
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_what_a_cell_prints_and_shows_has_a_bound(project, monkeypatch):
+    monkeypatch.setattr(execution, "PRINTED", 5000)
+    monkeypatch.setattr(execution, "SHOWN", 5000)
+    project.edit('print("k is", k)', """\
+from IPython.display import display
+print("a" * 1_000_000)
+for _ in range(20):
+    display({"image/png": "b" * 1000}, raw=True)
+display({"application/vnd.gsrgnn.rows+json": {"rows": ["c" * 9000]}}, raw=True)
+
+# %%
+handle = display({"image/png": "d" * 3000}, raw=True, display_id=True)
+for _ in range(3):
+    handle.update({"image/png": "e" * 3000}, raw=True)
+print("the next cell")""")
+    project()
+    first, second = [cell.outputs for cell in project.executed().cells if cell.cell_type == "code"][1:]
+    printed = "".join(output.text for output in first if output.output_type == "stream")
+    assert printed == "a" * 5000 + "\n[cut here: a cell keeps 5,000 characters of what it prints]\n"
+    images = [output.data for output in first if output.output_type == "display_data"]
+    kinds = [kind for data in images for kind in data]
+    assert kinds == ["image/png"] * 4 + ["text/plain", "application/vnd.gsrgnn.rows+json"]
+    assert images[4]["text/plain"] == "[left out from here, image/png: a cell keeps 0.005 MB of what it shows]"
+    assert second[0].data["image/png"] == "e" * 3000
+    assert second[-1].text == "the next cell\n"
+
+
+def test_an_exception_of_any_length_is_one_short_line(project):
+    project.edit('print("k is", k)', "raise KeyError('x' * 10**6 + '\\n')")
+    with pytest.raises(NotebookFailed) as failure:
+        project()
+    assert len(failure.value.happened) < 1100
+    assert (project.root / "_build" / "failed" / "page.ipynb").stat().st_size < 10**5
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_what_was_computed_is_kept_where_it_cannot_be_written(project, counted, monkeypatch, tmp_path, reason):
+    def replace(source, target, real=os.replace):
+        if target == project.output:
+            raise OSError(reason, os.strerror(reason), str(target))
+        real(source, target)
+
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    with monkeypatch.context() as full:
+        full.setattr(os, "replace", replace)
+        with pytest.raises(files.Kept, match=f"{os.strerror(reason)}: .*page.ipynb; what was computed is kept"):
+            project()
+    (kept,) = (tmp_path / "temporary").glob("gsrgnn-*/page.ipynb")
+    assert os.listdir(project.output.parent) == [".page.ipynb.lock"]
+    kept.rename(project.output)
+    assert project() == ["unchanged, skipped"]
+    assert len(counted) == 1
+
+
+def test_a_failed_notebook_is_written_beside_its_place_and_renamed(project, monkeypatch):
+    """So that the folder of results may lie on another mount."""
+    def replace(source, target, real=os.replace):
+        if source.parent != target.parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    project.edit('print("k is", k)', "raise KeyError('lost')")
+    with pytest.raises(NotebookFailed, match="lost"):
+        project()
+    assert "lost" in (project.root / "_build" / "failed" / "page.ipynb").read_text()
+
+
+def test_what_lies_where_the_page_goes_is_replaced_or_named_before_anything_runs(project, counted):
+    project.output.parent.mkdir()
+    for content in ("{", '{"metadata": {"gsrgnn": {}}, "cells": [], "nbformat": 4, "nbformat_minor": 5}', "[" * 10**5):
+        project.output.write_text(content)
+        assert project()[0] == "running (not run before)"
+    for make in (os.mkfifo, lambda path: path.symlink_to(path)):
+        project.output.unlink()
+        make(project.output)
+        assert project()[0] == "running (not run before)"
+    project.output.unlink()
+    project.output.mkdir()
+    with pytest.raises(IsADirectoryError):
+        project()
+    assert len(counted) == 5
+
+
+def test_damaged_records_do_not_stop_a_notebook_that_reads_records(project, counted):
+    (project.root / "results" / "folder.json").mkdir(parents=True)
+    os.mkfifo(project.root / "results" / "pipe.json")
+    (project.root / "results" / "loop.json").symlink_to("loop.json")
+    project.source.write_text(SOURCE.replace('print("k is", k)', 'print("k is", k, "results/one.json")'))
+    project()
+    assert project() == ["unchanged, skipped"]
+
+
 def test_ctrl_c_leaves_nothing_half_written_and_no_kernel(project):
     sleeps = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
     project.edit('print("k is", k)', sleeps)
@@ -151,11 +271,14 @@ def test_ctrl_c_leaves_nothing_half_written_and_no_kernel(project):
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     run = f"from gsrgnn.cli import app; app(['run', {str(project.source)!r}, '-o', {str(project.output)!r}])"
     environment = {**os.environ, "PYTHONPATH": str(results.PACKAGE.parent)}
-    running = subprocess.Popen([sys.executable, "-c", f"{listen}; {run}"], cwd=project.root, env=environment)
+    running = subprocess.Popen([sys.executable, "-c", f"{listen}; {run}"], cwd=project.root, env=environment,
+                               stderr=subprocess.PIPE, text=True)
     pid = project.root / "pid"
     wait_until(lambda: pid.exists() and pid.read_text())
     running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=30) != 0
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert said == "interrupted: what is finished is kept\n"
     assert os.listdir(project.output.parent) == [".page.ipynb.lock"]
     wait_until(lambda: not os.path.exists(f"/proc/{pid.read_text()}"))
 

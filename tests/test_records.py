@@ -1,6 +1,7 @@
 import copy
 import json
 import math
+import os
 
 import nbformat
 import numpy as np
@@ -71,6 +72,61 @@ def test_what_was_edited_by_hand_is_refused(path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="point.json"):
             records.read(path)
+
+
+# Name -> what makes a file of that name that is no record.
+ODD = {"folder": lambda path: path.mkdir(), "pipe": os.mkfifo, "loop": lambda path: path.symlink_to(path.name),
+            "nowhere": lambda path: path.symlink_to("none"), "endless": lambda path: path.symlink_to("/dev/zero"),
+            "nested": lambda path: path.write_text("[" * 10**5),
+            "deep": lambda path: path.write_text('{"rows": ' + "[" * 900 + "]" * 900 + "}"),
+            "digits": lambda path: path.write_text("9" * 5000), "infinite": lambda path: path.write_text('{"a": NaN}')}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_no_file_or_no_json_is_named_and_the_rest_is_read(path, name):
+    odd = path.with_name(f"{name}.json")
+    ODD[name](odd)
+    with pytest.raises(ValueError, match=f"{name}.json"):
+        records.read(odd)
+    found, (wrong,) = records.read_all(path.parents[1])
+    assert len(found) == 1
+    assert wrong.startswith(str(odd))
+
+
+def test_a_file_of_any_size_is_refused_and_an_unreadable_folder_named(path, monkeypatch):
+    monkeypatch.setattr(records, "LARGEST", 100)
+    with pytest.raises(ValueError, match=r"point.json cannot be read \(Too large: 0 MB, and 0 MB at most are read\)"):
+        records.read(path)
+    monkeypatch.undo()
+    (path.parents[1] / "speed").symlink_to("speed")
+    found, wrong = records.read_all(path.parents[1])
+    assert len(found) == 1
+    assert wrong == [f"{path.parents[1] / 'speed'} cannot be read (Too many levels of symbolic links)"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_named(path):
+    path.chmod(0)
+    assert records.read_all(path.parents[1]) == ([], [f"{path} cannot be read (Permission denied)"])
+
+
+def test_a_name_in_any_bytes_can_be_shown(path):
+    path.with_name(os.fsdecode(b"\xff.json")).write_text("{")
+    (wrong,) = records.read_all(path.parents[1])[1]
+    assert r"\xff.json is not JSON" in wrong
+    wrong.encode()
+
+
+def test_circuits_that_did_not_load_are_left_out_and_damage_is_named(tmp_path):
+    whole = {"circuit": "a", "cells": 1, "nets": 1, "pins": 2, "edges": 1}
+    made = {"date": "", "code hash": "", "CPU": "", "cores": ""}
+    circuits = [whole, {"circuit": "b", "error": "no"}]
+    (tmp_path / "c.json").write_text(json.dumps({"circuits": circuits, "provenance": made}))
+    assert records.read_circuits(tmp_path / "c.json")["circuits"] == [whole]
+    for text in ("{", "[]", '{"circuits": 3}', json.dumps({"circuits": [{"circuit": "a"}], "provenance": made})):
+        (tmp_path / "c.json").write_text(text)
+        with pytest.raises(ValueError, match="c.json"):
+            records.read_circuits(tmp_path / "c.json")
 
 
 def test_every_record_is_read_but_those_that_are_none_and_these_are_named(path):

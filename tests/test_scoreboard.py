@@ -1,11 +1,14 @@
 import copy
+import os
 import re
 from pathlib import Path
 
 import pytest
 from test_records import RECORD
+from typer.testing import CliRunner
 
 from gsrgnn import findings, records, scoreboard
+from gsrgnn.cli import app
 
 ROOT = Path(__file__).parents[1]
 
@@ -73,6 +76,20 @@ def test_quality_may_lose_no_more_than_the_bound(tmp_path):
     assert board.loc["fig8_pearson", "ours"].startswith("-0.0100 over 2 runs")
     assert board.loc["fig8_kendall", "verdict"] == scoreboard.NOT
     assert board.loc["fig8_r2", "verdict"] == scoreboard.OPEN
+
+
+def test_damaged_records_are_named_and_the_others_judged(tmp_path):
+    steps = [step("RevGNN edge_index", 8.0), step("GSR k=4 edges", 0.2)]
+    write(tmp_path, "speed", steps, num_layers=4)
+    (tmp_path / "speed" / "loop.json").symlink_to("loop.json")
+    (tmp_path / "memory").mkdir()
+    os.mkfifo(tmp_path / "memory" / "pipe.json")
+    board = scoreboard.board(tmp_path)
+    assert board.loc["fig9_max", "verdict"] == scoreboard.IN_KIND
+    shown = CliRunner().invoke(app, ["scoreboard", "--results", str(tmp_path)])
+    assert shown.exit_code == 0
+    for name in ("speed/loop.json", "memory/pipe.json"):
+        assert f"left out: {tmp_path / name} cannot be read" in shown.stderr
 
 
 def test_the_readme_shows_the_scoreboard_of_the_committed_records():

@@ -92,10 +92,13 @@ def test_contenders_of_one_model_share_a_color_and_differ_in_line_and_marker():
     assert len({color for color, _, _ in styles.values()}) == 3
 
 
-def test_what_is_derived():
+def test_what_is_derived(tmp_path):
     assert steps.message_megabytes(1_000_000, 64) == 128
     assert steps.layer_megabytes("RevGNN nets", 1000, 64) == pytest.approx(16 * 4288 / 1e6)
     assert steps.layer_megabytes("GSR dense k=4 nets", 1000, 64) == pytest.approx(16 * 2240 / 1e6)
     assert steps.layer_megabytes("GSR k=4 nets", 1000, 64) == pytest.approx((16 * 2240 + 1000 * 4 * 5) / 1e6)
     assert steps.size("synthetic/356-R") == (49_000, 11_700_000)
     assert steps.size("synthetic/300") is None
+    (tmp_path / "circuits.json").symlink_to("circuits.json")
+    with pytest.warns(UserWarning, match="circuits.json cannot be read"):
+        assert steps.size("synthetic/300", tmp_path / "circuits.json") is None

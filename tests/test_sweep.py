@@ -14,7 +14,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from gsrgnn import experiments, records, sweep
+from gsrgnn import ends, experiments, records, sweep
 from gsrgnn.cli import app
 from gsrgnn.experiments import Experiment, Point
 
@@ -179,9 +179,8 @@ def test_a_point_that_fails_is_named_kept_to_be_read_and_tried_again(project):
     assert not failed.exists()
 
 
-@pytest.mark.parametrize("act", ["raise MemoryError('4 GB')", "os.kill(os.getpid(), 9)"])
-def test_memory_that_runs_out_is_a_result(project, act):
-    project.plan({"number": 1, "act": act}, {"number": 2})
+def test_memory_that_runs_out_is_a_result(project):
+    project.plan({"number": 1, "act": "raise MemoryError('4 GB')"}, {"number": 2})
     ended = project()
     assert [s.state for s in ended.values()] == ["out of memory", "done"]
     record = records.read(project.places.record(ended[1].point))
@@ -192,9 +191,39 @@ def test_memory_that_runs_out_is_a_result(project, act):
     assert set(records.frame(records.read_all("results")[0])["record state"]) == {"out of memory", "measured"}
 
 
-def test_a_kernel_that_ends_by_itself_has_failed(project):
-    project.plan({"number": 1, "act": "os._exit(3)"})
-    assert project()[1].state == "failed"
+def test_a_kernel_that_the_system_counts_as_killed_for_memory_is_a_result(project):
+    project.monkeypatch.setattr(ends, "oom_kills", lambda: int((project.root / "counted").exists()))
+    point = Point("stub", {"number": 1, "act": "open('counted', 'w'); os.kill(os.getpid(), 9)"})
+    ended = sweep.run_point(point, project.places, 60)
+    assert (ended.state, ended.note) == ("out of memory", "out of memory: the system killed the kernel for it")
+    assert records.read(project.places.record(point))["rows"] == []
+
+
+@pytest.mark.parametrize(("act", "note"), [
+    ("os.kill(os.getpid(), 9)", "the kernel died: killed by SIGKILL from outside"),
+    ("os.kill(os.getppid(), 9)", "its process ended without an answer: killed by SIGKILL from outside")])
+def test_a_process_that_is_killed_from_outside_has_failed(project, act, note):
+    project.plan({"number": 1, "act": act})
+    ended = project()[1]
+    assert ended.state == "failed"
+    assert note in ended.note
+    assert project.finished() == {}
+
+
+def test_folders_of_results_have_locks_of_their_own(project):
+    project.monkeypatch.setitem(experiments.SWEEPS, "tiny", lambda: iter([]))
+    for folder in ("a/b", "a-b", "a/b/../b"):
+        project(folder=project.root / folder)
+    assert len(list((project.root / "_build" / "sweeps").glob("*.lock"))) == 2
+
+
+def test_what_cannot_be_replaced_by_a_record_is_named_before_anything_runs(project):
+    project.plan({"number": 1})
+    (point,) = experiments.points("tiny")
+    project.places.record(point).mkdir(parents=True)
+    assert project.survey() == ["damaged"]
+    assert "Is a folder, and a file is to be written there" in project()[1].note
+    assert project.started() == []
 
 
 def test_a_notebook_that_publishes_nothing_or_nonsense_has_failed(project):
@@ -272,14 +301,16 @@ def test_a_sweep_killed_at_ten_random_moments_loses_nothing_and_repeats_nothing(
 
 
 def test_ctrl_c_ends_the_point_and_its_kernel_and_the_next_call_goes_on(project):
-    act = "open('pid', 'w').write(str(os.getpid())); import time; time.sleep(60 * (not os.path.exists('again')))"
+    act = ("import subprocess, time; again = os.path.exists('again')\n"
+           "below = subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=-3)\n"
+           "open('pid', 'w').write(f'{os.getpid()} {below.pid}'); time.sleep(60 * (not again))")
     running = in_a_process(project, 2, act=act)
     pid = project.root / "pid"
     wait_until(lambda: pid.exists() and pid.read_text())
     os.kill(running.pid, signal.SIGINT)
     running.join(10)
     assert running.exitcode == 130
-    wait_until(lambda: not running_still(int(pid.read_text())))
+    wait_until(lambda: not any(running_still(int(each)) for each in pid.read_text().split()), seconds=5)
     assert project.finished() == {}
     (project.root / "again").touch()
     project.monkeypatch.setitem(experiments.SWEEPS, "tiny", grid(2, act=act))
@@ -352,6 +383,10 @@ def test_a_damaged_record_is_named_and_made_anew(project):
 def test_a_parameter_that_the_notebook_lacks_is_found_before_anything_runs(project):
     project.plan({"number": 1}, {"numbr": 2})
     with pytest.raises(ValueError, match="stub.py has no parameter numbr: it has number, act, size"):
+        project()
+    assert project.started() == []
+    project.plan({"number": 1}, {"number": "two"})
+    with pytest.raises(ValueError, match="stub.py: number is 'two': it takes a whole number, as its default 0"):
         project()
     assert project.started() == []
     with pytest.raises(ValueError, match="--jobs 0"):
