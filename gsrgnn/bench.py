@@ -314,7 +314,7 @@ class _Trainer:
 
     def kept(self):
         measure.keep_freed_memory(self.keeps_freed)
-        apart = [self.x, *self.model.parameters(), *baselines.graph_tensors(self.graph)]
+        apart = [self.x, *self.model.parameters(), *self.model.buffers(), *baselines.graph_tensors(self.graph)]
         return measure.kept_bytes(lambda: self.model(self.x, self.graph), apart)
 
 

@@ -10,7 +10,7 @@ WARM_UP = 3
 def captured(step, model, optimizer):
     """``step`` recorded as a CUDA graph; a function that replays it and returns what ``step`` returned, a tensor.
 
-    ``step`` runs `WARM_UP` times before, which compiles kernels and makes every buffer; parameters and the optimizer's
+    ``step`` runs `WARM_UP` times before, which compiles kernels and makes every buffer; the model and the optimizer's
     state are then set back, so that the first replay is the first step. The tensor is written anew by each replay.
 
     Args:
@@ -21,7 +21,7 @@ def captured(step, model, optimizer):
     """
     if not next(model.parameters()).is_cuda:
         raise RuntimeError("the model is on the CPU: a CUDA graph needs it, the data and the graph on a GPU")
-    before = [parameter.detach().clone() for parameter in model.parameters()]
+    before = [tensor.detach().clone() for tensor in _state(model)]
     current, side = torch.cuda.current_stream(), torch.cuda.Stream()
     try:
         side.wait_stream(current)
@@ -46,10 +46,14 @@ def captured(step, model, optimizer):
     return replay
 
 
+def _state(model):
+    return [*model.parameters(), *model.buffers()]
+
+
 @torch.no_grad()
 def _set_back(model, optimizer, before):
-    for parameter, value in zip(model.parameters(), before, strict=True):
-        parameter.copy_(value)
+    for tensor, value in zip(_state(model), before, strict=True):
+        tensor.copy_(value)
     for state in optimizer.state.values():  # Adam's is zero before the first step
         for value in state.values():
             value.zero_()

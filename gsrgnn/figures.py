@@ -446,9 +446,9 @@ def die_comparison(pos, grid, true, predicted, source, model="predicted", unit="
     """Three maps of the die: the label, what the model predicts, and the difference (predicted - true).
 
     Label and prediction share one colour scale; the difference has its own, symmetric about zero. The scales
-    end at the 99.5th percentile, so that one odd cell does not wash the map out.
+    end at the 99.5th percentile, so that one odd cell does not wash the map out. Both are ``[N]`` or ``[N, 1]``.
     """
-    true, predicted = np.asarray(true, dtype=float), np.asarray(predicted, dtype=float)
+    true, predicted = np.ravel(true), np.ravel(predicted)
     limits = tuple(np.percentile(np.r_[true, predicted], [0.5, 99.5]))
     reach = np.percentile(np.abs(predicted - true), 99.5) or 1.0
     return (die_map(pos, grid, true, source, "true", unit, limits),
@@ -462,12 +462,12 @@ def prediction_scatter(true, predicted, source, unit="label"):
     """Predicted against true, one figure a model: density of the cells, and the line where both are equal.
 
     Args:
-        true: ``[N]``.
-        predicted: name of a model -> ``[N]``.
+        true: ``[N]`` or ``[N, 1]``.
+        predicted: name of a model -> likewise.
         source: where the label comes from.
         unit: of both axes.
     """
-    true = np.asarray(true, dtype=float)
+    true, predicted = np.ravel(true), {name: np.ravel(guess) for name, guess in predicted.items()}
     spread = np.concatenate([true, *predicted.values()])
     low, high = float(spread.min()), float(spread.max())
     figures = []

@@ -1,34 +1,57 @@
 """The four measures of section 5, Pearson, Spearman, Kendall and R2, and differences in them."""
 
 import numpy as np
+import torch
 from scipy import stats
 from sklearn.metrics import r2_score
 
 
 def correlations(true, predicted):
-    """``{"pearson", "spearman", "kendall", "r2"}`` of two arrays ``[N]`` or ``[N, 1]``.
+    """``{"pearson", "spearman", "kendall", "r2"}`` of two arrays or tensors ``[N]`` or ``[N, C]`` of any real dtype.
 
-    The three correlations (Kendall's is tau-b) are NaN where one array is constant: there is no correlation to
-    speak of. Raises ValueError if the two differ in size, hold fewer than two values or one that is not finite.
+    Of several columns each measure is the mean over the columns. The three correlations (Kendall's is tau-b) are NaN
+    where a column is constant: there is no correlation to speak of. Raises ValueError if the two differ in rows or
+    columns (``[N]`` is ``[N, 1]``), hold fewer than two rows or a value that is not finite.
     """
-    true, predicted = (np.asarray(values, dtype=np.float64).ravel() for values in (true, predicted))
+    true, predicted = columns(true), columns(predicted)
+    if true.shape[1] != predicted.shape[1]:
+        raise ValueError(f"{true.shape[1]} true and {predicted.shape[1]} predicted columns: give as many of each")
     if len(true) != len(predicted) or len(true) < 2:
         raise ValueError(f"{len(true)} true and {len(predicted)} predicted values: give two or more of each, as many")
     if not (np.isfinite(true).all() and np.isfinite(predicted).all()):
         raise ValueError("true or predicted values hold a NaN or an infinity: the measures need finite ones")
+    scores = [_scores(*pair) for pair in zip(true.T, predicted.T, strict=True)]
+    return {name: float(np.mean([column[name] for column in scores])) for name in scores[0]}
+
+
+def columns(values, what="values are"):
+    """``values [N]`` or ``[N, C]``, an array or a tensor of any real dtype on any device, as float64 ``[N, C]``.
+
+    Raises ValueError for another shape or complex numbers.
+    """
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = (values if values.is_complex() else values.double()).numpy()
+    values = np.asarray(values)
+    if values.ndim not in (1, 2) or 0 in values.shape[1:] or np.iscomplexobj(values):
+        raise ValueError(f"{what} {values.dtype} {list(values.shape)}: give real numbers, [N] or [N, C]")
+    return values.astype(np.float64).reshape(len(values), -1 if values.size else 1)
+
+
+def _scores(true, predicted):
     scores = {"pearson": np.nan, "spearman": np.nan, "kendall": np.nan}
     if np.ptp(true) > 0 and np.ptp(predicted) > 0:
         scores = {"pearson": stats.pearsonr(true, predicted).statistic,
                   "spearman": stats.spearmanr(true, predicted).statistic,
                   "kendall": stats.kendalltau(true, predicted).statistic}
-    return {**{name: float(score) for name, score in scores.items()}, "r2": float(r2_score(true, predicted))}
+    return {**scores, "r2": r2_score(true, predicted)}
 
 
 def difference(true, ours, theirs, resamples=400, level=0.95, seed=0):
     """By how much two predictions of the same values differ in `correlations`, with bootstrap percentile intervals.
 
     Args:
-        true, ours, theirs: ``[N]``.
+        true, ours, theirs: ``[N]`` or ``[N, C]``, as there.
         resamples: how often N of the N values are drawn, with replacement; both predictions are scored on each draw.
         level: share of the draws that an interval holds.
 
@@ -37,7 +60,7 @@ def difference(true, ours, theirs, resamples=400, level=0.95, seed=0):
     """
     if resamples < 1:
         raise ValueError(f"resamples is {resamples}: draw at least 1")
-    true, ours, theirs = (np.asarray(values, dtype=np.float64).ravel() for values in (true, ours, theirs))
+    true, ours, theirs = columns(true), columns(ours), columns(theirs)
 
     def gain(rows=slice(None)):
         a, b = correlations(true[rows], ours[rows]), correlations(true[rows], theirs[rows])

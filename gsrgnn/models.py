@@ -4,11 +4,12 @@ import torch
 from torch import nn
 
 from gsrgnn.cbsr import capturing, check_devices, check_rows
+from gsrgnn.label import LabelScale
 from gsrgnn.reversible import ReversibleStack
 
 
 class NodeModel(nn.Module):
-    """Linear encoder, a stack of layers over the stream (``self.layers``), LayerNorm and a linear head."""
+    """Linear encoder, a stack of layers over the stream (``self.layers``), LayerNorm, linear head and `LabelScale`."""
 
     def __init__(self, in_channels, hidden_channels, out_channels):
         super().__init__()
@@ -16,9 +17,12 @@ class NodeModel(nn.Module):
         self.encoder = nn.Linear(in_channels, hidden_channels)
         self.norm = nn.LayerNorm(hidden_channels)
         self.head = nn.Linear(hidden_channels, out_channels)
+        self.label_scale = LabelScale(out_channels)
 
     def forward(self, x, graph):
         """Predictions ``[N, out_channels]`` for features ``x [N, in_channels]`` on a `CircuitGraph` of N nodes.
+
+        They are in the units of the label that the model was trained on.
 
         Raises ValueError if the two differ in size, if x has another width or dtype than the model or holds a NaN or an
         infinity, or if they are not on one device.
@@ -34,7 +38,7 @@ class NodeModel(nn.Module):
         if not capturing(x) and not torch.isfinite(x).all():
             row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
             raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: features must be finite")
-        return self.head(self.norm(self.stream(self.encoder(x), graph)))
+        return self.label_scale(self.head(self.norm(self.stream(self.encoder(x), graph))))
 
     def stream(self, x, graph):
         """The stream ``[N, hidden_channels]`` behind the layers for the stream ``x`` before them."""

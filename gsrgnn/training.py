@@ -1,15 +1,17 @@
 """One training loop for every model: full graph, Adam, mean squared error, the best epoch by validation."""
 
 import copy
+import math
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pandas as pd
 import torch
-from torch.nn.functional import mse_loss
 
 from gsrgnn.cuda_graph import captured
+from gsrgnn.label import label_scales, moments, split_label
 from gsrgnn.metrics import correlations
 
 
@@ -18,12 +20,14 @@ class Training:
     """What `train` returns.
 
     Attributes:
-        history: a row an epoch: ``epoch`` (from 1), ``loss`` (MSE of the standardised label on the training
-            cells), the four measures on the
-            validation cells, ``seconds`` of the training step.
+        history: a row an epoch: ``epoch`` (from 1), ``loss`` (MSE of the standardised label on the training cells), the
+            four measures on the validation cells, ``seconds`` of the training step.
         best_epoch: the epoch of the highest validation Pearson; the model is left with its parameters.
         test: the four measures on the test cells, with those parameters.
-        prediction: float32 ``[N]`` on the CPU, with those parameters.
+        prediction: `predict` with those parameters, in the label's units, on the CPU: ``[N]``, and ``[N, C]`` for a
+            label of C > 1 columns.
+
+    Of several columns a measure is the mean, as in `correlations`.
     """
 
     history: pd.DataFrame
@@ -35,63 +39,75 @@ class Training:
 def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda_graph=False):
     """Train ``model(x, graph)`` on ``data.train_mask`` and keep the epoch with the best validation Pearson.
 
-    The label is standardised with the training cells' mean and deviation, and predictions are given back in its own
-    units. The test cells are looked at once, after the last epoch. Seed with ``torch_geometric.seed_everything`` before
-    the model is made: the loop draws nothing, so the same seed gives the same result on the same machine.
+    First the label's mean and deviation over the training cells, a pair a column, go into the model's `LabelScale`
+    (`label_scales` gives one to a model without): ``model(x, graph)`` is in the label's units from then on, also when
+    saved and loaded again. The loss is the mean squared error of the standardised label. Where no epoch has a Pearson,
+    as when the label is the same for all validation cells, their squared error decides. The test cells are looked at
+    once, after the last epoch. Seed with ``torch_geometric.seed_everything`` before the model is made: the loop draws
+    nothing, so the same seed gives the same result on the same machine.
 
     Args:
-        data: PyG ``Data`` with ``x``, ``y [N, 1]`` and the three masks.
+        model: any module that gives ``[N, C]`` or ``[N]`` for ``model(data.x, graph)``; left in the mode it was in.
+        data: PyG ``Data`` with ``x``, ``y [N]`` or ``[N, C]`` of any real dtype, and the three masks, bool ``[N]``.
         graph: its `CircuitGraph`.
         progress: called with each row of the history as it is made.
         cuda_graph: on a GPU, record the step once as a CUDA graph and replay it, which saves its launches; where that
             cannot be done, a warning says why and the steps are launched one by one. The result is the same.
 
-    Raises ValueError for fewer than one epoch, or when the loss or a prediction stops being finite.
+    Raises ValueError, the model being untouched, for fewer than one epoch, or a label or masks that `split_label` or
+    `moments` refuses or that differ from the predictions in columns; and when the loss or a prediction stops being
+    finite.
     """
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}: train for at least 1")
-    known = data.y[data.train_mask]
-    centre, scale = known.mean(), known.std().clamp_min(torch.finfo(known.dtype).tiny)
-    target = (known - centre) / scale
+    y, (train_rows, val_rows, test_rows) = split_label(data)
+    before = predict(model, data, graph)
+    if before.shape != y.shape:
+        raise ValueError(f"y is {list(y.shape)} and the model gives {list(before.shape)}: make it with "
+                         f"out_channels={y.shape[1]}, or choose the columns of y")
+    mean, deviation = moments(y[train_rows], before.dtype)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, capturable=cuda_graph and data.x.is_cuda)
-    step = _step(model, optimizer, data, graph, target)
-    if cuda_graph:
-        try:
-            step = captured(step, model, optimizer)
-        except RuntimeError as error:
-            warnings.warn(f"no CUDA graph: {error}", stacklevel=2)
-    y, val_mask, test_mask = data.y.cpu(), data.val_mask.cpu(), data.test_mask.cpu()
-    rows, best, best_score = [], None, -float("inf")
-    for epoch in range(1, epochs + 1):
-        start = time.perf_counter()
-        loss = step()
-        if data.x.is_cuda:
-            torch.cuda.synchronize(data.x.device)
-        seconds = time.perf_counter() - start
-        prediction = (predict(model, data, graph) * scale + centre).cpu()
-        if not (torch.isfinite(loss) and torch.isfinite(prediction).all()):
-            raise ValueError(f"training diverged at epoch {epoch} (loss {loss.item():.3g}): "
-                             f"lower learning_rate, which is {learning_rate}")
-        scores = correlations(y[val_mask], prediction[val_mask])
-        rows.append({"epoch": epoch, "loss": loss.item(), **scores, "seconds": seconds})
-        if best is None or scores["pearson"] > best_score:
-            best, best_score = copy.deepcopy(model.state_dict()), max(scores["pearson"], best_score)
-            best_epoch = epoch
-        if progress:
-            progress(rows[-1])
+    for scale in label_scales(model, y.shape[1]):
+        scale.fill(mean, deviation)
+    step = _step(model, optimizer, data.x, graph, train_rows.to(before.device), y[train_rows].to(before),
+                 deviation.to(before))
+    rows, best, best_rank = [], None, None
+    with _mode(model, train=True):
+        if cuda_graph:
+            try:
+                step = captured(step, model, optimizer)
+            except RuntimeError as error:
+                warnings.warn(f"no CUDA graph: {error}", stacklevel=2)
+        for epoch in range(1, epochs + 1):
+            start = time.perf_counter()
+            loss = step()
+            if data.x.is_cuda:
+                torch.cuda.synchronize(data.x.device)
+            seconds = time.perf_counter() - start
+            prediction = predict(model, data, graph).cpu()
+            if not (torch.isfinite(loss) and torch.isfinite(prediction).all()):
+                raise ValueError(f"training diverged at epoch {epoch} (loss {loss.item():.3g}): "
+                                 f"lower learning_rate, which is {learning_rate}")
+            scores = correlations(y[val_rows], prediction[val_rows])
+            rows.append({"epoch": epoch, "loss": loss.item(), **scores, "seconds": seconds})
+            error = ((prediction[val_rows] - y[val_rows]) / deviation).square().mean().item()
+            rank = -math.inf if math.isnan(scores["pearson"]) else scores["pearson"], -error
+            if best is None or rank > best_rank:
+                best, best_rank, best_epoch = copy.deepcopy(model.state_dict()), rank, epoch
+            if progress:
+                progress(rows[-1])
     model.load_state_dict(best)
-    prediction = (predict(model, data, graph) * scale + centre).cpu()
-    test = correlations(y[test_mask], prediction[test_mask])
-    return Training(pd.DataFrame(rows), best_epoch, test, prediction.flatten())
+    prediction = predict(model, data, graph).cpu()
+    test = correlations(y[test_rows], prediction[test_rows])
+    return Training(pd.DataFrame(rows), best_epoch, test, prediction.squeeze(1))
 
 
-def _step(model, optimizer, data, graph, target):
-    """One training step as a function that returns the loss."""
-    rows = data.train_mask.nonzero().flatten()  # a mask's count would have to be waited for in every step
-
+def _step(model, optimizer, x, graph, rows, y, deviation):
+    """One training step as a function that returns the loss; ``y`` is the label of ``rows``."""
     def step():
         optimizer.zero_grad()
-        loss = mse_loss(model(data.x, graph).index_select(0, rows), target)
+        error = _columns(model(x, graph), len(x)).index_select(0, rows) - y
+        loss = (error / deviation).square().mean()
         loss.backward()
         optimizer.step()
         return loss.detach()
@@ -113,14 +129,34 @@ def tune(make, data, graph, *, epochs, learning_rates):
         except ValueError as error:
             diverged.append(str(error))
     if not runs:
-        raise ValueError("; ".join(diverged) or "learning_rates is empty: give at least one")
+        raise ValueError("; ".join(dict.fromkeys(diverged)) or "learning_rates is empty: give at least one")
     return max(runs.items(), key=lambda run: run[1].history["pearson"].fillna(-1).max())
 
 
 @torch.no_grad()
 def predict(model, data, graph):
-    """The model's output ``[N, 1]``."""
-    model.eval()
-    prediction = model(data.x, graph)
-    model.train()
-    return prediction
+    """What ``model(data.x, graph)`` gives in eval mode, ``[N, C]``, in the label's units once it has been trained.
+
+    The model is left in the mode it was in. Raises ValueError for an output that is neither ``[N]`` nor ``[N, C]``.
+    """
+    with _mode(model, train=False):
+        return _columns(model(data.x, graph), len(data.x))
+
+
+def _columns(output, size):
+    if not isinstance(output, torch.Tensor) or output.ndim not in (1, 2) or len(output) != size:
+        given = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise ValueError(f"model(x, graph) gives {given} for {size} cells: it must give [{size}] or [{size}, C]")
+    return output if output.ndim == 2 else output[:, None]
+
+
+@contextmanager
+def _mode(model, train):
+    """``model`` in train or eval mode; each of its modules is in its own again afterwards."""
+    found = [(module, module.training) for module in model.modules()]
+    model.train(train)
+    try:
+        yield
+    finally:
+        for module, training in found:
+            module.training = training

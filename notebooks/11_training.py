@@ -90,7 +90,8 @@ print(textwrap.fill(", ".join(data.feature_names), 76, initial_indent=10 * " ",
 # where $\mathrm{GS}$ keeps the $k$ largest numbers of each row and $f(V, I) = \mathrm{LayerNorm}(\mathrm{Linear}(A
 # \cdot \mathrm{scatter}(V, I)))$ averages what was kept over the neighbours. The residual $r$ is what $\mathrm{GS}$
 # kept of $x_2$ in the paper's Algorithm 1 (`residual="sparse"`), or all of $x_2$ (`residual="dense"`, ours). A
-# LayerNorm and a linear head read the prediction off the stream.
+# LayerNorm and a linear head read the prediction off the stream, standardised; the **label scale** multiplies it by the
+# label's deviation and adds its mean.
 
 # %%
 seed_everything(seed)
@@ -161,6 +162,10 @@ print(f"largest relative difference of a gradient: {error:.1e} ({num_layers} lay
 # graph, width, depth, optimiser (Adam), learning rate, epochs and seed. Neither was tuned. Its means over the
 # neighbours run through the same kernels and no table of messages is made, which serves RevGNN better than the usual
 # `SAGEConv` on an `edge_index` does.
+#
+# `train` puts the label's mean and deviation over the training cells into the model and takes the loss in units of that
+# deviation. The two numbers are saved with the parameters, so a trained model predicts in the label's units wherever
+# it is loaded.
 
 # %% tags=["hide-input"]
 def trained(make):

@@ -47,8 +47,8 @@ PLAIN = {
 WITH_LABEL = {
     "congestion_map": lambda: figures.congestion_map(OVERFLOW, [[2, 0, 3, 1]], SOURCE),
     "die_map": lambda: figures.die_map(POS, GRID, TRUE, SOURCE),
-    "die_comparison": lambda: figures.die_comparison(POS, GRID, TRUE, GUESS, SOURCE),
-    "prediction_scatter": lambda: figures.prediction_scatter(TRUE, {"a": GUESS, "b": TRUE}, SOURCE),
+    "die_comparison": lambda: figures.die_comparison(POS, GRID, TRUE[:, None], GUESS, SOURCE),
+    "prediction_scatter": lambda: figures.prediction_scatter(TRUE[:, None], {"a": GUESS, "b": TRUE}, SOURCE),
     "training_curves": lambda: figures.training_curves(HISTORY, MEASURES, SOURCE),
 }
 DRAWINGS = {

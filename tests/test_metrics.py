@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from gsrgnn.metrics import correlations, difference
 
@@ -22,10 +23,36 @@ def test_constant_predictions_have_no_correlation():
     assert scores["r2"] < 0
 
 
+def test_columns_are_scored_one_by_one():
+    generator = np.random.default_rng(0)
+    true = generator.normal(size=(40, 2)) * [1, 1000] + [0, 5000]
+    predicted = true + generator.normal(size=(40, 2)) * [1, 100]
+    each = [correlations(true[:, column], predicted[:, column]) for column in (0, 1)]
+    scores = correlations(true, predicted)
+    assert scores == pytest.approx({name: (each[0][name] + each[1][name]) / 2 for name in scores})
+    assert difference(true, true, predicted, resamples=2)["r2"][0] == pytest.approx(1 - scores["r2"])
+    predicted[:, 1] = 1
+    assert math.isnan(correlations(true, predicted)["pearson"])
+
+
+def test_any_real_tensor_or_array_is_taken():
+    true, predicted = torch.tensor([3, 1, 2, 7]), torch.tensor([2.0, 1.0, 3.0, 4.0], requires_grad=True)
+    want = correlations([3, 1, 2, 7], [2, 1, 3, 4])
+    for given in (predicted, predicted[:, None], predicted.bfloat16(), predicted.detach().numpy()):
+        assert correlations(true, given) == correlations(true[:, None].double(), given) == want
+
+
 @pytest.mark.parametrize(("true", "predicted", "message"), [
     ([1, 2], [1, 2, 3], "2 true and 3 predicted"),
     ([1], [1], "1 true and 1 predicted"),
     ([1, 2], [1, float("nan")], "NaN or an infinity"),
+    ([1, 2, 3], [[1, 2, 3]], "1 true and 3 predicted columns"),
+    ([[1, 2, 3]], [[1, 2, 3]], "1 true and 1 predicted values"),
+    ([[1, 2], [3, 4], [5, 7]], [[1, 2, 3], [4, 5, 7]], "2 true and 3 predicted columns"),
+    ([[1, 2], [3, 4], [5, 7]], [1, 2, 3], "2 true and 1 predicted columns"),
+    (1.0, 2.0, r"values are float64 \[\]: give real numbers, \[N\] or \[N, C\]"),
+    ([1, 2], np.zeros((2, 0)), r"values are float64 \[2, 0\]"),
+    ([1, 2], [1, 2j], r"values are complex128 \[2\]"),
 ])
 def test_bad_input(true, predicted, message):
     with pytest.raises(ValueError, match=message):

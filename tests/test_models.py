@@ -34,6 +34,22 @@ def test_shape_gradients_and_bad_input(make):
             model(x, GRAPH)
 
 
+@pytest.mark.parametrize("make", MODELS)
+def test_predictions_are_in_the_labels_units(make):
+    model, x = make(), torch.randn(30, 7)
+    plain = model(x, GRAPH)
+    model.label_scale.fill(torch.tensor([500.0, -1.0]), torch.tensor([30.0, 0.1]))
+    want = plain * torch.tensor([30.0, 0.1]) + torch.tensor([500.0, -1.0])
+    again = make()
+    again.load_state_dict(model.state_dict())
+    for other in (model, again):
+        assert torch.equal(other(x, GRAPH), want)
+    torch.testing.assert_close(model.double()(x.double(), GRAPH), want.double(), rtol=1e-5, atol=1e-5)
+    old = {name: value for name, value in model.state_dict().items() if "label_scale" not in name}
+    with pytest.raises(RuntimeError, match='Missing .*"label_scale.mean", "label_scale.deviation"'):
+        again.load_state_dict(old)
+
+
 def test_inverse_gives_the_encoders_output_back():
     model = GSRGNN(7, 16, num_layers=3, k=4, residual="dense").double()
     stream = model.encoder(torch.randn(30, 7, dtype=torch.float64))

@@ -1,10 +1,17 @@
+import copy
+import io
+import pickle
+
 import pytest
 import torch
+from torch import nn
 from torch_geometric import seed_everything
 from torch_geometric.data import Data
 
 from gsrgnn import GSRGNN, CircuitGraph, aggregate
 from gsrgnn.baselines import RevGNN
+from gsrgnn.label import label_scales
+from gsrgnn.metrics import correlations
 from gsrgnn.training import predict, train, tune
 
 
@@ -18,6 +25,48 @@ def data():
     x = torch.randn(num_nodes, 4)
     part = torch.arange(num_nodes) % 10
     return Data(x=x, y=aggregate(graph, x)[:, :1], train_mask=part < 8, val_mask=part == 8, test_mask=part == 9), graph
+
+
+BITS = torch.arange(300) % 10
+
+
+class Own(nn.Module):
+    """A user's model, which knows of no label scale; a label of one column it gives as ``[N]``."""
+
+    def __init__(self, columns=1):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1))
+        self.head = nn.Linear(16, columns)
+
+    def forward(self, x, graph):
+        return self.head(self.body(aggregate(graph, x))).squeeze(1)
+
+
+class Clamped(nn.Module):
+    """A wrapper whose own forward takes the label's units for granted."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x, graph):
+        return self.model(x, graph).clamp_min(480)
+
+
+def made(columns=1):
+    seed_everything(1)
+    return GSRGNN(4, 16, columns, num_layers=2, k=4)
+
+
+def own(columns=1):
+    seed_everything(1)
+    return Own(columns)
+
+
+def relabelled(data, y):
+    changed = copy.copy(data[0])
+    changed.y = y
+    return changed, data[1]
 
 
 def run(data, model=GSRGNN, **options):
@@ -41,12 +90,158 @@ def test_same_seed_same_result(data):
     assert torch.equal(first.prediction, second.prediction)
 
 
-def test_the_model_keeps_the_best_epoch(data):
-    seed_everything(1)
-    model = GSRGNN(4, 16, num_layers=2, k=4)
-    result = train(model, *data, epochs=15, learning_rate=0.3)
-    known = data[0].y[data[0].train_mask]
-    assert torch.equal((predict(model, *data) * known.std() + known.mean()).flatten(), result.prediction)
+@pytest.mark.parametrize("make", [made, lambda: RevGNN(4, 16, num_layers=2), own, lambda: Clamped(made()),
+                                  lambda: torch.compile(own(), backend="eager")])
+def test_the_model_keeps_the_best_epoch_and_the_labels_units(data, make):
+    model = make()
+    data = relabelled(data, 500 + 30 * data[0].y)
+    result = train(model, *data, epochs=15, learning_rate=0.1)
+    given = predict(model, *data)
+    assert torch.equal(given[:, 0], result.prediction)
+    assert torch.equal(model.eval()(data[0].x, data[1]).reshape(given.shape), given)
+    test = data[0].test_mask
+    assert correlations(data[0].y[test], given[test]) == result.test
+    assert result.prediction.mean() == pytest.approx(float(data[0].y.mean()), abs=20)
+
+
+@pytest.mark.parametrize("make", [made, own])
+def test_the_labels_units_go_where_the_model_goes(data, make):
+    model = make()
+    train(model, *relabelled(data, 500 + 30 * data[0].y), epochs=2)
+    want, file = predict(model, *data), io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    again = make()
+    if make is own:
+        with pytest.raises(RuntimeError, match='Unexpected .*"label_scale.mean", "label_scale.deviation"'):
+            again.load_state_dict(model.state_dict())
+        label_scales(again, 1)
+    again.load_state_dict(torch.load(file))
+    for other in (again, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(predict(other, *data), want)
+    arguments = data[0].x, data[1]
+    assert torch.equal(torch.func.functional_call(make().eval() if make is made else again.eval(), model.state_dict(),
+                                                  arguments).reshape(want.shape), want)
+
+
+@pytest.mark.parametrize("make", [made, own])
+def test_trained_again_and_interrupted_the_scale_is_the_new_labels(data, make):
+    model = make()
+    train(model, *relabelled(data, 500 + 30 * data[0].y), epochs=2)
+    model.eval()
+    small = relabelled(data, 1e-3 * data[0].y)
+
+    def stop(row):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(model, *small, epochs=2, progress=stop)
+    assert predict(model, *small).abs().max() < 0.01
+    assert not any(module.training for module in model.modules())
+    assert torch.equal(train(model, *small, epochs=2).prediction, predict(model, *small)[:, 0])
+    assert len(label_scales(model, 1)) == 1
+
+
+def test_a_label_of_another_shape_or_dtype_is_the_same_label(data):
+    y = (100 * data[0].y).round()
+    want = train(made(), *relabelled(data, y), epochs=3)
+    for same in (y[:, 0], y.double(), y.long(), y.half(), y.numpy()):
+        got = train(made(), *relabelled(data, same), epochs=3)
+        assert torch.equal(got.prediction, want.prediction)
+        assert got.test == want.test
+    assert torch.equal(train(own(), *relabelled(data, y[:, 0]), epochs=3).prediction,
+                       train(own(), *relabelled(data, y), epochs=3).prediction)
+
+
+@pytest.mark.parametrize("make", [made, own])
+def test_every_column_has_its_own_scale_and_the_measures_are_the_mean(data, make):
+    y = torch.cat([data[0].y, 1e-6 * data[0].x[:, 1:2]], dim=1).double()
+    model = make(2)
+    result = train(model, *relabelled(data, y), epochs=5, learning_rate=1e-2)
+    assert torch.equal(result.prediction, predict(model, *data))
+    assert 1e-8 < result.prediction[:, 1].std() < 1e-5
+    test = data[0].test_mask
+    each = [correlations(y[test, column], result.prediction[test, column]) for column in (0, 1)]
+    assert result.test == pytest.approx({name: (each[0][name] + each[1][name]) / 2 for name in each[0]})
+    first, second = (train(make(2), *relabelled(data, y * torch.tensor([1.0, by])), epochs=1).history.loss[0]
+                     for by in (1, 1e4))
+    assert first == pytest.approx(second, rel=1e-4)
+
+
+def test_labels_that_do_not_count_are_not_looked_at(data):
+    some = data[0].clone()
+    some.train_mask = BITS < 7
+    want = train(made(), some, data[1], epochs=2)
+    some.y = torch.where((BITS == 7)[:, None], torch.nan, some.y)
+    assert torch.equal(train(made(), some, data[1], epochs=2).prediction, want.prediction)
+
+
+def test_where_validation_has_no_pearson_its_error_decides(data):
+    y = torch.where(data[0].val_mask[:, None], 0.1, data[0].y)
+    states = []
+    model = made()
+    result = train(model, *relabelled(data, y), epochs=15, learning_rate=0.1,
+                   progress=lambda row: states.append(predict(model, *data)))
+    assert result.history.pearson.isna().all()
+    errors = [float((state[data[0].val_mask] - 0.1).square().mean()) for state in states]
+    assert errors.index(min(errors)) + 1 == result.best_epoch > 1
+
+
+LABEL = torch.arange(300.0)[:, None].sin()
+
+
+@pytest.mark.parametrize(("changed", "message"), [
+    ({"y": LABEL.repeat(1, 2)}, r"y is \[300, 2\] and the model gives \[300, 1\]: make it with out_channels=2"),
+    ({"y": LABEL.T}, "y has 1 rows and x has 300"),
+    ({"y": LABEL[None]}, r"y is float64 \[1, 300, 1\]: give real numbers, \[N\] or \[N, C\]"),
+    ({"y": LABEL + 0j}, "y is complex64"),
+    ({"y": None}, "data has no y"),
+    ({"y": torch.full((300,), 0.1)}, r"y\[:, 0\] is 0.1 for every cell of train_mask"),
+    ({"y": LABEL.index_fill(0, torch.tensor([17]), torch.nan)}, r"y\[17, 0\] is nan and the cell is one of train_mask"),
+    ({"y": LABEL.index_fill(0, torch.tensor([19]), torch.inf)}, r"y\[19, 0\] is inf and the cell is one of test_mask"),
+    ({"y": LABEL.double() + 1e9}, r"y\[:, 0\] has mean 1e\+09 and deviation 0.7.* torch.float32 does not resolve"),
+    ({"y": LABEL.double() * 1e39}, "torch.float32 does not resolve"),
+    ({"y": LABEL.double() * 1e-39}, "torch.float32 does not resolve"),
+    ({"train_mask": (BITS < 8).long()}, r"train_mask is torch.int64 \[300\] and must be torch.bool \[300\]"),
+    ({"val_mask": (BITS == 8)[:99]}, r"val_mask is torch.bool \[99\]"),
+    ({"test_mask": (BITS == 9)[:, None].repeat(1, 3)}, r"test_mask is torch.bool \[300, 3\].*choose one with \[:, i\]"),
+    ({"test_mask": BITS < 0}, "test_mask has 0 cells: it takes 2 or more"),
+    ({"val_mask": BITS >= 8}, "val_mask and test_mask have 30 cells in common"),
+    ({"val_mask": None}, "data has no val_mask"),
+])
+@pytest.mark.parametrize("make", [made, own])
+def test_a_label_or_a_mask_that_does_not_fit_is_refused_and_the_model_left(data, make, changed, message):
+    bad, model = copy.copy(data[0]), make()
+    for name, value in changed.items():
+        setattr(bad, name, value)
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(ValueError, match=message):
+        train(model, bad, data[1], epochs=1)
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_an_output_that_is_no_prediction_a_cell_is_refused(data):
+    class Odd(nn.Linear):
+        def forward(self, x, graph):
+            return super().forward(x).T
+
+    with pytest.raises(ValueError, match=r"gives \[1, 300\] for 300 cells: it must give \[300\] or \[300, C\]"):
+        train(Odd(4, 1), *data, epochs=1)
+
+
+def test_predicting_leaves_every_module_in_its_mode(data):
+    model = own()
+    model.body[1].eval()
+    found = [module.training for module in model.modules()]
+    predict(model, *data)
+    with pytest.raises(RuntimeError):
+        predict(model, Data(x=data[0].x[:, :3]), data[1])
+    assert [module.training for module in model.modules()] == found
+    model.eval()
+    assert torch.equal(predict(model, *data)[:, 0], model(data[0].x, data[1]))
+    assert not any(module.training for module in model.modules())
 
 
 def test_bad_training(data):
@@ -88,3 +283,8 @@ def test_a_rate_at_which_training_diverges_is_passed_over(data):
         tune(make, *data, epochs=3, learning_rates=[1e30])
     with pytest.raises(ValueError, match="learning_rates is empty"):
         tune(make, *data, epochs=3, learning_rates=[])
+
+
+def test_what_every_rate_refuses_is_said_once(data):
+    with pytest.raises(ValueError, match=r"^y is \[300, 2\] and [^;]*$"):
+        tune(made, *relabelled(data, data[0].x[:, :2]), epochs=3, learning_rates=[1e-3, 1e-2])

@@ -1,0 +1,111 @@
+"""What is predicted of each cell: its values, its split, and the scale with which a model predicts in its units."""
+
+from itertools import combinations
+
+import torch
+from torch import nn
+
+from gsrgnn.metrics import columns
+
+MASKS = ("train_mask", "val_mask", "test_mask")
+
+
+class LabelScale(nn.Module):
+    """``z * deviation + mean``: standardised values ``z [..., C]`` in the label's units.
+
+    A model that ends with one predicts in the label's units, wherever it is copied to, saved or wrapped; `train` sets
+    it. ``mean`` and ``deviation``, both ``[C]``, are buffers, 0 and 1 at first, and belong to the ``state_dict``.
+    """
+
+    def __init__(self, out_channels):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(out_channels))
+        self.register_buffer("deviation", torch.ones(out_channels))
+
+    def forward(self, z):
+        return z * self.deviation + self.mean
+
+    @torch.no_grad()
+    def fill(self, mean, deviation):
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation)
+
+
+def moments(y, dtype):
+    """Mean and deviation of each column of ``y [M, C]``, ``[C]`` each.
+
+    Raises ValueError where a prediction in ``dtype`` could not tell values of ``y`` apart, or hold them.
+    """
+    mean, deviation, limits = y.mean(0), y.std(0), torch.finfo(dtype)
+    resolved = (deviation >= (8 * limits.eps * mean.abs()).clamp_min(limits.tiny)) & (y.abs().amax(0) <= limits.max)
+    if not resolved.all():
+        at = int((~resolved).nonzero()[0])
+        raise ValueError(f"y[:, {at}] has mean {mean[at]:g} and deviation {deviation[at]:g} over train_mask, which "
+                         f"{dtype} does not resolve: shift or scale y, or train in a wider dtype")
+    return mean, deviation
+
+
+def label_scales(model, out_channels):
+    """The `LabelScale` modules of ``out_channels`` columns in ``model``.
+
+    A model that has none is given one, ``model.label_scale``, through which its output goes from then on. Made anew, it
+    needs this call again before ``load_state_dict``.
+    """
+    scales = [m for m in model.modules() if isinstance(m, LabelScale) and len(m.mean) == out_channels]
+    if not scales:
+        while _hands_on(model):
+            model = getattr(model, "_orig_mod", None) or model.module
+        scales = [LabelScale(out_channels).to(next(model.parameters()))]
+        model.add_module("label_scale", scales[0])
+        model.register_forward_hook(_in_label_units)
+    return scales
+
+
+def _hands_on(model):
+    """Whether ``model`` is a wrapper of torch's that gives what the module within gives."""
+    return hasattr(model, "_orig_mod") or isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel))
+
+
+def _in_label_units(model, inputs, output):
+    return model.label_scale(output)
+
+
+def split_label(data):
+    """The label of PyG ``Data``, float64 ``[N, C]``, and the rows of its three parts, int64 each; all on the CPU.
+
+    Raises ValueError unless ``y`` is ``[N]`` or ``[N, C]``, and finite where a mask is set; the masks are bool ``[N]``,
+    hold two cells or more each and have none in common; and no column of ``y`` is the same on all training cells.
+    """
+    if data.y is None:
+        raise ValueError("data has no y: give it a label [N] or [N, C]")
+    y, size = torch.from_numpy(columns(data.y, "y is")), len(data.x)
+    if len(y) != size:
+        raise ValueError(f"y has {len(y)} rows and x has {size}: give one row a cell")
+    rows = [_rows(getattr(data, name, None), name, size) for name in MASKS]
+    for (one, first), (other, second) in combinations(zip(MASKS, rows, strict=True), 2):
+        if shared := len(first) + len(second) - len(torch.cat([first, second]).unique()):
+            raise ValueError(f"{one} and {other} have {shared} cells in common: give each cell to one of them")
+    for name, part in zip(MASKS, rows, strict=True):
+        bad = (~torch.isfinite(y[part])).nonzero()
+        if len(bad):
+            row, column = int(part[bad[0, 0]]), int(bad[0, 1])
+            raise ValueError(f"y[{row}, {column}] is {y[row, column].item()} and the cell is one of {name}: "
+                             "take it out of the mask, or give it a finite label")
+    same = (y[rows[0]] == y[rows[0][0]]).all(0).nonzero().flatten().tolist()
+    if same:
+        raise ValueError(f"y[:, {same[0]}] is {y[rows[0][0], same[0]].item():g} for every cell of train_mask: "
+                         "there is nothing to learn")
+    return y, rows
+
+
+def _rows(mask, name, size):
+    if mask is None:
+        raise ValueError(f"data has no {name}: give it one, bool [{size}]")
+    mask = torch.as_tensor(mask)
+    if mask.dtype != torch.bool or mask.shape != (size,):
+        raise ValueError(f"{name} is {mask.dtype} {list(mask.shape)} and must be torch.bool [{size}]: make a 0/1 mask "
+                         "one with .bool(), and of several splits choose one with [:, i]")
+    rows = mask.nonzero().flatten().cpu()
+    if len(rows) < 2:
+        raise ValueError(f"{name} has {len(rows)} cells: it takes 2 or more")
+    return rows
