@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gsrgnn import cli, notebooks
+from gsrgnn import cli, jit, notebooks
 from gsrgnn.cli import app, parse_parameter
+from gsrgnn.kernels.cpu import threads
 
 
 @pytest.fixture
@@ -83,6 +84,7 @@ def test_doctor_reports_versions_data_and_kernels(gsrgnn, monkeypatch):
         "GPU ",
         os.devnull,
         "circuitnet/sample",
+        f"machine code     {jit.cache_folder(threads.even_bounds)}\n",
         "aggregate: ok (1e-16)",
     ):
         assert expected in result.stdout

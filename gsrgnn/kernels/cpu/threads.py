@@ -3,14 +3,16 @@
 import numba
 import numpy as np
 
+from gsrgnn.jit import jit
+
 BLOCKS = 64
 
-inner = numba.njit(cache=True, nogil=True, error_model="numpy")
+inner = jit()
 inlined = numba.njit(inline="always")  # a call hands over every array in seven parts, too dear for one row
-inner_reassociated = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
-threaded = numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
-contracted = numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy", fastmath={"contract"})
-reassociated = numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy", fastmath={"contract", "reassoc"})
+inner_reassociated = jit(fastmath={"contract", "reassoc"})
+threaded = jit(parallel=True)
+contracted = jit(parallel=True, fastmath={"contract"})
+reassociated = jit(parallel=True, fastmath={"contract", "reassoc"})
 
 
 @inner
