@@ -20,9 +20,9 @@ class PlainErrors(TyperGroup):
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
-        except typer.Exit:  # a RuntimeError to Python, no error to us
+        except (typer.Exit, BrokenPipeError):  # neither is an error of ours
             raise
-        except (ValueError, FileNotFoundError, RuntimeError) as error:
+        except (ValueError, OSError, RuntimeError) as error:
             if ctx.params["debug"]:
                 raise
             typer.echo(f"error: {error}", err=True)
