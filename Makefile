@@ -1,8 +1,9 @@
-PYTHON ?= python3
+PYTHONS := 3.11 3.12 3.13 3.14
 PROFILE ?= smoke
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+BEGUN := $(VENV)/.incomplete
 WHEELS := .wheels
 
 unexport PYTHONPATH PYTHONHOME
@@ -33,15 +34,29 @@ baselines: $(STAMP)  ## build and install torch_scatter (the extra `baselines`)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $$kept/*.whl && \
 	$(BIN)/python -c 'import torch_scatter; print("torch_scatter", torch_scatter.__version__, "is installed")'
 
-# Without the stamp an earlier installation was cut short: start from an empty environment.
+# An installation that was cut short is started again from nothing; a .venv that make did not make is kept, with the torch
+# that is in it. TORCH is what pip installs before the rest: a wheel, or torch==... with options.
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or newer is needed, $(PYTHON) is {sys.version.split()[0]}: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
-	@echo "installing the versions of requirements.lock into $(VENV) (once, a few minutes) ..."
-	@[ -e $(STAMP) ] || $(PYTHON) -m venv --clear $(VENV)
+	@kept=; [ -e $(BEGUN) ] || [ ! -e $(BIN)/python ] || kept=$(BIN)/python; \
+	for python in $${kept:-$(or $(PYTHON),python3 $(PYTHONS:%=python%))}; do \
+		if $$python -c 'import ensurepip, sys; sys.exit("%d.%d" % sys.version_info[:2] not in "$(PYTHONS)".split())' \
+			>/dev/null 2>&1; then \
+			echo "installing the versions of requirements.lock into $(VENV) with $$python (once, a few minutes) ..."; \
+			if [ -n "$$kept" ]; then $$python -m ensurepip >/dev/null; else $$python -m venv --clear $(VENV); fi; \
+			exit; \
+		fi; \
+	done; \
+	first=$${kept:-$(or $(PYTHON),python3)}; \
+	echo "Python $(firstword $(PYTHONS)) to $(lastword $(PYTHONS)) with venv (Debian: apt install python3-venv) is needed," \
+		"$$first is $$($$first -c 'import sys; print(sys.version.split()[0])' 2>/dev/null || echo missing):" \
+		"make PYTHON=/path/to/python3.11"; \
+	exit 1
+	@touch $(BEGUN)
 	@rm -f $(STAMP)
+	@$(if $(TORCH),$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	@touch $(STAMP)
+	@mv $(BEGUN) $(STAMP)
 
 clean:  ## remove everything that make made, but for the wheels
 	rm -rf $(VENV) _build chapters gsrgnn.egg-info .pytest_cache .ruff_cache

@@ -256,13 +256,17 @@ def bench(
 def doctor() -> None:
     """Say what this machine can do: versions, CPU, GPU, data found, kernels compiled and checked."""
     from gsrgnn.circuits import available
+    from gsrgnn.jit import cache_folder
     from gsrgnn.kernels import cuda_machine, self_check
+    from gsrgnn.kernels.cpu import threads
 
     for name, value in {**results.versions(), **results.machine()}.items():
         typer.echo(f"{name:16} {value}")
     missing = [extra for extra in ("torch_scatter", "numba_cuda") if not find_spec(extra)]
     typer.echo(f"{'extras missing':16} {', '.join(missing) or 'none'}")
     typer.echo(f"{'CIRCUITNET_ROOT':16} {os.environ.get('CIRCUITNET_ROOT') or 'not set'}")
+    kept = cache_folder(threads.even_bounds) or "not kept: set NUMBA_CACHE_DIR to a folder that can be written"
+    typer.echo(f"{'machine code':16} {kept}")
     for name in available():
         typer.echo(f"{'circuit':16} {name}")
     for name, words in cuda_machine.abilities():

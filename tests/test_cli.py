@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gsrgnn import cli, notebooks
+from gsrgnn import cli, jit, notebooks
 from gsrgnn.cli import app, parse_parameter
+from gsrgnn.kernels.cpu import threads
 
 
 @pytest.fixture
@@ -133,6 +134,7 @@ def test_doctor_reports_versions_data_and_kernels(gsrgnn, monkeypatch):
         "GPU ",
         os.devnull,
         "circuitnet/sample",
+        f"machine code     {jit.cache_folder(threads.even_bounds)}\n",
         "aggregate: ok (1e-16)",
     ):
         assert expected in result.stdout
@@ -149,3 +151,12 @@ def test_doctor_fails_where_a_kernel_does(gsrgnn, monkeypatch):
 
 def test_profiles_in_the_help_are_those_there_are(gsrgnn):
     assert all(profile in gsrgnn("book", "--help").stdout for profile in cli.experiments.PROFILES)
+
+
+def test_what_cannot_be_written_is_said_in_one_line(gsrgnn, tmp_path):
+    (tmp_path / "a.py").write_text("# %%\n1\n")
+    (tmp_path / "runs").touch()  # in the place of the folder, so that root cannot write there either
+    result = gsrgnn("run", "a.py")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: [Errno ")
+    assert "runs" in result.stderr

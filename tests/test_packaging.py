@@ -3,42 +3,128 @@
 import re
 import subprocess
 import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
+HEADER, PINS = (
+    [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line.startswith("#") is comment]
+    for comment in (True, False)
+)
+MINORS = [f"3.{n}" for n in range(40) if SpecifierSet(PROJECT["requires-python"]).contains(f"3.{n}.0")]
+PYTHONS = [f"{minor}.{patch}" for minor in MINORS for patch in (0, 2, 20)]
+MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
+SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
 
 
-def lock_lines():
-    return [
-        line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")
-    ]
+def environment(python, machine):
+    system, processor = machine
+    return default_environment() | {
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "python_full_version": python,
+        "python_version": python.rpartition(".")[0],
+        "sys_platform": system,
+        "platform_system": SYSTEMS[system],
+        "os_name": "nt" if system == "win32" else "posix",
+        "platform_machine": processor,
+        "extra": "",
+    }
 
 
-def locked():
-    pins = (Requirement(line) for line in lock_lines())
-    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
+def holding(texts, where):
+    """The requirements among `texts` whose marker is true there."""
+    parsed = (Requirement(text) for text in texts)
+    return [one for one in parsed if one.marker is None or one.marker.evaluate(where)]
 
 
-def test_the_lock_holds_nothing_but_one_pin_a_package():
-    pin = re.compile(r'[\w.-]+==[\w.]+(; sys_platform == "linux")?')
-    assert [line for line in lock_lines() if not pin.fullmatch(line)] == []
-    assert len(locked()) == len(lock_lines())
+def locked(where):
+    """Versions by package that pip installs from the lock there."""
+    pins = holding(PINS, where)
+    versions = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
+    assert len(versions) == len(pins), "two pins of one package hold at once"
+    return versions
 
 
-def test_the_lock_satisfies_every_dependency():
+def unmet(needs, versions):
+    have = {need: versions.get(canonicalize_name(need.name)) for need in needs}
+    return [str(need) for need, version in have.items() if not version or version not in need.specifier]
+
+
+@pytest.fixture(scope="module")
+def installed():
+    """What the locked versions say of themselves, where this environment has them."""
+    found = {}
+    for name, version in locked(default_environment()).items():
+        try:
+            if (here := distribution(name)).version.partition("+")[0] == version:
+                found[name] = here
+        except PackageNotFoundError:
+            pass
+    assert len(found) > len(PINS) / 2, "this environment is not the lock's"
+    return found
+
+
+def test_the_lock_holds_pins_alone_and_the_command_that_makes_it():
+    pin = re.compile(r"[a-z\d-]+==[a-z\d.]+( ; [a-z\d_.'<>=!() ]+)?")  # 2.13.0+cpu would shut out a CUDA build
+    assert [line for line in PINS if not pin.fullmatch(line)] == []
+    command = HEADER[-1].removeprefix("#").split()
+    assert command[:3] == ["uv", "pip", "compile"]
+    assert {"--universal", "dev", "cuda", "pyproject.toml", "requirements.lock"} <= set(command)
+    assert command[command.index("--python-version") + 1] == MINORS[0]
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids="-".join)
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_lock_satisfies_every_dependency(python, machine):
     extras = PROJECT["optional-dependencies"]
-    wanted = [Requirement(text) for text in PROJECT["dependencies"] + extras["dev"] + extras["cuda"]]
-    pins = {str(want): locked().get(canonicalize_name(want.name)) for want in wanted}
-    assert [want for want, pin in pins.items() if pin is None] == []
-    assert [want for want, pin in pins.items() if not Requirement(want).specifier.contains(pin)] == []
+    where = environment(python, machine)
+    assert unmet(holding(PROJECT["dependencies"] + extras["dev"] + extras["cuda"], where), locked(where)) == []
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_locked_version_takes_every_supported_python(python, installed):
+    takes = {name: SpecifierSet(here.metadata.get("Requires-Python", "")) for name, here in installed.items()}
+    there = locked(environment(python, MACHINES[0]))
+    assert [name for name in takes if name in there and python not in takes[name]] == []
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids="-".join)
+@pytest.mark.parametrize("python", [PYTHONS[0], PYTHONS[-1]])
+def test_what_a_locked_version_needs_is_locked(python, machine, installed):
+    where = environment(python, machine)
+    versions = locked(where)
+    left_to_torch = PYPROJECT["tool"]["uv"]["pip"]["no-emit-package"]
+    needs = [
+        need
+        for name, here in installed.items()
+        if name in versions
+        for need in holding(here.requires or [], where)
+        if need.name not in left_to_torch
+    ]
+    assert len(needs) > len(versions)
+    assert unmet(needs, versions) == []
+
+
+def test_the_cuda_compiler_is_of_the_locked_toolkit():
+    versions = locked(environment(PYTHONS[0], MACHINES[0]))
+    toolkit = {version for name, version in versions.items() if name.startswith(("nvidia-", "cuda-toolkit"))}
+    assert {".".join(version.split(".")[:2]) for version in toolkit} == {"13.0"}
+
+
+def test_make_takes_the_supported_pythons():
+    (line,) = re.findall(r"^PYTHONS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert line.split() == MINORS
 
 
 def test_the_book_stays_with_jupyter_book_1():

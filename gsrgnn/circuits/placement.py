@@ -17,10 +17,10 @@ Sources: Spindler, Schlichtmann and Johannes, "Kraftwerk2", IEEE TCAD 27(8), 200
 and Effective Detailed Placement Algorithm", ICCAD 2005 (the last pass).
 """
 
-import numba
 import numpy as np
 
 from gsrgnn.circuits.features import MACRO_HEIGHT
+from gsrgnn.jit import jit
 
 UTILISATION = 0.7
 MAX_SIDE = 4096  # gcells
@@ -33,7 +33,7 @@ _FULL = 0.72  # share of a gcell's room that spreading fills: just above the uti
 _REACH = 2  # gcells around the best place that the last pass looks at
 _PASSES = 4
 
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+_jit = jit()
 
 
 def place(cell, net, size, fixed=None):

@@ -17,8 +17,9 @@ Sources: McMurchie and Ebeling, "PathFinder", FPGA 1995 (negotiation); Kastner, 
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
+
+from gsrgnn.jit import jit
 
 ROUNDS = 4
 MARGIN = 5  # gcells
@@ -26,7 +27,7 @@ _PRESENT = 2.0  # cost of an edge filled to twice its capacity, beyond its lengt
 _HISTORY = 0.5  # what a round adds to it
 _BEND = 0.5  # cost of a bend, in gcells of wire
 
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+_jit = jit()
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ import numba
 import numpy as np
 import torch
 
+from gsrgnn.jit import jit
+
 BLOCKS = 64
 
-inner = numba.njit(cache=True, nogil=True, error_model="numpy")
+inner = jit()
 inlined = numba.njit(inline="always")  # a call hands over every array in seven parts, too dear for one row
-inner_reassociated = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+inner_reassociated = jit(fastmath={"contract", "reassoc"})
 
 
 class _Threaded:
@@ -30,10 +32,10 @@ class _Threaded:
 
     def __init__(self, function, **options):
         update_wrapper(self, function)
-        self._on_threads = numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy", **options)(function)
+        self._on_threads = jit(parallel=True, **options)(function)
         alone = FunctionType(function.__code__, function.__globals__, function.__name__)
         alone.__qualname__ = f"{function.__qualname__}_alone"  # by which its compiled code is kept
-        self._alone = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(alone)
+        self._alone = jit(**options)(alone)
 
     def __call__(self, *arguments):
         if _Threaded._forked:
