@@ -54,7 +54,8 @@ def execute(
     environment = {
         "IPYTHONDIR": str(config / "ipython"),
         "MPLCONFIGDIR": str(config / "matplotlib"),
-        "PYTHONWARNINGS": "ignore:IProgress not found",  # torch_geometric asks for a progress bar's widget
+        # torch_geometric asks for a progress bar's widget; a page says itself what its label is.
+        "PYTHONWARNINGS": "ignore:IProgress not found,ignore:simulated label for circuitnet",
         **marked,
     }
     run = _Run(environment)
