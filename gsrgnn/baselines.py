@@ -27,6 +27,7 @@ from torch_geometric.nn import GCNConv, SAGEConv
 from torch_geometric.nn.models import GroupAddRev
 
 from gsrgnn.cbsr import aggregate
+from gsrgnn.graph import positive
 from gsrgnn.memory import check_memory
 from gsrgnn.models import NodeModel
 
@@ -37,10 +38,7 @@ class _Peer(NodeModel):
     graph_norm = "mean"
 
     def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels"):
-        if int(num_layers) != num_layers or num_layers < 1:
-            raise ValueError(f"num_layers is {num_layers}: it takes a whole number, at least 1")
-        if int(hidden_channels) != hidden_channels or hidden_channels < 1:
-            raise ValueError(f"hidden_channels is {hidden_channels}: it takes a whole number, at least 1")
+        num_layers, hidden_channels = positive("num_layers", num_layers), positive("hidden_channels", hidden_channels)
         if aggregation not in AGGREGATIONS:
             raise ValueError(f"aggregation {aggregation!r} is unknown; it is one of {', '.join(AGGREGATIONS)}")
         if aggregation == "segment_csr":
@@ -101,7 +99,7 @@ class RevGNN(_Peer):
     """
 
     def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels"):
-        if hidden_channels % 2:
+        if positive("hidden_channels", hidden_channels) % 2:
             raise ValueError(f"hidden_channels is {hidden_channels}: it splits into 2 groups, so it must be even")
         super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
 
@@ -135,8 +133,7 @@ class CheckpointSAGE(_Peer):
 
     def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels",
                  segment=1):
-        if int(segment) != segment or segment < 1:
-            raise ValueError(f"segment is {segment}: it takes a whole number of layers, at least 1")
+        segment = positive("segment", segment)
         super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
         self.segment = segment
 
@@ -218,8 +215,9 @@ class _FusedStack(torch.autograd.Function):
         gradients = []
         for number, (block, names) in reversed([*enumerate(zip(ctx.blocks, ctx.names, strict=True))]):
             source, target, source_grad, target_grad = (x1, x2, g1, g2) if number % 2 else (x2, x1, g2, g1)
-            source, own = source.detach().requires_grad_(), dict(zip(names, parameters[-len(names):], strict=True))
-            del parameters[-len(names):]
+            source, start = source.detach().requires_grad_(), len(parameters) - len(names)
+            own = dict(zip(names, parameters[start:], strict=True))
+            del parameters[start:]
             with torch.enable_grad():
                 update = functional_call(block, own, (source, *ctx.neighbours))
             target -= update.detach()

@@ -6,7 +6,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from gsrgnn import kernels
-from gsrgnn.graph import CircuitGraph
+from gsrgnn.graph import CircuitGraph, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +31,16 @@ class CBSR:
     def __post_init__(self):
         if torch.compiler.is_compiling():
             return
-        if self.values.ndim != 2 or self.values.shape != self.indices.shape:
+        _matrix("values", self.values, torch.float32, torch.float64, torch.bfloat16, torch.float16)
+        _matrix("indices", self.indices, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+        check_devices(self.values, indices=self.indices)
+        if self.values.shape != self.indices.shape:
             raise ValueError(f"values {list(self.values.shape)} and indices {list(self.indices.shape)} differ: "
                              "CBSR takes two matrices of one shape [N, k]")
-        if self.indices.dtype.is_floating_point or self.indices.dtype == torch.bool:
-            raise ValueError(f"indices have dtype {self.indices.dtype}: CBSR takes integers")
+        columns = whole(self.num_columns)
+        if columns is None or not 1 <= columns < 2**31:
+            raise ValueError(f"num_columns is {self.num_columns!r}: it takes a whole number in 1 .. {2**31 - 1}")
+        object.__setattr__(self, "num_columns", columns)
         if self.k < 1 or self.k > self.num_columns:
             raise ValueError(f"k is {self.k} and the matrix has {self.num_columns} columns: k lies in 1 .. num_columns")
         if len(self.indices):
@@ -70,8 +75,7 @@ def group_sparse(x, k):
     """
     x = _uncast(x, torch.float16, torch.bfloat16)
     _matrix("x", x, torch.float32, torch.float64)
-    check_k(k, x.shape[1])
-    values, indices = torch.ops.gsrgnn.group_sparse(x, int(k))
+    values, indices = torch.ops.gsrgnn.group_sparse(x, check_k(k, x.shape[1]))
     return _selected(values, indices, x.shape[1])
 
 
@@ -87,6 +91,9 @@ def aggregate(graph, x, via=None):
     Raises ValueError if x has another number of rows than the graph has nodes, another dtype than float32, float64 or
     bfloat16, or lies on another device.
     """
+    if not isinstance(graph, CircuitGraph):
+        raise ValueError(f"graph is a {type(graph).__name__}: it takes a CircuitGraph, as from_pins, from_edge_index "
+                         "and from_data make one")
     values = _uncast(x.values if isinstance(x, CBSR) else x, torch.float16)
     _matrix("x", values, torch.float32, torch.float64, torch.bfloat16)
     check_rows(values, graph)
@@ -100,9 +107,11 @@ def aggregate(graph, x, via=None):
 
 
 def check_k(k, width):
-    """Raises ValueError unless ``1 <= k <= width``."""
-    if int(k) != k or not 1 <= k <= width:
-        raise ValueError(f"k is {k} and there are {width} columns: k is a whole number in 1 .. {width}")
+    """``k`` as an int. Raises ValueError unless it is a whole number and ``1 <= k <= width``."""
+    number = whole(k)
+    if number is None or not 1 <= number <= width:
+        raise ValueError(f"k is {k!r} and there are {width} columns: k is a whole number in 1 .. {width}")
+    return number
 
 
 def check_rows(x, graph):
@@ -160,9 +169,9 @@ def select(x, values, indices):
 
 
 def _matrix(name, x, *dtypes):
-    if not isinstance(x, torch.Tensor) or x.ndim != 2:
-        shape = list(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
-        raise ValueError(f"{name} is {shape}: it takes a tensor [N, D]")
+    if not isinstance(x, torch.Tensor) or x.ndim != 2 or x.layout != torch.strided:
+        given = type(x).__name__ if not isinstance(x, torch.Tensor) else list(x.shape) if x.ndim != 2 else x.layout
+        raise ValueError(f"{name} is {given}: it takes a dense tensor of two dimensions")
     if x.dtype not in dtypes:
         *others, last = (str(dtype).removeprefix("torch.") for dtype in dtypes)
         raise ValueError(f"{name} has dtype {x.dtype}: it takes {', '.join(others)} or {last}")

@@ -79,7 +79,7 @@ class CircuitGraph:
             raise ValueError(f"net holds {net.min()}: nets are numbered from 0")
         nets, net = np.unique(net, return_inverse=True)
         if max_net is not None:
-            most = _whole(max_net)
+            most = whole(max_net)
             if most is None or most < 2:
                 raise ValueError(f"max_net is {_shown(max_net)}: it takes a whole number of pins, at least 2, or None")
             small = np.bincount(net, minlength=len(nets))[net] <= most
@@ -182,9 +182,9 @@ class CircuitGraph:
 
     def neighbors(self, node):
         """The nodes other than ``node`` from which row ``node`` of ``A`` takes, ascending, int64."""
-        if _whole(node) is None:
+        if whole(node) is None:
             raise ValueError(f"node is {_shown(node)}: it takes one node's number")
-        node = _whole(node)
+        node = whole(node)
         _within("node", np.array([node]), self.num_nodes)
         if self._pins is None:
             row = _row(self._matrix, node)
@@ -391,7 +391,7 @@ def _row(matrix, row):
     return matrix.indices[matrix.indptr[row]:matrix.indptr[row + 1]]
 
 
-def _whole(value):
+def whole(value):
     """``value`` as an int; None where it is not one whole number."""
     if isinstance(value, (bool, np.bool_)):
         return None
@@ -401,14 +401,22 @@ def _whole(value):
         return None
 
 
+def positive(name, value):
+    """``value`` as an int. Raises ValueError unless it is a whole number, at least 1."""
+    number = whole(value)
+    if number is None or number < 1:
+        raise ValueError(f"{name} is {_shown(value)}: it takes a whole number, at least 1")
+    return number
+
+
 def _flag(name, value):
-    if not isinstance(value, (bool, np.bool_)) and _whole(value) not in (0, 1):
+    if not isinstance(value, (bool, np.bool_)) and whole(value) not in (0, 1):
         raise ValueError(f"{name} is {_shown(value)}: it takes True or False")
     return bool(value)
 
 
 def _count(name, value):
-    count = _whole(value)
+    count = whole(value)
     if count is None or not 1 <= count <= MOST:
         raise ValueError(f"{name} is {_shown(value)}: a graph has a whole number of nodes, at least 1"
                          + ("" if count is None or count < 1 else f" and at most {MOST}"))

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from gsrgnn.cbsr import capturing, check_devices, check_rows
+from gsrgnn.graph import positive
 from gsrgnn.label import LabelScale
 from gsrgnn.reversible import ReversibleStack
 
@@ -13,6 +14,9 @@ class NodeModel(nn.Module):
 
     def __init__(self, in_channels, hidden_channels, out_channels):
         super().__init__()
+        in_channels, hidden_channels, out_channels = (
+            positive(name, size) for name, size in (("in_channels", in_channels), ("hidden_channels", hidden_channels),
+                                                    ("out_channels", out_channels)))
         self.in_channels = in_channels
         self.encoder = nn.Linear(in_channels, hidden_channels)
         self.norm = nn.LayerNorm(hidden_channels)

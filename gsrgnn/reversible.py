@@ -24,6 +24,7 @@ from torch import nn
 
 from gsrgnn import kernels
 from gsrgnn.cbsr import array, capturing, check_devices, check_k, check_rows, index_dtype, operator
+from gsrgnn.graph import positive
 from gsrgnn.kernels.fixed_point import FIXED, Scale, scales
 from gsrgnn.memory import free_memory
 
@@ -68,15 +69,14 @@ class ReversibleStack(nn.Module):
 
     def __init__(self, width, num_layers, k, residual="sparse", first=None):
         super().__init__()
-        if int(width) != width or width < 2 or width % 2:
+        width, num_layers = positive("width", width), positive("num_layers", num_layers)
+        if width % 2:
             raise ValueError(f"width is {width}: the stream splits into 2 groups, so it takes an even whole number")
-        if int(num_layers) != num_layers or num_layers < 1:
-            raise ValueError(f"num_layers is {num_layers}: it takes a whole number, at least 1")
         if residual not in RESIDUALS:
             raise ValueError(f"residual {residual!r} is unknown; it is one of {', '.join(RESIDUALS)}")
         if first is not None and first not in ORDERS:
             raise ValueError(f"first {first!r} is unknown; it is one of {', '.join(ORDERS)}")
-        check_k(k, width // 2)
+        k = check_k(k, width // 2)
         self.width, self.num_layers, self.k = width, num_layers, k
         self.residual, self.first = residual, first
         shape = num_layers, 2, width // 2

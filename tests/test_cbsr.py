@@ -1,6 +1,7 @@
 import copy
 import gc
 
+import numpy as np
 import pytest
 import torch
 from torch.autograd import gradcheck
@@ -107,7 +108,10 @@ def test_sizes_and_devices_that_differ():
 
 @pytest.mark.parametrize(("values", "indices", "columns", "message"), [
     ([[1.0]], [[0, 1]], 3, r"values \[1, 1\] and indices \[1, 2\] differ"),
-    ([[1.0]], [[0.0]], 3, "it takes integers|CBSR takes integers"),
+    ([[1.0]], [[0.0]], 3, "indices has dtype torch.float32: it takes uint8"),
+    ([[1]], [[0]], 3, "values has dtype torch.int64: it takes float32"),
+    ([[1.0]], [[0]], 3.5, "num_columns is 3.5: it takes a whole number"),
+    ([[1.0]], [[0]], None, "num_columns is None"), ([[1.0]], [[0]], 2**40, "num_columns is 1099511627776"),
     ([[1.0]], [[3]], 3, r"indices reach from 3 to 3, outside 0 \.\. 2"),
     ([[1.0]], [[-1]], 3, "indices reach from -1"),
     ([[1.0, 2.0]], [[1, 1]], 3, "must ascend"),
@@ -116,6 +120,25 @@ def test_sizes_and_devices_that_differ():
 def test_bad_cbsr(values, indices, columns, message):
     with pytest.raises(ValueError, match=message):
         CBSR(torch.tensor(values), torch.tensor(indices), columns)
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: CBSR([[1.0]], torch.zeros(1, 1, dtype=torch.long), 2), "values is list: it takes a dense tensor"),
+    (lambda: CBSR(torch.ones(1, 1), torch.zeros(1, 1, dtype=torch.long, device="meta"), 2), "the indices on meta"),
+    (lambda: group_sparse(torch.eye(5).to_sparse(), 1), "x is torch.sparse_coo: it takes a dense tensor"),
+    (lambda: aggregate(GRAPH, torch.eye(5).to_sparse_csr()), "x is torch.sparse_csr: it takes a dense tensor"),
+    (lambda: aggregate(torch.zeros(2, 3), torch.eye(5)), "graph is a Tensor: it takes a CircuitGraph"),
+    (lambda: aggregate(None, torch.eye(5)), "graph is a NoneType: it takes a CircuitGraph"),
+    *((lambda k=k: group_sparse(torch.eye(5), k), "k is a whole number in 1 .. 5")
+      for k in (0, 6, 2.5, float("nan"), float("inf"), None, True, "2", [2])),
+])
+def test_what_is_no_such_thing(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_k_of_another_kind_of_whole_number():
+    assert group_sparse(torch.eye(5), 2.0).k == group_sparse(torch.eye(5), np.int64(2)).k == 2
 
 
 def test_differentiating_twice_is_refused():
