@@ -7,7 +7,8 @@ import sys
 import pytest
 
 START = """
-import os, sys, torch
+import os, sys, time, torch
+from pathlib import Path
 import torch.multiprocessing as mp
 from torch.utils.data import DataLoader, Dataset
 from gsrgnn import CircuitGraph, GSRGNN, aggregate
@@ -50,7 +51,11 @@ def one_rank(rank, job, port):
     grads = [None, None]
     torch.distributed.all_gather_object(grads, model.head.weight.grad)
     assert torch.equal(*grads)
-    torch.distributed.destroy_process_group()
+    ended = [Path(f"rank{number}.ended") for number in range(2)]
+    ended[rank].touch()
+    while not all(path.exists() for path in ended):
+        time.sleep(0.05)
+    os._exit(0)  # gloo's threads and Python's lock may wait for each other at an orderly end
 
 
 if __name__ == "__main__":
@@ -96,8 +101,8 @@ def test_in_other_processes(case, tmp_path, unused_port):
     script = tmp_path / "job.py"
     script.write_text(START.replace("CASE", CASES[case]))
     environment = os.environ | {"PYTHONWARNINGS": "ignore", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, script, str(unused_port)], env=environment, capture_output=True, text=True,
-                          timeout=300)
+    done = subprocess.run([sys.executable, script, str(unused_port)], env=environment, cwd=tmp_path, timeout=300,
+                          capture_output=True, text=True)
     assert done.stdout == "agrees\n", done.stderr[-3000:]
 
 
