@@ -13,10 +13,12 @@ from gsrgnn.reversible import ReversibleStack
 def kept_bytes(num_nodes, width, num_layers, k, residual):
     """Bytes that a float32 stack keeps for its backward pass beside parameters and output.
 
-    The last stream, and with the sparse residual k values and k column indices a row and layer: O(ND), and O(LNk).
+    The last stream and its scale, and with the sparse residual k values and k column indices a row and layer: O(ND),
+    and O(LNk).
     """
     entries = num_layers * num_nodes * k if residual == "sparse" else 0
-    return 4 * num_nodes * width + entries * (4 + index_dtype(width // 2).itemsize)
+    scale = num_nodes + 2 * width
+    return 4 * (num_nodes * width + scale) + entries * (4 + index_dtype(width // 2).itemsize)
 
 
 def step_peak(circuit, width, num_layers, k, residual):
