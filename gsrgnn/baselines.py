@@ -240,17 +240,23 @@ def _neighbours(graph, dtype, aggregation):
     if (aggregation, dtype) not in kept:
         try:
             with torch.inference_mode(False):
-                kept[aggregation, dtype] = _MAKE[aggregation](graph, dtype)
+                made = _MAKE[aggregation](graph, dtype)
         except MemoryError as error:
             raise MemoryError(f"aggregation {aggregation!r} reads all edges, where 'kernels' reads the nets of a graph "
                               f"via='nets': {error}") from error
+        if any(type(tensor) is not torch.Tensor for tensor in _tensors(made)):
+            return made  # without numbers, as torch makes them under a fake mode
+        kept[aggregation, dtype] = made
     return kept[aggregation, dtype]
 
 
 def graph_tensors(graph):
     """The tensors that the routes made from ``graph`` and keep: none of them belongs to a model."""
-    return [t for neighbours in _KEPT.get(graph, {}).values() for part in neighbours
-            for t in ([part] if isinstance(part, torch.Tensor) else part.tensors)]
+    return [tensor for neighbours in _KEPT.get(graph, {}).values() for tensor in _tensors(neighbours)]
+
+
+def _tensors(neighbours):
+    return [t for part in neighbours for t in ([part] if isinstance(part, torch.Tensor) else part.tensors)]
 
 
 def _edges(graph, dtype):

@@ -5,6 +5,8 @@ import logging
 import os
 import re
 import sys
+import time
+from collections import deque
 from pathlib import Path
 
 import nbformat
@@ -24,6 +26,7 @@ from gsrgnn import ends, files, records
 PRINTED = 1_000_000  # characters that a cell may print, 200 more counted for each message
 SHOWN = 20_000_000  # bytes of images, tables and other things that a cell may show, counted likewise
 ARRIVES = 120  # seconds within which a cell's output arrives after its end
+DYING = 10  # seconds that a process may take to end that the system has killed for lack of memory, and counted
 SAID = 10_000  # characters of an exception's message, and of a line of its traceback
 
 
@@ -93,14 +96,24 @@ class _Run:
     Attributes:
         environment: variables of the kernel.
         kernel: its process, None before it is started.
-        oom_kills: `ends.oom_kills` when the kernel was last seen alive, at most about a second before it ended.
+        oom_kills: `ends.oom_kills` `DYING` seconds before the kernel was last seen alive, or when it was started.
         notebook: with the outputs up to now.
     """
 
     def __init__(self, environment: dict[str, str]):
         self.environment = environment
         self.kernel = self.notebook = None
-        self.oom_kills = ends.oom_kills()
+        self._counts = deque([(time.monotonic(), ends.oom_kills())])
+
+    @property
+    def oom_kills(self) -> int | None:
+        return self._counts[0][1]
+
+    def seen_alive(self, oom_kills: int | None) -> None:
+        now = time.monotonic()
+        self._counts.append((now, oom_kills))
+        while self._counts[1][0] <= now - DYING:
+            self._counts.popleft()
 
 
 class _Engine(Engine):
@@ -149,7 +162,7 @@ class _Client(PapermillNotebookClient):
     async def _async_check_alive(self):
         oom_kills = ends.oom_kills()
         await super()._async_check_alive()
-        self.run.oom_kills = oom_kills
+        self.run.seen_alive(oom_kills)
 
     def process_message(self, msg, cell, cell_index):
         if not cell.outputs or self.clear_before_next_output:

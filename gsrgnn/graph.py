@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import torch
 from scipy import sparse
+from torch.utils._pytree import tree_leaves
 
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 from gsrgnn.memory import check_memory
@@ -69,7 +70,7 @@ class CircuitGraph:
         ``0 .. num_cells - 1``, or if an option is not one named here; MemoryError where ``num_cells``, or the clique
         matrix of a graph without multiplicity, is more than the memory that is free.
         """
-        cell, net = _integers("cell", cell), _integers("net", net)
+        cell, net = integers("cell", cell), integers("net", net)
         num_cells = _count("num_cells", num_cells)
         self_loops, multiplicity = _flag("self_loops", self_loops), _flag("multiplicity", multiplicity)
         if len(cell) != len(net):
@@ -109,7 +110,7 @@ class CircuitGraph:
             edge_index = _array("edge_index", edge_index, _EDGES)
             if edge_index.ndim != 2 or len(edge_index) != 2:
                 raise ValueError(f"edge_index has shape {edge_index.shape}: it takes {_EDGES}")
-        source, target = _integers("edge_index[0]", edge_index[0]), _integers("edge_index[1]", edge_index[1])
+        source, target = integers("edge_index[0]", edge_index[0]), integers("edge_index[1]", edge_index[1])
         if len(source) != len(target):
             raise ValueError(f"edge_index has {len(source)} sources and {len(target)} targets: it takes {_EDGES}")
         _within("edge_index[0]", source, num_nodes)
@@ -286,11 +287,15 @@ class CircuitGraph:
     def once(self, key, make):
         """``make()``, kept for later calls with this key for as long as the graph lives, by whatever route.
 
-        It stays with this graph in this process: a copy, by whatever way it came about, makes its own.
+        It stays with this graph in this process: a copy, by whatever way it came about, makes its own. Tensors without
+        numbers, as `torch` makes them under a fake mode, are not kept.
         """
         if key not in self._prepared:
             with torch.inference_mode(False):
-                self._prepared[key] = make()
+                made = make()
+            if any(isinstance(part, torch.Tensor) and type(part) is not torch.Tensor for part in tree_leaves(made)):
+                return made
+            self._prepared[key] = made
         return self._prepared[key]
 
     def _make_adjacency(self, real, transposed):
@@ -439,7 +444,8 @@ def _array(name, values, takes):
         raise ValueError(f"{name} ({what}) cannot be read as an array: it takes {takes}") from error
 
 
-def _integers(name, values):
+def integers(name, values):
+    """``values``, a tensor, array, table column or list, as int64 ``[P]``. Raises ValueError for anything else."""
     array = _array(name, values, "a 1-D array of integers")
     if array.ndim != 1:
         given = f"has shape {array.shape}" if array.ndim else f"is {_shown(values)}"

@@ -46,19 +46,34 @@ def moments(y, dtype):
 
 
 def label_scales(model, out_channels):
-    """The `LabelScale` modules of ``out_channels`` columns in ``model``.
+    """What scales ``model``'s output of ``out_channels`` columns: the `LabelScale` modules in it, which `fill` sets.
 
-    A model that has none is given one, ``model.label_scale``, through which its output goes from then on. Made anew, it
-    needs this call again before ``load_state_dict``.
+    A model that has none is given the buffers ``label_mean`` and ``label_deviation``, through which its output goes
+    from then on. Made anew, it needs this call again before ``load_state_dict``.
     """
     scales = [m for m in model.modules() if isinstance(m, LabelScale) and len(m.mean) == out_channels]
-    if not scales:
-        while _hands_on(model):
-            model = getattr(model, "_orig_mod", None) or model.module
-        scales = [LabelScale(out_channels).to(next(model.parameters()))]
-        model.add_module("label_scale", scales[0])
+    if scales:
+        return scales
+    while _hands_on(model):
+        model = getattr(model, "_orig_mod", None) or model.module
+    if not hasattr(model, "label_mean"):
+        like = next(model.parameters())
+        model.register_buffer("label_mean", like.new_zeros(out_channels))
+        model.register_buffer("label_deviation", like.new_ones(out_channels))
         model.register_forward_hook(_in_label_units)
-    return scales
+    return [_Attached(model)]
+
+
+class _Attached:
+    """The scale of a model that is not ours: buffers, as a further module would be called where all are called."""
+
+    def __init__(self, model):
+        self.model = model
+
+    @torch.no_grad()
+    def fill(self, mean, deviation):
+        self.model.label_mean.copy_(mean)
+        self.model.label_deviation.copy_(deviation)
 
 
 def _hands_on(model):
@@ -67,7 +82,7 @@ def _hands_on(model):
 
 
 def _in_label_units(model, inputs, output):
-    return model.label_scale(output)
+    return output * model.label_deviation + model.label_mean
 
 
 def split_label(data):

@@ -27,11 +27,13 @@ def correlations(true, predicted):
 def columns(values, what="values are"):
     """``values [N]`` or ``[N, C]``, an array or a tensor of any real dtype on any device, as float64 ``[N, C]``.
 
-    Raises ValueError for another shape or complex numbers.
+    Raises ValueError for another shape, complex numbers or a NumPy mask, which no measure looks at.
     """
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = (values if values.is_complex() else values.double()).numpy()
+    if np.ma.isMaskedArray(values):
+        raise ValueError(f"{what} a masked array: give the entries that count, values.compressed()")
     values = np.asarray(values)
     if values.ndim not in (1, 2) or 0 in values.shape[1:] or np.iscomplexobj(values):
         raise ValueError(f"{what} {values.dtype} {list(values.shape)}: give real numbers, [N] or [N, C]")

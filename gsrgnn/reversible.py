@@ -14,6 +14,7 @@ next entry of a row are close, GS would choose another one going back than it di
 """
 
 import math
+import os
 from contextlib import contextmanager
 from threading import Lock
 from types import SimpleNamespace
@@ -21,11 +22,12 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.utils.weak import TensorWeakRef
 
 from gsrgnn import kernels
 from gsrgnn.cbsr import array, capturing, check_devices, check_k, check_rows, index_dtype, operator
 from gsrgnn.graph import positive
-from gsrgnn.kernels.fixed_point import FIXED, Scale, scales
+from gsrgnn.kernels.fixed_point import FIXED, Scale, crowded, scales
 from gsrgnn.memory import free_memory
 
 RESIDUALS = ("sparse", "dense")
@@ -160,8 +162,11 @@ class ReversibleStack(nn.Module):
         row, column = x.new_empty(len(x)), x.new_empty(self.width)
         kernels.on(x.device.type).magnitudes(array(x), array(row), array(column))
         integer, scale = scales(row, column, parameters.gain, parameters.shift)
-        if not x.is_cuda and scale[0].row[0].isnan():
-            _refuse_stream(x)
+        if not x.is_cuda:
+            if scale[0].row[0].isnan():
+                _refuse_stream(x)
+            if integer is torch.int64 and (place := crowded(x, scale)):
+                _refuse_crowded(x, *place)
         return integer, scale
 
     @contextmanager
@@ -218,13 +223,6 @@ class ReversibleStack(nn.Module):
         groups, values, _ = buffers
         key = groups.shape, groups.dtype, values.shape, values.dtype, values.device, _stream(values.device)
         self._free[:] = [(key, buffers)]
-
-    def saved_by(self, ctx):
-        """The tensors that a forward pass saved; no other pass gets its buffers until they are given back (again)."""
-        with _handing_over:
-            saved = ctx.saved_tensors
-            _taken(self._free, lambda free: free[1][0].data_ptr() == saved[-3].data_ptr())
-            return saved
 
     def buffers_in_use(self):
         """The tensors of `scratch` and `kept` that later calls use again; a recorded CUDA graph writes into them."""
@@ -289,7 +287,16 @@ class ReversibleStack(nn.Module):
             f", first={self.first!r}" if self.first else "")
 
 
-_handing_over = Lock()
+_handing_over = Lock()  # of a buffer that one pass kept, to another
+
+
+def _after_fork():
+    global _handing_over
+    _handing_over = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _New:
@@ -422,15 +429,22 @@ class _Block:
 
 def _refuse_stream(x):
     if torch.isfinite(x).all():
-        raise ValueError("a gain or a shift of the stack is not finite: training diverged, lower its learning rate")
+        raise ValueError("a gain or a shift of the stack is not finite, or they add up to what is not: training "
+                         "diverged, lower its learning rate")
     row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
     raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: the stream takes finite numbers only")
 
 
+def _refuse_crowded(x, row, column):
+    largest = min(x[row].abs().max(), x[:, column].abs().max())
+    raise ValueError(f"x[{row}, {column}] is {x[row, column]:.3g} and its row and column reach {largest:.3g}, or a "
+                     "gain or shift of the stack is as large: the stream holds no such range, scale the features")
+
+
 def _refuse_overflow(layer, block, row):
     if row >= 0:
-        raise ValueError(f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, "
-                         "lower its learning rate")
+        raise ValueError(f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, lower its "
+                         "learning rate; or x is too large to be squared, scale it")
 
 
 def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choices=None):
@@ -465,6 +479,7 @@ class _Stack(torch.autograd.Function):
             block.refuse(x)
             if keep:
                 ctx.save_for_backward(*parameters, *scale[0], *scale[1][1:], groups, *kept)  # the rows' are the same
+                ctx.groups, ctx.version, ctx.readers = TensorWeakRef(groups), groups._version, 0
             ctx.stack, ctx.graph = stack, graph
             return block.join(groups)                                    # line 11
 
@@ -473,16 +488,33 @@ class _Stack(torch.autograd.Function):
         if torch.is_grad_enabled():
             raise RuntimeError("the stack works in place and its gradient cannot be differentiated again: call "
                                "backward without create_graph=True")
-        stack = ctx.stack
-        saved = stack.saved_by(ctx)
-        parameters, kept = Parameters(*saved[:4]), saved[9:]
-        row, *others = saved[4:9]
-        scale = Scale(row, *others[:2]), Scale(row, *others[2:])
-        gradients = [torch.empty_like(p, memory_format=torch.contiguous_format) for p in parameters]
-        with torch.autocast(grad.device.type, enabled=False), stack.scratch(grad, ctx.graph, kept[0].dtype) as scratch:
-            dx = _backward(stack, _Block(stack, ctx.graph, scratch, parameters, scale), grad, *kept, gradients)
-        stack.give_back(*kept)
+        stack, kept = ctx.stack, None
+        with _handing_over:  # no other pass gets what is read here
+            ctx.readers += 1
+            own = ctx.groups()  # None where hooks kept something else
+            _taken(stack._free, lambda free: own is not None and free[1][0].data_ptr() == own.data_ptr())
+        try:
+            parameters, scale, kept = _saved(ctx)
+            if own is not None and own._version != ctx.version:  # torch looks at it too, but not where there are hooks
+                raise RuntimeError("what the stack kept for this backward pass has been modified by an inplace "
+                                   "operation: a backward pass gave it back, and a later forward pass uses it")
+            gradients = [torch.empty_like(p, memory_format=torch.contiguous_format) for p in parameters]
+            with (torch.autocast(grad.device.type, enabled=False),
+                  stack.scratch(grad, ctx.graph, kept[0].dtype) as scratch):
+                dx = _backward(stack, _Block(stack, ctx.graph, scratch, parameters, scale), grad, *kept, gradients)
+        finally:
+            with _handing_over:
+                ctx.readers -= 1
+                if kept and not ctx.readers:
+                    stack.give_back(*kept)
         return None, None, None, dx, *gradients
+
+
+def _saved(ctx):
+    """What `_Stack.forward` saved: parameters, the two scales, and what `ReversibleStack.kept` gave."""
+    saved = ctx.saved_tensors
+    row, *others = saved[4:9]
+    return Parameters(*saved[:4]), (Scale(row, *others[:2]), Scale(row, *others[2:])), saved[9:]
 
 
 def _backward(stack, block, grad, groups, kept_values, kept_indices, gradients):

@@ -105,6 +105,7 @@ def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda
 def _step(model, optimizer, x, graph, rows, y, deviation):
     """One training step as a function that returns the loss; ``y`` is the label of ``rows``."""
     def step():
+        torch.clear_autocast_cache()  # a user's autocast is around all steps and holds the parameters before the last
         optimizer.zero_grad()
         error = _columns(model(x, graph), len(x)).index_select(0, rows) - y
         loss = (error / deviation).square().mean()
@@ -139,6 +140,7 @@ def predict(model, data, graph):
 
     The model is left in the mode it was in. Raises ValueError for an output that is neither ``[N]`` nor ``[N, C]``.
     """
+    torch.clear_autocast_cache()
     with _mode(model, train=False):
         return _columns(model(data.x, graph), len(data.x))
 

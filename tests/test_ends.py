@@ -7,7 +7,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from gsrgnn import ends
+from gsrgnn import ends, execution
 
 
 @pytest.mark.parametrize(("code", "words"), [
@@ -79,3 +79,19 @@ def test_what_was_started_with_a_mark_ends_with_it_however_detached(tmp_path):
         for process in (other, nested, bare):
             process.kill()
             process.wait()
+
+
+def test_a_kernel_that_is_killed_for_memory_and_takes_its_time_to_end(monkeypatch):
+    """The count has risen and the kernel is still there, freeing its memory."""
+    clock = iter(range(0, 1000, 3))
+    monkeypatch.setattr(execution.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(ends, "oom_kills", lambda: 4)
+    run = execution._Run({})
+    for _ in range(10):
+        run.seen_alive(4)
+    run.seen_alive(5)
+    run.seen_alive(5)
+    assert run.oom_kills == 4
+    for _ in range(5):  # somebody else's, long ago
+        run.seen_alive(5)
+    assert run.oom_kills == 5

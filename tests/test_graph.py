@@ -384,6 +384,13 @@ def test_a_device_without_an_index_is_the_one_that_a_tensor_gets():
     assert graph.to("cpu:0") is graph
 
 
+def test_tensors_without_numbers_are_not_kept():
+    graph = CircuitGraph.from_pins([0, 1, 2], [0, 0, 0], 3)
+    with FakeTensorMode():
+        assert type(graph.adjacency().indptr) is not torch.Tensor
+    assert graph.adjacency().indptr.tolist() == [0, 3, 6, 9]
+
+
 def test_what_was_prepared_stays_with_the_graph():
     graph = CircuitGraph.from_pins([0, 1, 2, 0, 3], [0, 0, 0, 1, 1], 4)
     x = torch.randn(4, 5)

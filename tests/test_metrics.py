@@ -77,3 +77,8 @@ def test_a_difference_lies_in_its_interval_which_narrows_with_more_values():
     assert set(difference(true, ours, ours, 5).values()) == {(0.0, 0.0, 0.0)}
     with pytest.raises(ValueError, match="resamples is 0"):
         difference(true, ours, theirs, 0)
+
+
+def test_a_mask_is_not_passed_over():
+    with pytest.raises(ValueError, match="values are a masked array"):
+        correlations(np.ma.masked_array([1.0, 2, 3], mask=[0, 0, 1]), np.arange(3.0))

@@ -15,6 +15,14 @@ from gsrgnn import CircuitGraph, GSRGNN, aggregate
 from gsrgnn.circuits import load
 
 
+class Sums(Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, number):
+        return aggregate(CircuitGraph.from_pins([0, 1, 2], [0, 0, 0], 3), torch.eye(3))
+
+
 class Predictions(Dataset):
     def __init__(self, model, graph, x):
         self.model, self.graph, self.x = model, graph, x
@@ -60,6 +68,11 @@ def one_rank(rank, job, port):
 
 if __name__ == "__main__":
     torch.manual_seed(0)
+    if sys.argv[2] == "a loader behind torch alone":
+        torch.nn.functional.layer_norm(torch.randn(2000, 2000), (2000,))
+        assert [out.shape for out in DataLoader(Sums(), num_workers=2)] == [(1, 3, 3)] * 4
+        print("agrees")
+        sys.exit()
     data = load("synthetic/500", label="rudy")
     graph = CircuitGraph.from_data(data)
     model = GSRGNN(data.num_features, 16, num_layers=3, k=4)
@@ -92,6 +105,7 @@ CASES = {
                        "for found in mp.get_context('fork').Pool(2).starmap(step, [job] * 2)]",
     "a loader": "[torch.testing.assert_close(p[0], out, rtol=1e-4, atol=1e-4) "
                 "for p in DataLoader(Predictions(*job), num_workers=2)]",
+    "a loader behind torch alone": "",
     "ranks": "mp.spawn(one_rank, ((*job, out, grad), int(sys.argv[1])), nprocs=2)",
 }
 
@@ -101,7 +115,7 @@ def test_in_other_processes(case, tmp_path, unused_port):
     script = tmp_path / "job.py"
     script.write_text(START.replace("CASE", CASES[case]))
     environment = os.environ | {"PYTHONWARNINGS": "ignore", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, script, str(unused_port)], env=environment, cwd=tmp_path, timeout=300,
+    done = subprocess.run([sys.executable, script, str(unused_port), case], env=environment, cwd=tmp_path, timeout=300,
                           capture_output=True, text=True)
     assert done.stdout == "agrees\n", done.stderr[-3000:]
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from gsrgnn import CircuitGraph
 from gsrgnn.exactness import gradient_error, plain
@@ -147,6 +148,49 @@ def test_one_buffer_serves_every_step(graph):
     stack(x, graph)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         first.backward()
+
+
+@pytest.mark.parametrize("hooks", [
+    lambda: torch.autograd.graph.save_on_cpu(),
+    lambda: torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t)])
+def test_hooks_on_what_is_saved_hide_no_buffer_that_was_used_again(graph, x, hooks):
+    stack = stack_of(3, "sparse")
+    want = torch.autograd.grad(stack(x, graph).sum(), x)[0]
+    with hooks():
+        out = stack(x, graph)
+    for _ in range(2):
+        assert torch.equal(torch.autograd.grad(out.sum(), x, retain_graph=True)[0], want)
+    stack(x.detach() + 1, graph)
+    stack(x, graph)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation: a backward pass gave it back"):
+        torch.autograd.grad(out.sum(), x)
+
+
+@pytest.mark.parametrize("residual", RESIDUALS)
+@pytest.mark.parametrize("use_reentrant", [False, True])
+def test_in_a_checkpoint(graph, x, residual, use_reentrant):
+    stack = stack_of(3, residual)
+    want = torch.autograd.grad(stack(x, graph).square().sum(), [x, *stack.parameters()])
+    checkpoint(stack, x, graph, use_reentrant=use_reentrant).square().sum().backward()
+    for tensor, gradient in zip([x, *stack.parameters()], want, strict=True):
+        torch.testing.assert_close(tensor.grad, gradient)
+
+
+def test_backward_passes_of_one_forward_pass_in_several_threads(graph, x):
+    stack = stack_of(10, "sparse")
+    out = stack(x, graph)
+    want = torch.autograd.grad(out.sum(), x, retain_graph=True)[0]
+
+    def work(_):
+        try:
+            got = torch.autograd.grad(out.sum(), x, retain_graph=True)[0]
+        except RuntimeError as error:  # another thread's forward pass has the buffer
+            return "modified by an inplace operation" in str(error)
+        stack(x, graph)
+        return torch.equal(got, want)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(pool.map(work, range(30)))
 
 
 @pytest.mark.parametrize(("residual", "free", "advice"), [
@@ -322,6 +366,9 @@ OUT_OF_LINE = {
     "nothing": lambda x, stack: None,
     "everything": lambda x, stack: x.mul_(1e7),
     "everything, tiny": lambda x, stack: (x.mul_(1e-9), stack.gain.mul_(1e-9)),
+    "tiny beside what layers add": lambda x, stack: (x.mul_(1e-7), stack.bias.zero_()),
+    "tiny in half of the nodes": lambda x, stack: (x[:NODES // 2].mul_(1e-7), stack.bias.zero_()),
+    "entries whose row and column cross": lambda x, stack: (x[7, 12].fill_(1e10), x[9, 3].fill_(1e10)),
 }
 
 
@@ -347,6 +394,20 @@ def test_what_is_out_of_line_costs_nothing_else_its_digits(graph, residual, case
         size = right.abs().amax(-1, keepdim=True).clamp_min(1e-30)
         error, theirs = ((part - right).abs() / size for part in (got, theirs))
         assert error.max() <= 20 * theirs.max() + 1e-6
+
+
+def test_a_range_that_the_stream_does_not_hold_is_refused(graph):
+    stack, x = ReversibleStack(WIDTH, 3, K), torch.randn(NODES, WIDTH)
+    crossed = x.clone()
+    crossed[7, 12] = crossed[9, 3] = 1e20
+    with pytest.raises(ValueError, match=r"x\[7, 3\] is .* and its row and column reach 1e\+20"):
+        stack(crossed, graph)
+    with pytest.raises(ValueError, match="block 1 of layer 0 overflows in row .*; or x is too large to be squared"):
+        stack(1e25 * x, CircuitGraph.from_edge_index(torch.arange(NODES).repeat(2, 1), NODES, norm="sum"))
+    with torch.no_grad():
+        stack.gain.fill_(3e38)
+    with pytest.raises(ValueError, match="or they add up to what is not"):
+        stack(x, graph)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

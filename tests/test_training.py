@@ -113,7 +113,7 @@ def test_the_labels_units_go_where_the_model_goes(data, make):
     file.seek(0)
     again = make()
     if make is own:
-        with pytest.raises(RuntimeError, match='Unexpected .*"label_scale.mean", "label_scale.deviation"'):
+        with pytest.raises(RuntimeError, match='Unexpected .*"label_mean", "label_deviation"'):
             again.load_state_dict(model.state_dict())
         label_scales(again, 1)
     again.load_state_dict(torch.load(file))
@@ -288,3 +288,24 @@ def test_a_rate_at_which_training_diverges_is_passed_over(data):
 def test_what_every_rate_refuses_is_said_once(data):
     with pytest.raises(ValueError, match=r"^y is \[300, 2\] and [^;]*$"):
         tune(made, *relabelled(data, data[0].x[:, :2]), epochs=3, learning_rates=[1e-3, 1e-2])
+
+
+def test_under_a_users_autocast_no_step_reads_old_parameters(data):
+    model = made()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        result = train(model, *data, epochs=4)
+        assert torch.equal(predict(model, *data)[:, 0], result.prediction)
+    assert result.history["loss"].is_unique
+
+
+def test_a_model_that_calls_all_modules_it_has(data):
+    class Layers(torch.nn.Sequential):
+        def forward(self, x, graph):
+            for layer in self:
+                x = layer(x)
+            return x
+
+    model = Layers(torch.nn.Linear(data[0].num_features, 4), torch.nn.Linear(4, 1))
+    result = train(model, *relabelled(data, 5000 + 300 * data[0].y), epochs=3)
+    assert result.history["loss"].max() < 3
+    assert torch.equal(model(data[0].x, data[1])[:, 0], result.prediction)

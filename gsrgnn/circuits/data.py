@@ -9,6 +9,7 @@ from torch_geometric.utils import cumsum
 
 from gsrgnn.circuits import congestion, table1
 from gsrgnn.circuits.features import FEATURE_NAMES, cell_features
+from gsrgnn.graph import integers
 from gsrgnn.pins import pins_of
 
 SOURCES = {
@@ -25,7 +26,8 @@ class Circuit(Data):
 
     `cell` and `net` are int64 [P], the cell (0 to `num_nodes` - 1) and the net (from 0) of each pin; `n_id` int64 [N]
     numbers the cells, so that whatever chooses or reorders them is noticed. `Circuit.from_data(data)` makes one of
-    any `Data` with pins. Circuits of different labels go into one `Batch`; their attributes are those that
+    any `Data` with pins. Where there is something of each net, an int `num_nets` says how many there are. Circuits of
+    different labels go into one `Batch`; their attributes are those that
     `gsrgnn.circuits.load` describes.
 
     ValueError for pins that are not integers, of two lengths, or of other cells than there are.
@@ -36,7 +38,9 @@ class Circuit(Data):
         if "cell" in self and "net" in self:
             if not self._store.can_infer_num_nodes:
                 raise ValueError("a Circuit has pins and no number of cells: give it num_nodes (or x)")
-            self.cell, self.net = (_integers(key, self[key]) for key in ("cell", "net"))
+            for key in ("cell", "net"):
+                pins = torch.from_numpy(integers(key, self[key]))
+                self[key] = pins.to(self[key].device) if isinstance(self[key], torch.Tensor) else pins
             _check_pins(self.cell, self.net, self.num_nodes)
             if "n_id" not in self:
                 self.n_id = torch.arange(self.num_nodes, device=self.cell.device)
@@ -51,18 +55,21 @@ class Circuit(Data):
 
     @property
     def edge_index(self):
-        """int64 [2, E], or None; ValueError where there are pins instead, so that what needs edges says so."""
-        if "edge_index" in self._store:
-            return self._store["edge_index"]
-        if "cell" in self._store:
-            raise ValueError("a Circuit has pins (cell and net) and no edge_index: ToEdgeIndex() makes one of them")
-        return None
+        """int64 [2, E], or None; AttributeError where there are pins instead, so that what needs edges says so."""
+        if "edge_index" in self._store or "cell" not in self._store:
+            return self._store.get("edge_index")
+        return self.__getattr__("edge_index")
+
+    def __getattr__(self, key):
+        if key == "edge_index":
+            raise AttributeError("a Circuit has pins (cell and net) and no edge_index: ToEdgeIndex() makes one of them")
+        return super().__getattr__(key)
 
     def __inc__(self, key, value, *args, **kwargs):
         if key in ("cell", "n_id"):
             return self.num_nodes
         if key == "net":
-            return int(value.max()) + 1 if value.numel() else 0
+            return self.num_nets if "num_nets" in self else int(value.max()) + 1 if value.numel() else 0
         return super().__inc__(key, value, *args, **kwargs)
 
     def keys(self):
@@ -76,7 +83,10 @@ class Circuit(Data):
         return self._store[key] if key in self.keys() else default
 
     def subgraph(self, subset):
-        """The circuit of the cells `subset` (int64 [M], each once, or bool [N]) and their pins, nets as they were."""
+        """The circuit of the cells `subset` (int64 [M], each once, or bool [N]) and their pins, nets as they were.
+
+        A tensor with as many rows as there are pins, and not as many as cells, is taken to be of the pins.
+        """
         subset = torch.as_tensor(subset)
         out = super().subgraph(subset)
         for key, value in self._store.items():
@@ -91,7 +101,12 @@ class Circuit(Data):
             raise ValueError("subset names a cell twice: name each once")
         cell = new[self.cell]
         out.cell, out.net = cell[cell >= 0], self.net[cell >= 0]
-        out.num_nodes, out.n_id = len(kept), torch.arange(len(kept), device=new.device)
+        for key, value in self._store.items():  # what else there is of each pin
+            if torch.is_tensor(value) and len(value.shape) and len(value) == len(cell) != self.num_nodes:
+                out[key] = value[cell >= 0] if key not in ("cell", "net") else out[key]
+        out.n_id = torch.arange(len(kept), device=new.device)
+        if "num_nodes" in self:
+            out.num_nodes = len(kept)
         if "ptr" in self:  # of a Batch, which cannot be taken apart any more
             out.ptr = cumsum(torch.bincount(out.batch, minlength=len(self.ptr) - 1))
             for name in ("_slice_dict", "_inc_dict", "_num_nodes"):
@@ -181,13 +196,6 @@ def _split(num_cells, share):
     for mask, part in zip(masks, (order[2 * held :], order[:held], order[held : 2 * held]), strict=True):
         mask[torch.from_numpy(part)] = True
     return masks.unbind()
-
-
-def _integers(key, values):
-    values = torch.as_tensor(values)
-    if values.dim() != 1 or values.dtype.is_floating_point or values.dtype.is_complex or values.dtype == torch.bool:
-        raise ValueError(f"{key} is {values.dtype} {list(values.shape)}: a Circuit takes integers [P], one a pin")
-    return values.long()
 
 
 def _check_pins(cell, net, num_cells):

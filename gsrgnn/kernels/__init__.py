@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from gsrgnn.kernels import forks  # noqa: F401 before any fork, not at the first kernel
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 from gsrgnn.kernels.fixed_point import Scale
 

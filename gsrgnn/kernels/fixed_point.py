@@ -4,8 +4,8 @@ An entry starts at ``x[i, c]`` and each layer adds a row of a LayerNorm to it, w
 ``sqrt(d - 1) |gain| + |shift|``. So it stays within ``min(largest of row i, largest of column c) + reach[c]``, and its
 step is as small as that allows: a node, a column or a gain that is far out of line leaves the others their digits.
 
-Where something is out of line a float32 stream has integers of 64 bits on a CPU, so that the column that a large gain
-reaches late has its digits before, and an entry that GS drops has them after.
+Where something is out of line, or far smaller than what the layers add, a float32 stream has integers of 64 bits on a
+CPU, so that the column that a large gain reaches late has its digits before, and an entry that GS drops has them after.
 """
 
 import math
@@ -15,7 +15,9 @@ import torch
 
 FIXED = {torch.float32: torch.int32, torch.float64: torch.int64}
 ALIKE = 4  # columns that reach up to this many times what half of them do share a step: their integers then compare
-OUT_OF_LINE = 64  # times what half of the columns reach
+OUT_OF_LINE = 8  # times what half of the columns reach
+TINY = 2.0**-10  # of what a layer adds to these
+COARSEST = {torch.float32: 2.0**-20, torch.float64: 2.0**-32}  # step, times the entry where that exceeds 1
 SLACK = 1 + 2**-10  # of a bound, for what rounding adds
 SMALLEST = 2.0**-60  # bound that is told from zero
 
@@ -51,13 +53,29 @@ def scales(row, column, gain, shift):
     half = reach.median(dim=1, keepdim=True).values
     ordinary = torch.where(reach <= ALIKE * half, reach, 0).amax(1, keepdim=True)
     largest = torch.maximum(row.double().amax(), reach.amax())
-    wide = not row.is_cuda and bool(largest > OUT_OF_LINE * half.amin())
+    smallest = torch.where(row > 0, row, torch.inf).double().amin()
+    out_of_line = (largest > OUT_OF_LINE * half.amin()) | (smallest < TINY * half.amax() / len(gain))
+    wide = not row.is_cuda and bool(out_of_line)
     reach = torch.maximum(reach, ordinary).to(row.dtype)
     finite = torch.isfinite(row).all() & torch.isfinite(reach).all()
     integer = torch.int64 if wide else FIXED[row.dtype]
     row, column, reach = (_steps(bound, integer) for bound in (row, column.view(2, d), reach))
     row = torch.where(finite, row, math.nan)
     return integer, tuple(Scale(row, *parts) for parts in zip(column, reach, strict=True))
+
+
+def crowded(x, scale):
+    """Row and column of an entry of ``x [N, 2 d]`` that loses digits to what is in its row and its column; else None.
+
+    ``scale`` are the two groups' `Scale`. Two entries out of line leave the two where their rows and columns cross no
+    small step; nor does a gain that no integer spans.
+    """
+    least = min(min(max(own.row.min(), own.column.min()), own.reach.min()) for own in scale)
+    if 1 / least <= COARSEST[x.dtype]:
+        return None
+    steps = torch.cat([own.dense() for own in scale], dim=1)
+    lost = 1 / steps > COARSEST[x.dtype] * x.abs().clamp_min(1)
+    return lost.nonzero()[0].tolist() if lost.any() else None
 
 
 def _steps(bound, integer):

@@ -107,9 +107,9 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad
     """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x``; returns as `group_sparse` does."""
     if source:
         aggregate_dense(*source[:2], z, *source[2:])
-    normal, _ = _normal(z, bias, eps)
+    normal, rstd = _normal(z, bias, eps)
     x.add_(_update(normal, gain, shift, scale, x), alpha=sign)
-    return _first(normal, bad)
+    return _first(torch.where(rstd > 0, normal, torch.nan), bad)
 
 
 def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift, source=None):

@@ -2,6 +2,7 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch_geometric import transforms
@@ -123,8 +124,8 @@ def test_data_of_ones_own_becomes_a_circuit():
 
 
 @pytest.mark.parametrize(("wrong", "message"), [
-    (dict(cell=torch.tensor([0.0]), net=torch.tensor([0])), r"cell is torch.float32 \[1\]: a Circuit takes integers"),
-    (dict(cell=torch.tensor([[0]]), net=torch.tensor([0])), r"cell is torch.int64 \[1, 1\]"),
+    (dict(cell=torch.tensor([0.0]), net=torch.tensor([0])), "cell has dtype float32: it takes integers"),
+    (dict(cell=torch.tensor([[0]]), net=torch.tensor([0])), r"cell has shape \(1, 1\): it takes a 1-D array"),
     (dict(cell=torch.tensor([0, 1]), net=torch.tensor([True, False])), "net is torch.bool"),
     (dict(cell=torch.tensor([0, 1]), net=torch.tensor([0])), "cell has 2 entries and net has 1"),
     (dict(cell=torch.tensor([0, 4]), net=torch.tensor([0, 0])), "cell holds 0 to 4: a Circuit of 4 cells has 0 to 3"),
@@ -188,8 +189,10 @@ NEEDS_EDGES = {
 @pytest.mark.filterwarnings("ignore:Using 'NeighborSampler' without")
 @pytest.mark.parametrize("use", NEEDS_EDGES.values(), ids=NEEDS_EDGES)
 def test_what_needs_edges_says_where_they_come_from(use):
-    with pytest.raises(ValueError, match=r"pins .cell and net. and no edge_index: ToEdgeIndex\(\) makes one"):
-        use(circuits.load("synthetic/64", label="rudy"))
+    data = circuits.load("synthetic/64", label="rudy")
+    assert not hasattr(data, "edge_index")
+    with pytest.raises(AttributeError, match=r"pins .cell and net. and no edge_index: ToEdgeIndex\(\) makes one"):
+        use(data)
 
 
 def test_pins_beside_edges_are_renumbered_or_refused():
@@ -237,3 +240,17 @@ def test_circuits_are_copied_and_stored_whole(tmp_path):
 def test_no_other_label_is_made(options, message):
     with pytest.raises(ValueError, match=message):
         to_data(generate(64), **options)
+
+
+def test_a_circuit_takes_what_a_graph_takes_and_keeps_what_its_pins_have():
+    column = pd.Series([0, 1, 2, 2], index=[5, 7, 7, 9])
+    given = dict(x=torch.ones(3, 1), net=np.array([0, 0, 0, 1], ">i4"))
+    assert Circuit(cell=column, **given).cell.tolist() == [0, 1, 2, 2]
+    with pytest.raises(ValueError, match="cell .*mask"):
+        Circuit.from_data(Data(cell=np.ma.array([0, 1, 2, 2], mask=[0, 1, 0, 0]), **given))
+    part = Circuit(cell=column, direction=torch.arange(4), **given).subgraph(torch.tensor([2, 0]))
+    assert (part.cell.tolist(), part.net.tolist(), part.direction.tolist()) == ([1, 0, 0], [0, 0, 1], [0, 2, 3])
+    whole = Circuit(cell=column, **given)
+    assert Batch.from_data_list([whole.subgraph(torch.arange(2)), whole]).cell.tolist() == [0, 1, 2, 3, 4, 4]
+    named = Circuit(cell=column, num_nets=5, **given)
+    assert Batch.from_data_list([named.subgraph(torch.arange(2)), named]).net.tolist() == [0, 0, 5, 5, 5, 6]

@@ -18,7 +18,7 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None):
     With ``source``, ``(graph, h, nets)``, ``z`` is `aggregate_dense` of ``h`` and made on the way, a row at a time
     where that can be; the array ``z [N, D]`` is then a work array.
 
-    Returns the first row of ``z`` that holds a NaN or an infinity, or -1; ``x`` is then of no use.
+    Returns the first row of ``z`` whose mean or variance is not finite, or -1; ``x`` is then of no use.
     """
     nothing = np.empty((0, z.shape[1]), z.dtype)
     bad = _update(*_second_half(source, z), z, bias, gain, shift, eps, scale, sign, x, *[nothing] * 4)
@@ -75,7 +75,7 @@ def _update(to_cells, nets, direct, h, z, bias, gain, shift, eps, scale, sign, x
                 for c in range(width):
                     row[c] *= out_scale[i]
             mean, rstd = _moments(row, bias, eps)
-            if not np.isfinite(mean + rstd):
+            if not (np.isfinite(mean) and rstd > 0):  # it is 0 where the variance overflows
                 first_bad[b] = i
                 break
             for c in range(width):

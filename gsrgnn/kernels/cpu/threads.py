@@ -1,15 +1,14 @@
 """How rows are shared out among threads, and the compilers that every kernel is made with."""
 
-import os
 from functools import partial, update_wrapper
 from threading import Lock
 from types import FunctionType
 
 import numba
 import numpy as np
-import torch
 
 from gsrgnn.jit import jit
+from gsrgnn.kernels import forks
 
 BLOCKS = 64
 
@@ -21,14 +20,12 @@ inner_reassociated = jit(fastmath={"contract", "reassoc"})
 class _Threaded:
     """A kernel whose blocks of rows run on Numba's threads, whoever calls it.
 
-    Several Python threads may call at once: where Numba's threads serve one caller at a time, the others wait. Threads
-    do not survive a fork: a process that was forked from one where they ran takes the blocks one after another, with
-    the same results but for rounding.
+    Several Python threads may call at once: where Numba's threads serve one caller at a time, the others wait. A forked
+    process takes the blocks one after another, with the same results but for rounding (`forks`).
     """
 
     _shared = False  # whether the threads are known to serve several callers at once
     _turn = Lock()
-    _forked = False
 
     def __init__(self, function, **options):
         update_wrapper(self, function)
@@ -38,7 +35,7 @@ class _Threaded:
         self._alone = jit(**options)(alone)
 
     def __call__(self, *arguments):
-        if _Threaded._forked:
+        if forks.forked:
             return self._alone(*arguments)
         if _Threaded._shared:
             return self._on_threads(*arguments)
@@ -47,20 +44,6 @@ class _Threaded:
             _Threaded._shared = numba.threading_layer() != "workqueue"
         return result
 
-    @staticmethod
-    def after_fork():
-        """In a child process: whether it has to do without threads. PyTorch's are as dead as Numba's."""
-        _Threaded._turn = Lock()
-        try:
-            numba.threading_layer()
-        except ValueError:  # none had run
-            return
-        _Threaded._forked = True
-        torch.set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Threaded.after_fork)
 
 threaded = _Threaded
 contracted = partial(_Threaded, fastmath={"contract"})

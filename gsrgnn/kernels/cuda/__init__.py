@@ -207,7 +207,7 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad
 
     With ``source``, ``(graph, h, nets)``, ``z`` is first made `aggregate_dense` of ``h``.
 
-    Returns the first row of ``z`` that holds a NaN or an infinity, or -1; ``x`` is then of no use.
+    Returns the first row of ``z`` whose mean or variance is not finite, or -1; ``x`` is then of no use.
     """
     if source:
         aggregate_dense(*source[:2], z, *source[2:])

@@ -89,7 +89,7 @@ def add(items):
                 entries[r] -= mean
                 squares = np.float32(cuda.fma(entries[r], entries[r], squares))
         rstd = reciprocal_deviation(sum_float(squares), width, eps)
-        if lane == 0 and not math.isfinite(mean + rstd):
+        if lane == 0 and not (math.isfinite(mean) and rstd > np.float32(0)):
             atomic_min(bad, np.uint64(0), row)
         for r in range(items):
             c = np.int32(lane + LANES * r)
