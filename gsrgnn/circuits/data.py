@@ -39,8 +39,8 @@ class Circuit(Data):
             if not self._store.can_infer_num_nodes:
                 raise ValueError("a Circuit has pins and no number of cells: give it num_nodes (or x)")
             for key in ("cell", "net"):
-                pins = torch.from_numpy(integers(key, self[key]))
-                self[key] = pins.to(self[key].device) if isinstance(self[key], torch.Tensor) else pins
+                pins, checked = self[key], integers(key, self[key])
+                self[key] = pins.long() if isinstance(pins, torch.Tensor) else torch.tensor(checked)
             _check_pins(self.cell, self.net, self.num_nodes)
             if "n_id" not in self:
                 self.n_id = torch.arange(self.num_nodes, device=self.cell.device)

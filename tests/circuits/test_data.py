@@ -124,9 +124,9 @@ def test_data_of_ones_own_becomes_a_circuit():
 
 
 @pytest.mark.parametrize(("wrong", "message"), [
-    (dict(cell=torch.tensor([0.0]), net=torch.tensor([0])), "cell has dtype float32: it takes integers"),
+    (dict(cell=torch.tensor([0.0]), net=torch.tensor([0])), "cell has dtype float64: it takes integers"),
     (dict(cell=torch.tensor([[0]]), net=torch.tensor([0])), r"cell has shape \(1, 1\): it takes a 1-D array"),
-    (dict(cell=torch.tensor([0, 1]), net=torch.tensor([True, False])), "net is torch.bool"),
+    (dict(cell=torch.tensor([0, 1]), net=torch.tensor([True, False])), "net has dtype bool: it takes integers"),
     (dict(cell=torch.tensor([0, 1]), net=torch.tensor([0])), "cell has 2 entries and net has 1"),
     (dict(cell=torch.tensor([0, 4]), net=torch.tensor([0, 0])), "cell holds 0 to 4: a Circuit of 4 cells has 0 to 3"),
     (dict(cell=torch.tensor([-1, 0]), net=torch.tensor([0, 0])), "cell holds -1 to 0"),
