@@ -455,11 +455,14 @@ for m in (10.0**power for power in range(13)):
     given = start.clone()
     given[node] *= m
     chosen = stack.choices(given, small)
-    wanted = plain(exact, given.double(), small, chosen)
+    with torch.no_grad():
+        wanted = plain(exact, given.double(), small, chosen)
     one_step = 2.0 ** (math.frexp(float(given.abs().max() + own_reach))[1] - 30)
-    outputs = {"left to autograd": plain(stack, given, small, chosen),
-               "one step for all": plain(exact, (given.double() / one_step).round() * one_step, small, chosen),
-               "the package": stack(given, small)}
+    rounded = (given.double() / one_step).round() * one_step
+    with torch.no_grad():
+        outputs = {"left to autograd": plain(stack, given, small, chosen),
+                   "one step for all": plain(exact, rounded, small, chosen),
+                   "the package": stack(given, small)}
     others = torch.arange(len(given)) != node
     rows[m] = {name: float((y - wanted)[others].norm() / wanted[others].norm()) for name, y in outputs.items()}
 out_of_line = pd.DataFrame(rows).T
