@@ -132,7 +132,7 @@ print(f"dense: inverse(forward(x)) off by {(back - x).abs().max():.1e} at most")
 # | sparse residual, $O(LNk)$ | these; $V_2, I_2$ of each layer | $4 N D + 4 (N + 2 D) + L N k (4 + b)$ |
 # | left to autograd, $O(LND)$ | what each Linear and LayerNorm read, and $I$ | $L N (8 D + 16 + 2 k b)$ |
 #
-# The scale is a number a row and two a column; what it is for comes [below](#how-fine-the-steps-are). The last line is
+# The scale is a number a row and two a column; what it is for comes at the end of this chapter. The last line is
 # for the dense residual: per block two matrices $N \times D / 2$, the two moments of each row for
 # LayerNorm, and the columns.
 #
@@ -364,8 +364,8 @@ for what, size in bytes_a_row.items():
 # ## Fixed-point numbers do
 #
 # The package keeps no mask. Its two groups are **fixed-point numbers**: whole numbers that count steps of a size that
-# stays, $1 / s$. An update is computed in floating point as before, rounded to whole steps once, and then added. Sums of
-# whole numbers are exact; the same update, computed again from the same numbers in the same order, is rounded to the
+# stays, $1 / s$. An update is computed in floating point as before, rounded to whole steps once, and then added. Sums
+# of whole numbers are exact; the same update, computed again from the same numbers in the same order, is rounded to the
 # same steps, and takes itself off again. What comes back is what was there, to the last bit, so GS chooses
 # what it chose. After the deepest stack above, the arrays in which the backward pass works hold the input again:
 
@@ -413,9 +413,10 @@ figures.show(
 # A whole number of 32 bits must not overflow, so the step cannot be as small as one likes. A row that LayerNorm has
 # normalised has mean 0 and mean square 1 at most. If one of its $n$ entries is $v$, the other $n - 1$ add up to
 # $-v$, so their squares add up to $v^2 / (n - 1)$ at least, and $v^2 + v^2 / (n - 1) \le n$ gives $|v| \le
-# \sqrt{n - 1}$. A block therefore adds at most $\sqrt{D/2 - 1}\,|\text{gain}_c| + |\text{shift}_c|$ to an entry of column
-# $c$, and the stream is bounded before it is computed: by where it starts and by its **reach** $r_c$, the sum of these
-# over the layers. Each entry has its own scale $s_{ic}$, the largest power of two for which it stays under $2^{31}$ steps.
+# \sqrt{n - 1}$. A block therefore adds at most $\sqrt{D/2 - 1}\,|\text{gain}_c| + |\text{shift}_c|$ to an entry of
+# column $c$, and the stream is bounded before it is computed: by where it starts and by its **reach** $r_c$, the sum of
+# these over the layers. Each entry has its own scale $s_{ic}$, the largest power of two for which it stays under
+# $2^{31}$ steps.
 
 # %%
 rows = {}
@@ -471,9 +472,9 @@ assert (out_of_line["the package"] < 1e-5).all()
 # %% tags=["hide-input"]
 figures.show(
     figures.by_size(out_of_line, "times the node is larger", "relative error of the other nodes"),
-    alt="Line chart on logarithmic axes of the error of all other nodes against the factor by which one node is larger. "
-        "Left to autograd and with the package's scale for each entry it stays level; with one step for all it grows in "
-        "proportion.",
+    alt="Line chart on logarithmic axes of the error of all other nodes against the factor by which one node is "
+        "larger. Left to autograd and with the package's scale for each entry it stays level; with one step for all it "
+        "grows in proportion.",
     caption=f"One node of {len(start):,} out of line; float32, {stack.num_layers} layers, dense residual. "
             f"{small_circuit}, width 32, k = 4. "
             "One step for all: what rounding the input to it costs at the least.")

@@ -104,7 +104,7 @@ print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 # Going back, a layer recomputes what it did. It takes $f_2$ off again, then $f_1$, and so has its own input and can
 # differentiate itself. With the sparse residual one thing cannot be recomputed: what $\mathrm{GS}$ dropped of $x_2$
 # is gone. What it kept, $k$ values and $k$ column indices a row, is therefore stored for each layer; with the dense
-# residual nothing is. Either keeps its last stream and that one's scale besides, once, which the count below leaves out.
+# residual nothing is. Either keeps its last stream with its scale besides, once, which the count below leaves out.
 
 # %%
 def kept_by_layers(residual, depth):

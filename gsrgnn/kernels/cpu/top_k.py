@@ -48,33 +48,47 @@ def group_sparse_fixed(x, scale, values, indices):
     In a row of one step the integers are compared, in any other the floats that they are rounded to.
     """
     integer, exponent = _KEYS[values.itemsize]
-    _group_sparse_fixed(x, scale, values, indices, np.empty((BLOCKS, x.shape[1]), integer), exponent)
+    limits = scale.column.max(), scale.reach.min(), scale.reach.max()
+    _group_sparse_fixed(x, scale, limits, values, indices, np.empty((BLOCKS, x.shape[1]), integer), exponent)
 
 
 @threaded
-def _group_sparse_fixed(x, scale, values, indices, keys, exponent):
+def _group_sparse_fixed(x, scale, limits, values, indices, keys, exponent):
     bounds = even_bounds(len(x))
     rows, column, reach = scale
+    most_column, least_reach, most_reach = limits
     for b in numba.prange(BLOCKS):
         columns = np.empty(x.shape[1], indices.dtype)
         floats = np.empty(x.shape[1], values.dtype)
         place = 0.5
         for i in range(bounds[b], bounds[b + 1]):
-            low = high = min(max(rows[i], column[0]), reach[0])
-            for c in range(x.shape[1]):
-                steps = min(max(rows[i], column[c]), reach[c])
-                low = min(low, steps)
-                high = max(high, steps)
-            if low == high:
+            if rows[i] >= most_reach and least_reach == most_reach:
+                steps = most_reach
+            elif most_column <= rows[i] <= least_reach:
+                steps = rows[i]
+            else:
+                steps = _one_step(rows[i], column, reach)
+            if steps > 0:
                 place = _select_columns(x[i], indices[i], columns, place)
+                for t in range(indices.shape[1]):
+                    values[i, t] = values.dtype.type(x[i, indices[i, t]]) / steps
             else:
                 for c in range(x.shape[1]):
                     floats[c] = values.dtype.type(x[i, c]) / min(max(rows[i], column[c]), reach[c])
                 _float_keys(floats, keys[b], exponent)
                 place = _select_columns(keys[b], indices[i], columns, place)
-            for t in range(indices.shape[1]):
-                c = indices[i, t]
-                values[i, t] = values.dtype.type(x[i, c]) / min(max(rows[i], column[c]), reach[c])
+                for t in range(indices.shape[1]):
+                    values[i, t] = floats[indices[i, t]]
+
+
+@inner
+def _one_step(row, column, reach):
+    """Steps a unit, where they are the same in every column of a row; else 0."""
+    steps = min(max(row, column[0]), reach[0])
+    for c in range(len(column)):
+        if min(max(row, column[c]), reach[c]) != steps:
+            return steps * 0
+    return steps
 
 
 @inner
