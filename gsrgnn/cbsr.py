@@ -91,9 +91,7 @@ def aggregate(graph, x, via=None):
     Raises ValueError if x has another number of rows than the graph has nodes, another dtype than float32, float64 or
     bfloat16, or lies on another device.
     """
-    if not isinstance(graph, CircuitGraph):
-        raise ValueError(f"graph is a {type(graph).__name__}: it takes a CircuitGraph, as from_pins, from_edge_index "
-                         "and from_data make one")
+    check_graph(graph)
     values = _uncast(x.values if isinstance(x, CBSR) else x, torch.float16)
     _matrix("x", values, torch.float32, torch.float64, torch.bfloat16)
     check_rows(values, graph)
@@ -112,6 +110,13 @@ def check_k(k, width):
     if number is None or not 1 <= number <= width:
         raise ValueError(f"k is {k!r} and there are {width} columns: k is a whole number in 1 .. {width}")
     return number
+
+
+def check_graph(graph):
+    """Raises ValueError unless ``graph`` is a `CircuitGraph`."""
+    if not isinstance(graph, CircuitGraph):
+        raise ValueError(f"graph is a {type(graph).__name__}: it takes a CircuitGraph, as CircuitGraph.from_pins, "
+                         "from_edge_index and from_data make one")
 
 
 def check_rows(x, graph):

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from gsrgnn.cbsr import capturing, check_devices, check_rows
+from gsrgnn.cbsr import capturing, check_devices, check_graph, check_rows
 from gsrgnn.graph import positive
 from gsrgnn.label import LabelScale
 from gsrgnn.reversible import ReversibleStack
@@ -31,6 +31,9 @@ class NodeModel(nn.Module):
         Raises ValueError if the two differ in size, if x has another width or dtype than the model or holds a NaN or an
         infinity, or if they are not on one device.
         """
+        check_graph(graph)
+        if not isinstance(x, torch.Tensor):
+            raise ValueError(f"x is a {type(x).__name__}: the model takes a tensor [N, {self.in_channels}]")
         if x.ndim != 2 or x.shape[1] != self.in_channels:
             raise ValueError(f"x has shape {list(x.shape)} and the model takes [N, {self.in_channels}]")
         check_rows(x, graph)

@@ -25,7 +25,7 @@ from torch import nn
 from torch.utils.weak import TensorWeakRef
 
 from gsrgnn import kernels
-from gsrgnn.cbsr import array, capturing, check_devices, check_k, check_rows, index_dtype, operator
+from gsrgnn.cbsr import array, capturing, check_devices, check_graph, check_k, check_rows, index_dtype, operator
 from gsrgnn.graph import positive
 from gsrgnn.kernels.fixed_point import FIXED, Scale, crowded, scales
 from gsrgnn.memory import free_memory
@@ -247,6 +247,7 @@ class ReversibleStack(nn.Module):
 
     def _input(self, x, graph, parameters):
         """``x`` in the parameters' dtype where autocast made it another. Raises ValueError where something differs."""
+        check_graph(graph)
         if x.ndim != 2 or x.shape[1] != self.width:
             raise ValueError(f"x has shape {list(x.shape)} and the stack takes [N, {self.width}]")
         check_rows(x, graph)
