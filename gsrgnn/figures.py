@@ -612,6 +612,7 @@ def by_depth(measured, unit, predicted=None):
     return figure
 
 
+@_styled
 def by_size(measured, across, unit, predicted=None):
     """`by_depth` against another size, which ``across`` names."""
     figure, axes = _figure(4.6, 3.2)
