@@ -101,6 +101,7 @@ if __name__ == "__main__":
 CASES = {
     "fork": "in_a_process('fork')",
     "spawn": "in_a_process('spawn')",
+    "forkserver": "in_a_process('forkserver')",
     "a pool of forks": "[agree([part.tolist() for part in found]) "
                        "for found in mp.get_context('fork').Pool(2).starmap(step, [job] * 2)]",
     "a loader": "[torch.testing.assert_close(p[0], out, rtol=1e-4, atol=1e-4) "
