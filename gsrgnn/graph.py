@@ -183,9 +183,9 @@ class CircuitGraph:
 
     def neighbors(self, node):
         """The nodes other than ``node`` from which row ``node`` of ``A`` takes, ascending, int64."""
-        if whole(node) is None:
-            raise ValueError(f"node is {_shown(node)}: it takes one node's number")
-        node = whole(node)
+        given, node = node, whole(node)
+        if node is None:
+            raise ValueError(f"node is {_shown(given)}: it takes one node's number")
         _within("node", np.array([node]), self.num_nodes)
         if self._pins is None:
             row = _row(self._matrix, node)
@@ -324,7 +324,7 @@ class CircuitGraph:
     def _tensors(self, part):
         """Tensors of arrays, on the graph's device; one tensor for what is the same array."""
         if isinstance(part, np.ndarray):
-            return self.once(id(part), lambda: torch.from_numpy(part).to(self.device))
+            return self.once(("tensor", id(part)), lambda: torch.from_numpy(part).to(self.device))
         return type(part)(*map(self._tensors, part))
 
     def to(self, device):
@@ -332,7 +332,7 @@ class CircuitGraph:
         device = torch.empty(0, device=device).device
         if device == self.device:
             return self
-        arrays = {key: made for key, made in self._prepared.items() if isinstance(key, tuple) and key[0] == "arrays"}
+        arrays = {key: made for key, made in self._prepared.items() if key[0] == "arrays"}
         return self._changed(device=device, _prepared=arrays)
 
     def _changed(self, **changes):

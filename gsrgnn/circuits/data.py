@@ -100,10 +100,11 @@ class Circuit(Data):
         if int((new >= 0).sum()) < len(kept):
             raise ValueError("subset names a cell twice: name each once")
         cell = new[self.cell]
+        if len(cell) != self.num_nodes:
+            for key, value in self._store.items():
+                if torch.is_tensor(value) and value.dim() and len(value) == len(cell):
+                    out[key] = value[cell >= 0]
         out.cell, out.net = cell[cell >= 0], self.net[cell >= 0]
-        for key, value in self._store.items():  # what else there is of each pin
-            if torch.is_tensor(value) and len(value.shape) and len(value) == len(cell) != self.num_nodes:
-                out[key] = value[cell >= 0] if key not in ("cell", "net") else out[key]
         out.n_id = torch.arange(len(kept), device=new.device)
         if "num_nodes" in self:
             out.num_nodes = len(kept)

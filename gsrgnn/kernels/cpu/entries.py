@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from gsrgnn.kernels.cpu.threads import BLOCKS, contracted, even_bounds, reassociated, threaded
+from gsrgnn.kernels.cpu.threads import BLOCKS, contracted, even_bounds, reassociated, steps_of, threaded
 
 INTEGER = {4: np.int32, 8: np.int64}
 """The integers of a float's size in bytes."""
@@ -60,7 +60,7 @@ def to_fixed(x, start, scale, out):
     for i in numba.prange(len(out)):
         columns, row = x[i, start:], out[i]
         for c in range(len(row)):
-            row[c] = out.dtype.type(np.rint(columns[c] * min(max(rows[i], column[c]), reach[c])))
+            row[c] = out.dtype.type(np.rint(columns[c] * steps_of(rows[i], column[c], reach[c])))
 
 
 @threaded
@@ -70,7 +70,7 @@ def from_fixed(x, scale, start, out):
     for i in numba.prange(len(x)):
         columns, row = out[i, start:], x[i]
         for c in range(len(row)):
-            columns[c] = out.dtype.type(row[c]) / min(max(rows[i], column[c]), reach[c])
+            columns[c] = out.dtype.type(row[c]) / steps_of(rows[i], column[c], reach[c])
 
 
 @threaded
@@ -81,7 +81,7 @@ def scatter_fixed(values, indices, scale, out):
         out[i] = 0
         for t in range(indices.shape[1]):
             c = indices[i, t]
-            out[i, c] = out.dtype.type(np.rint(values[i, t] * min(max(rows[i], column[c]), reach[c])))
+            out[i, c] = out.dtype.type(np.rint(values[i, t] * steps_of(rows[i], column[c], reach[c])))
 
 
 @contracted

@@ -9,7 +9,15 @@ import numpy as np
 
 from gsrgnn.kernels.adjacency import Incidence
 from gsrgnn.kernels.cpu.aggregation import add_row, aggregate_dense, sum_to_nets
-from gsrgnn.kernels.cpu.threads import BLOCKS, balanced_bounds, even_bounds, first, inner_reassociated, reassociated
+from gsrgnn.kernels.cpu.threads import (
+    BLOCKS,
+    balanced_bounds,
+    even_bounds,
+    first,
+    inner_reassociated,
+    reassociated,
+    steps_of,
+)
 
 
 def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None):
@@ -80,7 +88,7 @@ def _update(to_cells, nets, direct, h, z, bias, gain, shift, eps, scale, sign, x
                 break
             for c in range(width):
                 normal = (row[c] + bias[c] - mean) * rstd
-                steps = sign * min(max(rows[i], column[c]), reach[c])
+                steps = sign * steps_of(rows[i], column[c], reach[c])
                 x[i, c] += integer(np.rint((normal * gain[c] + shift[c]) * steps))
             if backward:
                 _differentiate(row, bias, mean, rstd, gain, grad[i], dbias[b], dgain[b], dshift[b])

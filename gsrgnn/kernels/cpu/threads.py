@@ -80,6 +80,12 @@ def balanced_bounds(indptr):
     return bounds
 
 
+@inlined
+def steps_of(row, column, reach):
+    """Steps a unit of an entry, from its parts of a `Scale`."""
+    return min(max(row, column), reach)
+
+
 def first(bad):
     """The first row of those that the blocks name (-1 for none), or -1."""
     return int(bad[bad >= 0].min(initial=np.iinfo(np.int64).max)) if (bad >= 0).any() else -1

@@ -9,7 +9,7 @@ far outliers) the range is halved, so that the number of probes stays below that
 import numba
 import numpy as np
 
-from gsrgnn.kernels.cpu.threads import BLOCKS, even_bounds, first, inner, threaded
+from gsrgnn.kernels.cpu.threads import BLOCKS, even_bounds, first, inner, steps_of, threaded
 
 INTERPOLATED = 8
 _KEYS = {4: (np.int32, np.int32(0x7F800000)), 8: (np.int64, np.int64(0x7FF0000000000000))}
@@ -74,7 +74,7 @@ def _group_sparse_fixed(x, scale, limits, values, indices, keys, exponent):
                     values[i, t] = values.dtype.type(x[i, indices[i, t]]) / steps
             else:
                 for c in range(x.shape[1]):
-                    floats[c] = values.dtype.type(x[i, c]) / min(max(rows[i], column[c]), reach[c])
+                    floats[c] = values.dtype.type(x[i, c]) / steps_of(rows[i], column[c], reach[c])
                 _float_keys(floats, keys[b], exponent)
                 place = _select_columns(keys[b], indices[i], columns, place)
                 for t in range(indices.shape[1]):
@@ -84,9 +84,9 @@ def _group_sparse_fixed(x, scale, limits, values, indices, keys, exponent):
 @inner
 def _one_step(row, column, reach):
     """Steps a unit, where they are the same in every column of a row; else 0."""
-    steps = min(max(row, column[0]), reach[0])
+    steps = steps_of(row, column[0], reach[0])
     for c in range(len(column)):
-        if min(max(row, column[c]), reach[c]) != steps:
+        if steps_of(row, column[c], reach[c]) != steps:
             return steps * 0
     return steps
 
