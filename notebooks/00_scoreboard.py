@@ -23,7 +23,7 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn import scoreboard
+from gsrgnn.book import scoreboard
 
 board = scoreboard.board(folder)
 display(Markdown(scoreboard.summary(board)))

@@ -35,9 +35,10 @@ k = 1  # entries kept a row, from 1 to 4; the paper prints only 1
 import numpy as np
 import torch
 
-from gsrgnn import CBSR, CircuitGraph, aggregate, figures, group_sparse
+from gsrgnn import CBSR, CircuitGraph, aggregate, group_sparse
+from gsrgnn.book.figures import style as figures
+from gsrgnn.book.walkthrough import EXAMPLE, check, matrix, show
 from gsrgnn.kernels import reference
-from gsrgnn.walkthrough import EXAMPLE, check, matrix, show
 
 
 def compare(computed, printed, **options):

@@ -33,9 +33,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gsrgnn import CircuitGraph, aggregate, figures, group_sparse
+from gsrgnn import CircuitGraph, aggregate, group_sparse
+from gsrgnn.book.figures import style as figures
+from gsrgnn.book.walkthrough import EXAMPLE, Deviation, check, matrix, show
 from gsrgnn.kernels import reference
-from gsrgnn.walkthrough import EXAMPLE, Deviation, check, matrix, show
 
 A = EXAMPLE["adjacency"].array
 neighbours = A.sum(axis=1, keepdims=True)

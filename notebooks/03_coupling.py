@@ -34,9 +34,9 @@ import numpy as np
 import torch
 
 from gsrgnn import CircuitGraph
-from gsrgnn.layer_steps import backward, forward
+from gsrgnn.book.walkthrough import EXAMPLE, FORWARD, matrix, show
+from gsrgnn.book.walkthrough.layer_steps import backward, forward
 from gsrgnn.reversible import ReversibleStack
-from gsrgnn.walkthrough import EXAMPLE, FORWARD, matrix, show
 
 A = EXAMPLE["adjacency"].array
 X = FORWARD["X"].array.copy()

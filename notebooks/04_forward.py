@@ -33,10 +33,11 @@ k = 1  # entries kept in a row of a group, 1 or 2; the paper prints only 1
 import numpy as np
 import torch
 
-from gsrgnn import CircuitGraph, aggregate, figures, group_sparse
-from gsrgnn.layer_figures import forward_flow
-from gsrgnn.layer_steps import forward
-from gsrgnn.walkthrough import EXAMPLE, FORWARD, Deviation, check, matrix, show
+from gsrgnn import CircuitGraph, aggregate, group_sparse
+from gsrgnn.book.figures import style as figures
+from gsrgnn.book.figures.layers import forward_flow
+from gsrgnn.book.walkthrough import EXAMPLE, FORWARD, Deviation, check, matrix, show
+from gsrgnn.book.walkthrough.layer_steps import forward
 
 
 def compare(computed, printed, **options):

@@ -35,10 +35,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gsrgnn import CircuitGraph, aggregate, figures, group_sparse
-from gsrgnn.layer_figures import backward_flow
-from gsrgnn.layer_steps import algorithm2, backward, forward
-from gsrgnn.walkthrough import BACKWARD, EXAMPLE, FORWARD, check, matrix, show
+from gsrgnn import CircuitGraph, aggregate, group_sparse
+from gsrgnn.book.figures import style as figures
+from gsrgnn.book.figures.layers import backward_flow
+from gsrgnn.book.walkthrough import BACKWARD, EXAMPLE, FORWARD, check, matrix, show
+from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
 
 A = EXAMPLE["adjacency"].array
 neighbours = A.sum(axis=1, keepdims=True)

@@ -27,18 +27,18 @@
 # [backward](05_backward.ipynb).
 
 # %% tags=["parameters"] slideshow={"slide_type": "skip"}
-errata_file = "book/data/errata.yml"
+errata_file = "gsrgnn/book/data/errata.yml"
 
 # %% slideshow={"slide_type": "skip"}
 import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from gsrgnn import figures
-from gsrgnn.layer_steps import algorithm2, backward, forward
-from gsrgnn.walkthrough import BACKWARD, EXAMPLE, FORWARD, VERDICTS, matrix, show
-from gsrgnn.walkthrough.audit import beside, recomputed, tally, verdicts
-from gsrgnn.walkthrough.errata import Finding, load, recheck
+from gsrgnn.book.figures import style as figures
+from gsrgnn.book.walkthrough import BACKWARD, EXAMPLE, FORWARD, VERDICTS, matrix, show
+from gsrgnn.book.walkthrough.audit import beside, recomputed, tally, verdicts
+from gsrgnn.book.walkthrough.errata import Finding, load, recheck
+from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
 
 errata = load(errata_file)
 lines = recomputed()
@@ -227,7 +227,7 @@ findings(6)
 # look like two runs. The speedups and shares of Table 2 follow from its times, within rounding.
 
 # %%
-table2 = pd.read_csv("book/data/table2.csv", comment="#", dtype=str)
+table2 = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#", dtype=str)
 formulas = {"speedup": "28.06 / {total}",
             "forward_percent": "100 * {forward} / {total}",
             "backward_percent": "100 * {backward} / {total}"}
@@ -267,8 +267,8 @@ findings(None)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The errata file
 #
-# `book/data/errata.yml` holds a record for every finding: where, what is printed, what arithmetic gives under either
-# reading, the verdict, and an explanation. This page is made from it, and recomputes every record. All readable
+# `gsrgnn/book/data/errata.yml` holds a record for every finding: where, what is printed, what arithmetic gives under
+# either reading, the verdict, and an explanation. This page is made from it, and recomputes every record. All readable
 # entries that do not simply agree must be covered:
 
 # %%

@@ -33,10 +33,11 @@ piece_nodes = 50
 import numpy as np
 import pandas as pd
 
-from gsrgnn import CircuitGraph, circuits, figures
+from gsrgnn import CircuitGraph, circuits
+from gsrgnn.book.figures import style as figures
+from gsrgnn.book.walkthrough import matrix, show
 from gsrgnn.circuits import table1
-from gsrgnn.pieces import piece
-from gsrgnn.walkthrough import matrix, show
+from gsrgnn.circuits.pieces import piece
 
 # %% [markdown]
 # ## Cells, nets, pins

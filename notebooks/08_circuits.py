@@ -37,7 +37,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from gsrgnn import CircuitGraph, circuits, figures
+from gsrgnn import CircuitGraph, circuits
+from gsrgnn.book.figures import style as figures
 from gsrgnn.circuits import (
     circuitnet,
     congestion,
@@ -49,9 +50,9 @@ from gsrgnn.circuits import (
 )
 from gsrgnn.circuits.data import to_data
 from gsrgnn.circuits.features import MACRO_HEIGHT
-from gsrgnn.pieces import neighbors_by_pins, piece
-from gsrgnn.records import read_circuits
-from gsrgnn.results import code_hash
+from gsrgnn.circuits.pieces import neighbors_by_pins, piece
+from gsrgnn.lab.records import read_circuits
+from gsrgnn.provenance import code_hash
 
 # %% [markdown]
 # ## Three kinds

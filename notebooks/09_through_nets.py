@@ -44,9 +44,10 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from gsrgnn import CircuitGraph, aggregate, circuits, figures, group_sparse, kernels
+from gsrgnn import CircuitGraph, aggregate, circuits, group_sparse, kernels
+from gsrgnn.book.figures import style as figures
+from gsrgnn.book.walkthrough import matrix, show
 from gsrgnn.cbsr import operator
-from gsrgnn.walkthrough import matrix, show
 
 # %% [markdown]
 # ## The product in two steps

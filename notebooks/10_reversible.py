@@ -52,13 +52,14 @@ import pandas as pd
 import torch
 from torch.nn.functional import layer_norm, linear
 
-from gsrgnn import CBSR, CircuitGraph, aggregate, circuits, figures, group_sparse
+from gsrgnn import CBSR, CircuitGraph, aggregate, circuits, group_sparse
+from gsrgnn.book.figures import style as figures
+from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
 from gsrgnn.cbsr import operator
-from gsrgnn.depth import step_peak
-from gsrgnn.exactness import gradient_error, plain
 from gsrgnn.kernels import cheaper_order
-from gsrgnn.layer_steps import algorithm2, backward, forward
-from gsrgnn.measure import in_turn, kept_bytes
+from gsrgnn.lab.depth import step_peak
+from gsrgnn.lab.exactness import gradient_error, plain
+from gsrgnn.lab.measure import in_turn, kept_bytes
 from gsrgnn.reversible import EPS, ReversibleStack
 
 graph = CircuitGraph.from_data(circuits.load(circuit))

@@ -40,10 +40,11 @@ import torch
 from IPython.display import Markdown
 from torch_geometric import seed_everything
 
-from gsrgnn import GSRGNN, CircuitGraph, circuits, figures
+from gsrgnn import GSRGNN, CircuitGraph, circuits
 from gsrgnn.baselines import RevGNN
-from gsrgnn.exactness import plain
-from gsrgnn.measure import kept_bytes
+from gsrgnn.book.figures import style as figures
+from gsrgnn.lab.exactness import plain
+from gsrgnn.lab.measure import kept_bytes
 from gsrgnn.reversible import ReversibleStack
 from gsrgnn.training import train
 
@@ -137,7 +138,7 @@ figures.table(pd.DataFrame(rows).set_index("layers"), "{:,.1f}",
 #
 # Recomputing must not change the gradient. Here it is compared, in double precision and on a piece of the task small
 # enough to leave to automatic differentiation, with the gradient of the same forward pass written out plainly
-# (`gsrgnn.exactness.plain`).
+# (`gsrgnn.lab.exactness.plain`).
 
 # %%
 small = circuits.load("synthetic/300")

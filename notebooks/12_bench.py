@@ -33,7 +33,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import bench, figures, steps
+from gsrgnn.book import steps
+from gsrgnn.book.figures import style as figures
+from gsrgnn.lab import bench
 
 if record == "newest":
     whole, left_out = bench.read_all("results")

@@ -37,9 +37,11 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import bench, bench_kernels, figures, gpu_figures, limits, records
-from gsrgnn.kernels import cuda_machine
-from gsrgnn.limits import H200
+from gsrgnn.book.figures import gpu as gpu_figures
+from gsrgnn.book.figures import style as figures
+from gsrgnn.kernels import gpu
+from gsrgnn.lab import bench, kernel_table, limits, records
+from gsrgnn.lab.limits import H200
 
 # %% [markdown]
 # ## Warps, lanes, shared memory
@@ -199,12 +201,12 @@ compiled()
 # ## What was measured
 
 # %% tags=["hide-input"]
-kernel_records, left_out = records.read_each(Path("results").glob("kernels-cuda.json"), bench_kernels.read)
+kernel_records, left_out = records.read_each(Path("results").glob("kernels-cuda.json"), kernel_table.read)
 steps, wrong = bench.read_all("results", "cuda")
 for record in kernel_records:
     display(Markdown(f"On {record['gpu']}, {record['provenance']['date']}."))
     formats = {"ms": "{:,.3f}", "bound ms": "{:,.3f}", "over bound": "{:,.2f}"}
-    display(figures.table(bench_kernels.table(record), formats, "Each kernel, its bound and its peers", index=False))
+    display(figures.table(kernel_table.table(record), formats, "Each kernel, its bound and its peers", index=False))
 for record in steps:
     p = record["parameters"]
     title = f"A training step: {p['circuit']}, width {p['hidden']}, {p['layers']} layers"
@@ -212,7 +214,7 @@ for record in steps:
 for words in left_out + wrong:
     print(f"left out: {words}")
 if not kernel_records and not steps:
-    why = cuda_machine.gpu_missing() or "a GPU is there, and `gsrgnn bench --device cuda` makes the records"
+    why = gpu.gpu_missing() or "a GPU is there, and `gsrgnn bench --device cuda` makes the records"
     display(Markdown(f"**Nothing yet.** There is no record of a GPU in `results`. Where this page was made: {why}."))
 
 # %% [markdown]

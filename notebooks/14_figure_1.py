@@ -22,7 +22,9 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn import experiment_figures, figures, findings
+from gsrgnn.book import findings
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
 
 page = findings.Page("depth", folder)
 claims = findings.claims("fig1_rev80", "fig1_rev2", "fig1_shallow_best")

@@ -23,7 +23,9 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import experiment_figures, figures, findings
+from gsrgnn.book import findings
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
 
 page = findings.Page("depth", folder)
 claims = findings.claims("fig2_plateau")

@@ -23,9 +23,11 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn import experiment_figures, figures, findings, steps
-from gsrgnn.bench import REFERENCE
+from gsrgnn.book import findings, steps
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
 from gsrgnn.circuits import table1
+from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("profile", folder)
 claims = findings.claims("fig3_reserved", "fig3_active", "ten_graphs_mem")

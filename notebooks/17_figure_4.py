@@ -24,9 +24,11 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import experiment_figures, figures, findings, steps
-from gsrgnn.bench import REFERENCE
+from gsrgnn.book import findings, steps
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
 from gsrgnn.circuits import table1
+from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("profile", folder)
 claims = findings.claims("s31_forward", "s31_copy", "s31_backward", "s31_epoch", "fig4_hours", "ten_graphs_hours")

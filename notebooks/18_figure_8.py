@@ -24,7 +24,9 @@ largest_loss = 0.02  # what an interval has to exclude to call a loss excluded
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn import experiment_figures, figures, findings
+from gsrgnn.book import findings
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
 
 page = findings.Page("quality", folder)
 MEASURES = {"pearson": "Pearson", "spearman": "Spearman", "kendall": "Kendall", "r2": "R²"}

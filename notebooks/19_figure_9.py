@@ -24,12 +24,14 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import experiment_figures, figures, findings
-from gsrgnn.bench import REFERENCE
+from gsrgnn.book import findings
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
+from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("speed", folder)
 claims = findings.claims("fig9_max", "fig9_min", "speedup_abstract", "speedup_max")
-table2 = pd.read_csv("book/data/table2.csv", comment="#").set_index("K")["speedup"]
+table2 = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#").set_index("K")["speedup"]
 
 # %% [markdown]
 # ## The claim

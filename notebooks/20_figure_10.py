@@ -24,8 +24,10 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import experiment_figures, figures, findings, steps
-from gsrgnn.bench import REFERENCE
+from gsrgnn.book import findings, steps
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
+from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("memory", folder)
 claims = findings.claims("mem_reduction_max", "fig10_gap_r", "fig10_gap_f", "fig10_util", "small_gpu",

@@ -25,7 +25,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import CircuitGraph, circuits, experiment_figures, figures
+from gsrgnn import CircuitGraph, circuits
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
 from gsrgnn.circuits import table1
 
 # %% [markdown]

@@ -25,13 +25,15 @@ import re
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import experiment_figures, figures, findings
-from gsrgnn.bench import REFERENCE
+from gsrgnn.book import findings
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
+from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("speed", folder)
 reported = findings.reported()
 claims = reported[reported.index.str.startswith("t2_")]
-by_k = pd.read_csv("book/data/table2.csv", comment="#").set_index("K")
+by_k = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#").set_index("K")
 
 # %% [markdown]
 # ## The claim

@@ -27,9 +27,12 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn import circuits, experiment_figures, figures, findings
+from gsrgnn import circuits
+from gsrgnn.book import findings
+from gsrgnn.book.figures import experiments as experiment_figures
+from gsrgnn.book.figures import style as figures
+from gsrgnn.book.steps import size
 from gsrgnn.circuits import table1
-from gsrgnn.steps import size
 
 page = findings.Page("beyond", folder)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gsrgnn.book import chapter_names
-from gsrgnn.notebooks import WHY, fingerprint, read_executed, read_source, tags
+from gsrgnn.book.build import chapter_names
+from gsrgnn.lab.notebooks import WHY, fingerprint, read_executed, read_source, tags
 
 ROOT = Path(__file__).parents[1]
 NAMES = list(chapter_names(ROOT))

@@ -7,7 +7,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from gsrgnn import CircuitGraph
-from gsrgnn.exactness import gradient_error, plain
+from gsrgnn.lab.exactness import gradient_error, plain
 from gsrgnn.reversible import FIXED, ORDERS, RESIDUALS, ReversibleStack
 
 WIDTH, K, NODES = 16, 3, 40

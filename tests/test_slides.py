@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from nbconvert import SlidesExporter
 
-from gsrgnn.notebooks import read_source, tags
+from gsrgnn.lab.notebooks import read_source, tags
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("01_group_sparsity", "02_aggregation", "03_coupling", "04_forward", "05_backward", "06_audit")

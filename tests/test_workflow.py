@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gsrgnn.experiments import points
+from gsrgnn.lab.experiments import points
 
 ROOT = Path(__file__).parents[1]
 

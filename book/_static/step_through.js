@@ -1,7 +1,7 @@
 /* The paper's reversible layer, step by step in the page.
 
-   First the mathematics: pure functions that mirror gsrgnn/layer_steps.py name by name and in the same order of
-   floating-point operations, on window.gsrgnnStepThrough. Then the views (which matrices a step shows, and the
+   First the mathematics: pure functions that mirror gsrgnn/book/walkthrough/layer_steps.py name by name and in the same
+   order of floating-point operations, on window.gsrgnnStepThrough. Then the views (which matrices a step shows, and the
    arithmetic of one entry), the drawing of the layer, and the widget, which fills #step-through. */
 
 (function () {

@@ -19,7 +19,7 @@ from gsrgnn.circuits import circuitnet
 from gsrgnn.circuits.data import Circuit
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.memory import check_memory
-from gsrgnn.results import code_hash
+from gsrgnn.provenance import code_hash
 
 _DIGEST = hashlib.sha256().digest_size
 

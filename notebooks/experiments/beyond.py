@@ -40,10 +40,11 @@ from tempfile import TemporaryDirectory
 
 from torch_geometric import seed_everything
 
-from gsrgnn import GSRGNN, CircuitGraph, bench, circuits
+from gsrgnn import GSRGNN, CircuitGraph, circuits
 from gsrgnn.baselines import CheckpointSAGE
-from gsrgnn.measure import bounded_memory
-from gsrgnn.records import publish
+from gsrgnn.lab import bench
+from gsrgnn.lab.measure import bounded_memory
+from gsrgnn.lab.records import publish
 from gsrgnn.training import tune
 
 # %%

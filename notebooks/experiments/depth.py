@@ -39,8 +39,8 @@ import torch
 from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, baselines, circuits
-from gsrgnn.measure import bounded_memory
-from gsrgnn.records import publish
+from gsrgnn.lab.measure import bounded_memory
+from gsrgnn.lab.records import publish
 from gsrgnn.training import tune
 
 # %%

@@ -30,8 +30,9 @@ device = "cpu"
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gsrgnn import bench, circuits
-from gsrgnn.records import publish
+from gsrgnn import circuits
+from gsrgnn.lab import bench
+from gsrgnn.lab.records import publish
 
 # %%
 contenders = "RevGNN edge_index,RevGNN csr,RevGNN nets,GSR k*nets,GSR dense"

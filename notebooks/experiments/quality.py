@@ -39,9 +39,9 @@ from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, circuits
 from gsrgnn.baselines import RevGNN
-from gsrgnn.measure import bounded_memory
+from gsrgnn.lab.measure import bounded_memory
+from gsrgnn.lab.records import publish
 from gsrgnn.metrics import difference
-from gsrgnn.records import publish
 from gsrgnn.training import tune
 
 # %%

@@ -1,9 +1,9 @@
-"""gsrgnn.book on a book of one notebook and one page; the book itself is looked at in test_built_book.py."""
+"""gsrgnn.book.build on a book of one notebook and one page; the book itself is looked at in test_built_book.py."""
 
 import pytest
 
-from gsrgnn import notebooks
-from gsrgnn.book import build, chapter_names, pages
+from gsrgnn.book.build import build, chapter_names, pages
+from gsrgnn.lab import notebooks
 
 TOC = """\
 format: jb-book

@@ -1,4 +1,4 @@
-"""Prints what the compiled kernels read and add, beside what `gsrgnn.limits` says: a JSON object a kernel and k.
+"""Prints what the compiled kernels read and add, beside what `gsrgnn.lab.limits` says: a JSON object a kernel and k.
 
 Run by `test_cuda.py` in a process of its own. ``sectors`` and ``wavefronts`` are pairs, counted and by the formula.
 """
@@ -12,9 +12,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import run_compiled
 
-from gsrgnn import limits
 from gsrgnn.kernels import Adjacency, cuda
 from gsrgnn.kernels.cuda import plan
+from gsrgnn.lab import limits
 
 NODES, DEGREE, WIDTH = 40, 80, 192
 EDGES = NODES * DEGREE

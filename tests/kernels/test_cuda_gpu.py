@@ -14,10 +14,10 @@ from torch_geometric import seed_everything
 
 from gsrgnn import CBSR, GSRGNN, CircuitGraph, aggregate, circuits, group_sparse, kernels
 from gsrgnn.cbsr import operator
-from gsrgnn.kernels import cpu, cuda_machine, reference
+from gsrgnn.kernels import cpu, gpu, reference
 from gsrgnn.training import train
 
-MISSING = cuda_machine.gpu_missing()
+MISSING = gpu.gpu_missing()
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(MISSING is not None, reason=str(MISSING))]
 
 

@@ -20,7 +20,7 @@ if not find_spec("numba_cuda"):
 from numba import cuda, types
 from numba.core import config
 
-from gsrgnn.kernels.cuda_machine import gpu_missing
+from gsrgnn.kernels.gpu import gpu_missing
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 config.CUDA_LOW_OCCUPANCY_WARNINGS = False  # a small graph makes a small grid

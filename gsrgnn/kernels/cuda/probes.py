@@ -1,6 +1,6 @@
 """What a GPU can do at most, measured: kernels that do one thing alone, as fast as it goes.
 
-`gsrgnn.limits` bounds the other kernels by what these reach on the same GPU in the same run.
+`gsrgnn.lab.limits` bounds the other kernels by what these reach on the same GPU in the same run.
 """
 
 import functools

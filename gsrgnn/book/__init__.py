@@ -1,0 +1,1 @@
+"""The book: makes pages of records, figures and the paper's examples."""

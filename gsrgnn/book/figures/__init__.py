@@ -1,0 +1,1 @@
+"""Every figure of the book, by what it is about."""

@@ -1,0 +1,158 @@
+"""The paper's Figures 6 and 7, drawn from the matrices of a layer: data flow, groups, CBSR, steps numbered."""
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from gsrgnn.book.figures.style import INK, PALETTE, STYLE
+
+__all__ = ["backward_flow", "forward_flow"]
+
+CELL, ROW = 0.44, 0.17  # inches
+LEFT, MIDDLE, RIGHT = 0.95, 2.25, 3.55
+FLOORS = 1.36  # from the middle of one matrix to that of the one below
+BLUE = PALETTE[0]
+
+
+def forward_flow(trace):
+    """Figure 6: one layer forward, from a trace of `layer_steps.forward`."""
+    with mpl.rc_context(STYLE):
+        c = _Canvas(floors=5)
+        half = trace["X1"].shape[1]
+        c.titles("group 1 (left columns)", "group 2 (right columns)")
+        c.matrix(LEFT, 0, trace["X1"], "X₁")
+        c.matrix(RIGHT, 0, trace["X2"], "X₂", kept=trace["I2"])
+        c.step(MIDDLE, 0, 1, "split")
+        c.coupling(1, trace, source=RIGHT, target=LEFT, pair=("V2", "I2"), made=("M1", "M₁"), sign="+",
+                   steps=(2, 3, 4), half=half)
+        c.matrix(LEFT, 2, trace["Y1"], "Y₁ = X₁ + M₁", kept=trace["I1"])
+        name = "R₂ = scatter(V₂, I₂)" if trace.residual == "sparse" else "R₂ = X₂"
+        c.matrix(RIGHT, 2, trace["R2"], name)
+        c.down(RIGHT, 1, 2)
+        c.coupling(3, trace, source=LEFT, target=RIGHT, pair=("V1", "I1"), made=("M2", "M₂"), sign="+",
+                   steps=(5, 6, 7), half=half)
+        c.matrix(RIGHT, 4, trace["Y2"], "Y₂ = R₂ + M₂")
+        c.matrix(LEFT, 4, trace["Y1"], "Y₁")
+        c.bypass(LEFT - 0.78, 2, 4)
+        c.step(MIDDLE, 4, 8, "concatenate")
+        return c.figure
+
+
+def backward_flow(trace):
+    """Figure 7: Algorithm 2 on one layer, from a trace of `layer_steps.algorithm2` with group 2 on the left."""
+    with mpl.rc_context(STYLE):
+        c = _Canvas(floors=6)
+        half = trace["G1"].shape[1]
+        c.titles("group 2 (left columns)", "group 1 (right columns)")
+        c.matrix(LEFT, 0, trace["G2"], "g₂", kept=trace["I2"])
+        c.matrix(RIGHT, 0, trace["G1"], "g₁")
+        c.step(MIDDLE, 0, 1, "split")
+        c.coupling(1, trace, source=LEFT, target=RIGHT, pair=("V2", "I2"), made=("Z2", "block"), sign="−",
+                   steps=(2, 3, None), half=half)
+        c.matrix(RIGHT, 2, trace["M1"], "M₁ = g₁ − block", kept=trace["I1"])
+        scattered = np.zeros_like(trace["G2"])
+        np.put_along_axis(scattered, trace["I2"], trace["V2"], axis=1)
+        c.matrix(LEFT, 2, scattered, "scatter(V₂, I₂)")
+        c.down(LEFT, 1, 2)
+        c.coupling(3, trace, source=RIGHT, target=LEFT, pair=("V1", "I1"), made=("Z1", "block"), sign="−",
+                   steps=(4, 5, 6), half=half)
+        c.matrix(LEFT, 4, trace["M2"], "M₂ = scatter − block", kept=trace["I2"])
+        c.matrix(RIGHT, 4, trace["M1"], "M₁", kept=trace["I1"])
+        c.bypass(RIGHT + 0.78, 2, 4)
+        for x, number, name, label in ((LEFT, 8, "G2_next", "new g₂ at I₂"), (RIGHT, 7, "G1_next", "new g₁ at I₁")):
+            c.matrix(x, 5, trace[name], label)
+            c.down(x, 4, 5, "backward\nblock", number)
+        c.step(MIDDLE, 5, 9, "concatenate")
+        return c.figure
+
+
+class _Canvas:
+    """A sheet with two columns, one a group, and floors counted from the top; units are inches."""
+
+    def __init__(self, floors):
+        width, height = 4.5, FLOORS * (floors - 1) + 1.15
+        self.figure = Figure(figsize=(width, height))
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set(xlim=(0, width), ylim=(0, height))
+        self.axes.set_axis_off()
+        self.top = height - 0.72
+
+    def y(self, floor):
+        return self.top - floor * FLOORS
+
+    def titles(self, left, right):
+        for x, text in ((LEFT, left), (RIGHT, right)):
+            self.axes.text(x, self.y(0) + 0.6, text, ha="center", fontsize=8, fontweight="bold")
+
+    def matrix(self, x, floor, values, name, kept=None, decimals=2, cell=CELL):
+        """Numbers in brackets, kept ones bold with a bar below."""
+        rows, columns = values.shape
+        y, w, h = self.y(floor), columns * cell / 2, rows * ROW / 2
+        self.axes.text(x, y + h + 0.07, name, ha="center", va="bottom", fontsize=8, fontstyle="italic")
+        for side in (-1, 1):
+            edge, lip = x + side * (w + 0.03), -side * 0.05
+            self.axes.plot([edge + lip, edge, edge, edge + lip], [y + h, y + h, y - h, y - h], color=INK, linewidth=1)
+        for (i, j), value in np.ndenumerate(values):
+            is_kept = kept is not None and j in kept[i]
+            at = x - w + (j + 0.5) * cell, y + h - (i + 0.5) * ROW
+            self.axes.text(*at, _text(value, decimals), ha="center", va="center", fontsize=8,
+                           fontweight="bold" if is_kept else "normal", alpha=0.75 if value == 0 else 1)
+            if is_kept:
+                self.axes.plot([at[0] - 0.16, at[0] + 0.16], [at[1] - 0.075] * 2, color=BLUE, linewidth=2)
+
+    def coupling(self, floor, trace, source, target, pair, made, sign, steps, half):
+        """GS of the source group as CBSR, a block, its output at the target group and the sum (or difference)."""
+        select, run, total = steps
+        V, I = trace[pair[0]], trace[pair[1]]  # noqa: E741
+        outward = 1 if source > target else -1
+        number = pair[0][1].translate(str.maketrans("12", "₁₂"))
+        shift = 0.27 if V.shape[1] == 1 else 0.42
+        width = 0.42 if V.shape[1] == 1 else 0.38
+        self.matrix(source - shift, floor, V, f"V{number}", cell=width)
+        self.matrix(source + shift, floor, I, f"I{number}", decimals=0, cell=width - 0.08)
+        self.down(source, floor - 1, floor, "GS", select)
+        self.matrix(target, floor, trace[made[0]], made[1])
+        near, far = MIDDLE + outward * 0.3, source - outward * 0.66
+        self._arrow((far, self.y(floor)), (near, self.y(floor)))
+        edge = target + outward * (half * CELL / 2 + 0.12)
+        self._arrow((MIDDLE - outward * 0.3, self.y(floor)), (edge, self.y(floor)))
+        box = mpl.patches.FancyBboxPatch((MIDDLE - 0.26, self.y(floor) - 0.17), 0.52, 0.34, boxstyle="round,pad=0.03",
+                                         facecolor="none", edgecolor=BLUE, linewidth=1.2)
+        self.axes.add_patch(box)
+        self.axes.text(MIDDLE, self.y(floor), "block", ha="center", va="center", fontsize=8)
+        self._badge(MIDDLE, self.y(floor) + 0.34, run)
+        self.axes.text(target, self.y(floor - 0.5) + 0.02, sign, ha="center", va="center", fontsize=14)
+        self.axes.text(target, self.y(floor + 0.5) + 0.02, "=", ha="center", va="center", fontsize=13)
+        if total:
+            self._badge(target + outward * 0.28, self.y(floor + 0.5) + 0.02, total)
+
+    def down(self, x, first, second, label="", number=None):
+        start, end = self.y(first) - 0.4, self.y(second) + 0.58
+        self._arrow((x, start), (x, end))
+        middle = (start + end) / 2
+        self.axes.text(x + 0.09, middle, label, va="center", fontsize=7.5)
+        if number:
+            self._badge(x - 0.2, middle, number)
+
+    def bypass(self, x, first, second):
+        """From a matrix around what stands below it to its second place."""
+        inward = 0.26 if x < MIDDLE else -0.26
+        self.axes.plot([x + inward, x, x], [self.y(first)] * 2 + [self.y(second)], color=INK, linewidth=0.9)
+        self._arrow((x, self.y(second)), (x + inward, self.y(second)))
+
+    def step(self, x, floor, number, label):
+        self._badge(x, self.y(floor) + 0.12, number)
+        self.axes.text(x, self.y(floor) - 0.14, label, ha="center", va="center", fontsize=8)
+
+    def _arrow(self, start, end):
+        self.axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 0.9,
+                                                       "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8})
+
+    def _badge(self, x, y, number):
+        self.axes.add_patch(mpl.patches.Circle((x, y), 0.105, facecolor=BLUE, edgecolor="none"))
+        self.axes.text(x, y - 0.005, str(number), ha="center", va="center", fontsize=7.5, color="white",
+                       fontweight="bold")
+
+
+def _text(value, decimals):
+    return "0" if value == 0 else f"{value:.{decimals}f}".replace("-", "−")

@@ -1,0 +1,157 @@
+"""What a page on an experiment is made of: the paper's claims, our records by origin, and what is wrong with them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from gsrgnn.book.figures import style as figures
+from gsrgnn.lab import records, sweep
+from gsrgnn.lab.experiments import Point
+
+REPORTED = "gsrgnn/book/data/reported.csv"
+
+
+def reported() -> pd.DataFrame:
+    """Every value that the paper reports in its text, tables and captions, by id."""
+    return pd.read_csv(REPORTED, comment="#", keep_default_na=False).set_index("id")
+
+
+def claims(*ids: str) -> pd.DataFrame:
+    """What the paper reports under these ids, in this order. Raises KeyError for an id that is not in the file."""
+    return reported().loc[list(ids)]
+
+
+def claims_table(claims: pd.DataFrame):
+    """`claims` as a page shows them."""
+    shown = claims.reset_index()[["where", "quantity", "value", "unit", "conditions"]]
+    words = ["where", "quantity", "unit", "conditions"]
+    return figures.table(shown, {"value": "{:,g}"}, "What the paper reports", index=False).set_properties(
+        subset=words, **{"text-align": "left"})
+
+
+@dataclass(frozen=True)
+class View:
+    """Records that one figure may show together: of one circuit, label source and machine, and of one setting.
+
+    Attributes:
+        rows: frame of `records.frame`.
+        circuit, label, machine: where they come from.
+        setting: the other parameters that are the same in all rows, name -> value.
+    """
+
+    rows: pd.DataFrame
+    circuit: str
+    label: str
+    machine: str
+    setting: dict
+
+    @property
+    def caption(self) -> str:
+        """Where the figure's data come from, for the line below it."""
+        setting = "".join(f", {name.replace('_', ' ')} {value}" for name, value in self.setting.items())
+        first, last = (date.partition(" ")[0] for date in (self.rows["date"].min(), self.rows["date"].max()))
+        return (f"{self.circuit}{setting}; label {self.label}; run on {self.machine}, "
+                f"{first if first == last else f'{first} to {last}'}.")
+
+
+class Page:
+    """The records of one experiment under a folder, as its page shows them.
+
+    Attributes:
+        rows: the measured rows, frame of `records.frame` with a column ``stale``; no line where there is no record.
+        out_of_memory: the points that ran out of memory, likewise.
+    """
+
+    def __init__(self, experiment: str, folder: str = "results"):
+        self.experiment, self.folder = experiment, folder
+        now = cache(partial(sweep.key, Path("notebooks") / "experiments" / f"{experiment}.py"))
+        frame, self.wrong = found(experiment, folder, now)
+        state = frame.get("record state", pd.Series(dtype=str))
+        self.rows, self.out_of_memory = frame[state == records.MEASURED], frame[state == records.OUT_OF_MEMORY]
+
+    def remarks(self) -> Markdown | None:
+        """What is missing, left out, stale or out of memory, in words; None where nothing is."""
+        if self.rows.empty:
+            text = (f"There is no record of this experiment in `{self.folder}` yet, so there is nothing of ours to "
+                    f"show. `gsrgnn sweep cpu --only {self.experiment}` makes the records on two cores, and this page "
+                    "shows them when the book is built again.")
+            return Markdown("\n".join([text, "", *(f"- Left out: {words}." for words in self.wrong)]))
+        lines = [f"- Left out: {words}." for words in self.wrong]
+        every = pd.concat([self.rows, self.out_of_memory])
+        points = [group["stale"].any() for _, group in every.groupby(["experiment point"])]
+        if any(points):
+            lines.append(f"- {sum(points)} of {len(points)} records were made by other code than there is now (stale).")
+        if len(self.out_of_memory):
+            lines.append(f"- {len(self.out_of_memory)} points ran out of memory.")
+        return Markdown("\n".join(lines)) if lines else None
+
+    def views(self, *setting: str) -> Iterator[View]:
+        """The measured rows by circuit, label source, machine and the parameters named, which no figure mixes."""
+        if len(self.rows):
+            for values, group in self.rows.groupby(["circuit", "label source", "machine", *setting], sort=False):
+                yield View(group, *values[:3], dict(zip(setting, values[3:], strict=True)))
+
+    def show(self, shown: Callable[[View], list], *setting: str):
+        """What ``shown`` makes of each of `views`, one machine at a time where there are several.
+
+        ``shown`` returns what `figures.show` and `figures.table` give. None where there is no record.
+        """
+        by_machine: dict[str, list] = {}
+        for view in self.views(*setting):
+            by_machine.setdefault(view.machine, []).extend(shown(view))
+        return figures.switch(by_machine) if by_machine else None
+
+
+def found(experiment: str, folder: str = "results",
+          now: Callable[[bool], dict] | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """An experiment's records as one frame and in words what is wrong with the other files.
+
+    The frame has two further columns: ``experiment point``, the record's number, and ``stale``.
+
+    Args:
+        now: what `sweep.key` gives for the experiment's notebook now, on a GPU or not; without it nothing is called
+            stale.
+    """
+    read, wrong = records.read_all(Path(folder), experiment)
+    lines = []
+    for number, record in enumerate(read):
+        stale = now is not None and record["key"] != now(Point(experiment, record["parameters"]).on_gpu)
+        lines.append(records.frame([record]).assign(**{"experiment point": number, "stale": stale}))
+    return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(), wrong
+
+
+def pearson_interval(r, count, z=1.96):
+    """The 95% interval of a Pearson correlation ``r`` of ``count`` independent pairs, by Fisher's transformation."""
+    middle, half = np.arctanh(r), z / np.sqrt(np.asarray(count) - 3)
+    return np.tanh(middle - half), np.tanh(middle + half)
+
+
+def speedup(peer, own):
+    """How many times as fast as ``peer`` each line of ``own`` makes a step: frame with ``ratio``, ``low``, ``high``.
+
+    The ratio is that of the medians. The interval goes from the peer's fastest round over the own slowest to the peer's
+    slowest over the own fastest.
+
+    Args:
+        peer: frame of one row of `bench.observations`; where it is empty there is no ratio.
+        own: frame of such rows.
+    """
+    ends = {"ratio": ("seconds", "seconds"), "low": ("low", "high"), "high": ("high", "low")}
+    return pd.DataFrame({name: peer[f"step_{one}"].max() / own[f"step_{other}"] for name, (one, other) in ends.items()})
+
+
+def not_measured(rows: pd.DataFrame) -> Markdown | None:
+    """Which contenders of a `Page`'s rows have no time or no memory, and why, as a list; None where all have both."""
+    lines = []
+    for row in rows.to_dict("records"):
+        where = f"{row['circuit']}, width {row['hidden_channels']}, {row['num_layers']} layers, {row['machine']}"
+        if row["state"] not in ("measured", "trained"):
+            lines.append(f"- {row['contender']} has no time: {row['state']}, {row['note']} ({where}).")
+        elif isinstance(row.get("memory_note"), str):
+            lines.append(f"- {row['contender']} has no memory: {row['memory_note']} ({where}).")
+    return Markdown("\n".join(dict.fromkeys(lines))) if lines else None

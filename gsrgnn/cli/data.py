@@ -1,0 +1,158 @@
+"""`gsrgnn data`: fetch, rebuild, list and count the circuits."""
+
+import json
+import shlex
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gsrgnn.lab import files
+
+RECORD = Path("results/circuits.json")
+_COLUMNS = {
+    "circuit": "circuit",
+    "cells": "cells",
+    "nets": "nets",
+    "pins": "pins",
+    "edges": "edges",
+    "max degree": "max_degree",
+    "label": "label_source",
+    "share": "share",
+    "MB": "megabytes",
+    "read s": "read_seconds",
+    "load s": "load_seconds",
+    "place s": "place_seconds",
+    "route s": "route_seconds",
+}
+
+app = typer.Typer(
+    help="The circuits: fetch, rebuild, list, count.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="circuitnet-demo")],
+    root: Annotated[Path | None, typer.Option(help="where to; default CIRCUITNET_ROOT, or a cache folder")] = None,
+    url: Annotated[
+        str | None, typer.Option(envvar="GSRGNN_FETCH_URL", help="a mirror, in place of the repository's address")
+    ] = None,
+) -> None:
+    """Get public files at their pinned commit, checked against their SHA-256; what is there and whole is kept."""
+    from gsrgnn.circuits.fetch import fetch
+
+    root = fetch(name, root, url=url, say=typer.echo)
+    typer.echo(f"export CIRCUITNET_ROOT={shlex.quote(str(root))}")
+
+
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="riscv/NAME, as `gsrgnn data list` has it")],
+    output: Annotated[Path, typer.Option("-o", help="folder for what is made")] = Path("_build/circuits"),
+) -> None:
+    """Make a shipped circuit again from its RTL, and say how the result compares with what ships."""
+    from gsrgnn.circuits import synthesis
+
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        rebuilt = synthesis.build(name, output, say=typer.echo)
+    except ModuleNotFoundError as error:
+        raise RuntimeError(str(error)) from error
+    typer.echo(synthesis.compare(name, rebuilt))
+
+
+@app.command("list")
+def list_names() -> None:
+    """Names that gsrgnn.circuits.load takes now."""
+    from gsrgnn import circuits
+
+    for name in circuits.available():
+        typer.echo(name)
+    typer.echo(
+        f"synthetic/<cells> for any number of cells; circuitnet/... where {circuits.circuitnet.VARIABLE} is set "
+        f"(to fetch two of them and a third: gsrgnn data fetch circuitnet-demo)",
+        err=True,
+    )
+
+
+@app.command()
+def table(
+    names: Annotated[list[str] | None, typer.Argument(help="circuits; default all that `list` has")] = None,
+    place: Annotated[bool, typer.Option("--place", help="also time the placement and the routing of each")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=f"also write {RECORD}, with provenance")] = False,
+) -> None:
+    """Cells, nets, pins, clique edges, largest degree, label, share of cells labelled above 0, sizes and times."""
+    from gsrgnn import circuits
+    from gsrgnn.provenance import provenance
+
+    if as_json:
+        files.check_writable(RECORD)
+    circuits.load("synthetic/64")  # compiles the router, which is nobody's loading time
+    rows = []
+    for name in names or circuits.available():
+        typer.echo(f"{name} ...", err=True)
+        try:
+            rows.append(count(name, place=place))
+        except (ValueError, FileNotFoundError) as error:
+            rows.append({"circuit": name, "error": str(error)})
+    typer.echo(_printed(rows))
+    if as_json:
+        files.write_or_keep(json.dumps({"provenance": provenance(), "circuits": rows}, indent=1) + "\n", RECORD)
+        typer.echo(f"written: {RECORD}")
+    if failed := [f"{row['circuit']}: {row['error']}" for row in rows if "error" in row]:
+        raise RuntimeError("these did not load: " + "; ".join(failed))
+
+
+def count(name: str, *, place: bool = False) -> dict:
+    """The table's record of one circuit: counts, the label's origin and share, megabytes of its file, seconds."""
+    from gsrgnn import CircuitGraph, circuits
+    from gsrgnn.circuits import congestion, placement
+
+    netlist, read_seconds = _timed(circuits.read, name)
+    data, load_seconds = _timed(circuits.load, name)
+    graph = CircuitGraph.from_data(data)
+    row = {
+        "circuit": name,
+        "cells": data.num_nodes,
+        "nets": int(data.net.max()) + 1,
+        "pins": len(data.cell),
+        "edges": graph.num_edges,
+        "max_degree": int(graph.degree.max()) - 1,
+        "label_source": data.label_source,
+        "share": float((data.y > 0).float().mean()),
+        "capacity": data.get("capacity"),
+        "label_scale": data.label_scale,
+        "grid": list(data.grid),
+        "read_seconds": read_seconds,
+        "load_seconds": load_seconds,
+    }
+    if name.startswith("riscv/"):
+        row["megabytes"] = circuits.riscv.path(name).stat().st_size / 1e6
+    if place and netlist.size is not None:
+        _, row["place_seconds"] = _timed(placement.place, netlist.cell, netlist.net, netlist.size)
+    if place:
+        _, row["route_seconds"] = _timed(congestion.routed, netlist)
+    return row
+
+
+def _timed(function, *arguments):
+    started = time.perf_counter()
+    result = function(*arguments)
+    return result, time.perf_counter() - started
+
+
+def _printed(rows: list[dict]) -> str:
+    import pandas as pd
+
+    def written(title, value):
+        if value is None or isinstance(value, str):
+            return value or ""
+        return f"{value:.1%}" if title == "share" else f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+    columns = {title: [written(title, row.get(key)) for row in rows] for title, key in _COLUMNS.items()}
+    return pd.DataFrame({title: column for title, column in columns.items() if any(column)}).to_string(index=False)

@@ -1,0 +1,196 @@
+"""The kernel table: each CUDA kernel beside its `limits` and its peers, on one GPU in one run, as one record.
+
+A record is a dict, written as JSON: `run` makes it, `table` shows it.
+"""
+
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gsrgnn import circuits, kernels
+from gsrgnn.cbsr import operator
+from gsrgnn.graph import CircuitGraph
+from gsrgnn.kernels.gpu import gpu_missing
+from gsrgnn.lab import limits
+from gsrgnn.lab.files import check_writable, write_or_keep
+from gsrgnn.lab.measure import describe
+from gsrgnn.lab.records import checksum, load, write
+from gsrgnn.provenance import provenance
+
+FORMAT = "gsrgnn bench kernels 1"
+CIRCUITS = ("synthetic/7157-R", "synthetic/5324-F")  # stand-ins for the paper's graphs 10 and 1
+KS = (4, 8, 16, 32, 64)
+WIDTHS = (128, 192)
+REPEATS = 20
+WAIT = 2_000_000  # clocks, about a millisecond
+
+
+def run(*, circuits_=CIRCUITS, widths=WIDTHS, ks=KS, repeats=REPEATS, output=None, say=print):
+    """Time every kernel and its peers and write the record; returns it.
+
+    Each is called ``repeats`` times after a warm-up, in turn with the others of its width and k, and timed with CUDA
+    events; medians are reported. The data stays where it is from call to call, as it does in training: what fits the
+    L2 cache is read from there, which the bounds allow for. The ceilings are measured first, in the same process.
+
+    Args:
+        circuits_: names that `circuits.load` knows; aggregation is timed over their edges and, for ours, their nets.
+        output: where the record is written; ``results/kernels-cuda.json`` if not given.
+        say: called with a line for each thing done.
+
+    Raises ValueError where no GPU can run the kernels.
+    """
+    if why := gpu_missing():
+        raise ValueError(f"the kernel table needs a GPU: {why}")
+    ceilings = measured_ceilings()
+    record = {"format": FORMAT, "complete": False, "provenance": provenance(), "gpu": torch.cuda.get_device_name(),
+              "ceilings": {name: getattr(ceilings, name) for name in ("hbm", "l2", "shared", "issue", "l2_size")},
+              "repeats": repeats, "rows": []}
+    output = Path(output or "results/kernels-cuda.json")
+    check_writable(output)
+    try:
+        for circuit in circuits_:
+            graph = CircuitGraph.from_data(circuits.load(circuit)).to("cuda")
+            for width in widths:
+                for k in sorted(k for k in ks if k < width):
+                    for row in _rows(graph, width, k, ceilings, repeats):
+                        record["rows"].append({"circuit": circuit, "width": width, "k": k, **row})
+                    say(f"{circuit}, width {width}, k = {k}")
+        record["complete"] = True
+    finally:
+        write(record, output if record["complete"] else output.with_suffix(".partial.json"), write_or_keep)
+    return record
+
+
+def read(path):
+    """The record at ``path``. Raises ValueError, naming the file, where it is none of `run`'s or was changed since."""
+    again = "run gsrgnn bench --device cuda again"
+    try:
+        record = load(path)
+    except ValueError as error:
+        raise ValueError(f"{error}: {again}") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise ValueError(f"{path} is no record of the format {FORMAT!r}: {again}")
+    if record.get("checksum") != checksum(record):
+        raise ValueError(f"{path} was changed after it was written (its checksum does not fit): {again}")
+    return record
+
+
+def table(record):
+    """The record as a frame: circuit, width, k, kernel, ms, bound in ms, what binds, time over bound, note."""
+    rows = [{"circuit": row["circuit"], "width": row["width"], "k": row["k"], "kernel": row["name"],
+             "ms": 1e3 * row.get("seconds", np.nan), "bound ms": 1e3 * row.get("bound", np.nan),
+             "by": row.get("by", ""), "over bound": row.get("seconds", np.nan) / row.get("bound", np.nan),
+             "note": row.get("note", "")}
+            for row in record["rows"]]
+    return pd.DataFrame(rows, columns=["circuit", "width", "k", "kernel", "ms", "bound ms", "by", "over bound", "note"])
+
+
+def _rows(graph, width, k, ceilings, repeats):
+    """A dict a kernel or peer: name, seconds or note, and for ours bound and by."""
+    n, index = graph.num_nodes, kernels.index_dtype(width).itemsize
+    x, grad, out = torch.randn(3, n, width, device="cuda")
+    calls, bounds = {}, {}
+    ours = kernels.on("cuda")
+    values, indices = x.new_empty(n, k), x.new_empty(n, k, dtype=torch.uint8 if index == 1 else torch.int16)
+    bad = torch.full((1,), ours.FINE, dtype=torch.int32, device="cuda")
+    dvalues, fixed = torch.empty_like(values), (x * 2**20).int()
+    scale = kernels.Scale(*(x.new_full((size,), 2.0**20) for size in (n, width, width)))
+    calls["top-k"] = partial(ours.group_sparse, x, values, indices, bad)
+    calls["top-k, fixed point"] = partial(ours.group_sparse_fixed, fixed, scale, values, indices)
+    bounds["top-k"] = bounds["top-k, fixed point"] = limits.top_k(ceilings, n, width, k, index)
+    calls["torch.topk"] = partial(torch.topk, x, k, dim=1)
+    ones, zeros = x.new_ones(width), x.new_zeros(width)
+    sums = x.new_empty(3, ours.BLOCKS, width)
+    calls["add_layer_norm"] = partial(ours.add_layer_norm, x, zeros, ones, zeros, 1e-5, scale, fixed, bad)
+    bounds["add_layer_norm"] = limits.add_layer_norm(ceilings, n, width)
+    z = x.clone()
+    calls["undo_layer_norm"] = partial(ours.undo_layer_norm, z, zeros, ones, zeros, 1e-5, scale, fixed, grad, *sums)
+    bounds["undo_layer_norm"] = limits.undo_layer_norm(ceilings, n, width)
+    for via in ("nets", "edges") if graph.num_nets else ("edges",):
+        routed = graph.through(via)
+        straight, transposed = operator(routed, torch.float32), operator(routed, torch.float32, transposed=True)
+        nets = x.new_empty(graph.num_summed_nets, width)
+        calls[f"aggregate, {via}"] = partial(ours.aggregate, straight, values, indices, out, nets)
+        calls[f"aggregate_backward, {via}"] = partial(ours.aggregate_backward, transposed, grad, indices, dvalues, nets)
+        calls[f"aggregate_dense, {via}"] = partial(ours.aggregate_dense, straight, x, out, nets)
+    calls["aggregate_backward, edges, atomic"] = partial(ours.aggregate_backward_atomic, transposed, grad,
+                                                         indices, dvalues)
+    edges = len(straight.indices)
+    sizes = n, edges, width, k, index
+    bounds |= {"aggregate, edges": limits.aggregate(ceilings, *sizes),
+               "aggregate_backward, edges": limits.aggregate_backward(ceilings, *sizes),
+               "aggregate_backward, edges, atomic": limits.aggregate_backward_atomic(ceilings, *sizes),
+               "aggregate_dense, edges": limits.aggregate_dense(ceilings, n, edges, width)}
+    half = partial(ours.aggregate, straight, out=out)
+    calls["aggregate, edges, bfloat16"] = lambda: half(values=values.bfloat16(), indices=indices)
+    for name, dtype in (("cuSPARSE float32", torch.float32), ("cuSPARSE bfloat16", torch.bfloat16)):
+        matrix = torch.sparse_csr_tensor(straight.indptr.int(), straight.indices, straight.weight.to(dtype), (n, n))
+        calls[name] = partial(torch.mm, matrix, x.to(dtype))
+    matrix = torch.sparse_csr_tensor(straight.indptr.int(), straight.indices, straight.weight, (n, n))
+    calls["dense mask and cuSPARSE"] = lambda: matrix @ _masked(x, k)
+    if find_spec("torch_scatter"):
+        from torch_scatter import segment_csr
+
+        calls["torch_scatter.segment_csr"] = lambda: segment_csr(x[straight.indices.long()], straight.indptr)
+    for name, seconds in _times(calls, repeats).items():
+        if isinstance(seconds, str):
+            yield {"name": name, "note": seconds}
+            continue
+        bound = bounds.get(name)
+        yield {"name": name, "seconds": seconds} | ({"bound": bound.seconds, "by": bound.by} if bound else {})
+
+
+def _masked(x, k):
+    chosen = x.topk(k, dim=1).indices
+    return torch.zeros_like(x).scatter_(1, chosen, x.gather(1, chosen))
+
+
+def _times(calls, repeats):
+    """Name -> median seconds of a call, in turn; or why there are none."""
+    times, failed = {name: [] for name in calls}, {}
+    for number in range(-2, repeats):
+        for name, call in calls.items():
+            if name in failed:
+                continue
+            try:
+                seconds = _seconds(call)
+            except Exception as error:  # whatever it is, the others go on
+                failed[name] = describe(error)
+                torch.cuda.empty_cache()
+                continue
+            if number >= 0:
+                times[name].append(seconds)
+    return {name: failed.get(name) or median(times[name]) for name in calls}
+
+
+def _seconds(call):
+    """Of a call on the GPU, by CUDA events. The GPU waits until all of it is launched: launching takes longer."""
+    start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda._sleep(WAIT)
+    start.record()
+    call()
+    stop.record()
+    stop.synchronize()
+    return start.elapsed_time(stop) / 1e3
+
+
+def measured_ceilings():
+    """`limits.Ceilings` of this GPU: of the memory by a copy of 2 GiB, of the rest by `kernels.cuda.probes`."""
+    from gsrgnn.kernels.cuda import probes
+
+    properties = torch.cuda.get_device_properties()
+    blocks = properties.multi_processor_count * properties.max_threads_per_multi_processor // probes.THREADS
+    source, target = torch.ones(2, 2**29, device="cuda")
+    hbm = 2 * source.nbytes / _fastest(lambda: target.copy_(source))
+    l2 = probes.l2_speed(properties.L2_cache_size // 4, blocks, _fastest)
+    return limits.Ceilings(hbm, l2, probes.shared_speed(blocks, _fastest), probes.issue_rate(blocks, _fastest),
+                           properties.L2_cache_size, f"{properties.name}, measured")
+
+
+def _fastest(call, repeats=10):
+    return min(_seconds(call) for _ in range(repeats + 2))

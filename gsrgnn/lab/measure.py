@@ -1,0 +1,277 @@
+"""Probes of time and memory: contenders in turn, what a forward pass keeps, a process's peak, machine speeds."""
+
+import ctypes
+import gc
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from gsrgnn.lab import ends
+
+OUT_OF_MEMORY = "out of memory"
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's mallopt
+
+
+def in_turn(contenders, rounds, warm_up=1):
+    """Call each contender once a round, so that what slows the machine for a while slows all of them.
+
+    Args:
+        contenders: name -> callable without arguments.
+        rounds: rounds to report, after ``warm_up`` rounds that are not.
+
+    Yields ``(name, result)`` of each call of the reported rounds as it ends. A contender that raises is not called
+    again, and its exception is yielded as the result. KeyboardInterrupt passes through.
+    """
+    running = dict(contenders)
+    for number in range(-warm_up, rounds):
+        for name, call in list(running.items()):
+            try:
+                result = call()
+            except Exception as error:  # whatever it is, the others go on
+                result = error.with_traceback(None)
+                del running[name]
+            if number >= 0 or isinstance(result, Exception):
+                yield name, result
+
+
+def kept_bytes(forward, apart=()):
+    """Bytes that a forward pass leaves in memory for its backward pass.
+
+    Counted is every storage, once and at its size afterwards, that ``forward`` either made and that is still alive
+    when it has returned, or handed to autograd's ``saved_tensors_hooks``. The first finds what the hooks do not see
+    (``GroupAddRev`` keeps tensors aside of autograd, and empties them); the second finds arrays that are written
+    anew at each call and were made at an earlier one. Call ``forward`` once before, so that what is made once is
+    there.
+
+    Args:
+        forward: callable without arguments that returns a tensor; that tensor itself is not counted.
+        apart: tensors that exist anyway: parameters, inputs, the graph.
+    """
+    found = {}
+
+    def note(tensors, but=()):
+        for address, storage in _storages(tensors).items():
+            if address not in but:
+                found[address] = StorageWeakRef(storage)
+
+    def pack(tensor):
+        note(tensor)
+        return tensor
+
+    class Made(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **(kwargs or {}))
+            note(out, but=_storages((args, kwargs)))  # a view is not made
+            return out
+
+    gc.collect()
+    with Made(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        out = forward()
+    gc.collect()
+    others = _storages((out, *apart))
+    alive = [torch.UntypedStorage._new_with_weak_ptr(ref.cdata)
+             for address, ref in found.items() if address not in others and not ref.expired()]
+    return sum(storage.nbytes() for storage in alive)
+
+
+def _storages(value):
+    """Address -> storage of every dense tensor in ``value``."""
+    tensors = (t for t in tree_leaves(value) if isinstance(t, torch.Tensor) and t.layout == torch.strided)
+    return {storage._cdata: storage for storage in map(torch.Tensor.untyped_storage, tensors)}
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Resident memory of a process in bytes: ``before`` the work began, and at its ``peak`` during the work."""
+
+    before: int
+    peak: int
+
+    @property
+    def growth(self):
+        """What the work added at its peak."""
+        return self.peak - self.before
+
+
+def peak_memory(prepare, work, *arguments):
+    """`Peak` of ``work(prepare(*arguments))`` in a process of its own: before the work, and at its peak.
+
+    Both functions must be importable. The highest resident size is the kernel's own count (VmHWM), set back when the
+    work begins; ``ru_maxrss`` will not do, since on Linux a new process starts with its parent's. glibc is told to
+    return freed blocks of 64 KiB and more at once. By default it may hold back those below 32 MB, to several times
+    what is in use, and the figure would tell more of that than of the model.
+
+    Raises MemoryError where the work does not get the memory or the system kills its process for lack of it,
+    RuntimeError with the message of any other exception, or saying how the process ended.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", prepare.__module__, work.__module__])
+    return _answer(context, _report_peak, prepare, work, arguments)
+
+
+def _answer(context, report, *arguments):
+    """What ``report(pipe, *arguments)`` sends through its pipe, in a process of its own; text it sends is raised."""
+    oom_kills = ends.oom_kills()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=report, args=(theirs, *arguments))
+    process.start()
+    theirs.close()
+    try:
+        with ours:
+            answer = ours.recv()
+    except EOFError:
+        process.join()
+        if ends.killed_for_memory(process.exitcode, oom_kills):
+            raise MemoryError(f"{OUT_OF_MEMORY}: the system killed the process for it") from None
+        how = ends.in_words(process.exitcode).removeprefix("ended with ")
+        raise RuntimeError(f"the process ended without an answer ({how})") from None
+    else:
+        process.join()
+    finally:
+        process.terminate()
+    if not isinstance(answer, str):
+        return answer
+    raise (MemoryError if answer.startswith(OUT_OF_MEMORY) else RuntimeError)(answer)
+
+
+def _report_peak(pipe, prepare, work, arguments):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+    try:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**16)
+        with bounded_memory():
+            state = prepare(*arguments)
+            gc.collect()
+            with suppress(OSError, AttributeError):
+                ctypes.CDLL(None).malloc_trim(0)
+            _forget_peak()
+            before = psutil.Process().memory_info().rss
+            work(state)
+            pipe.send(Peak(before, max(before, _highest())))
+    except Exception as error:
+        pipe.send(describe(error))
+
+
+def keep_freed_memory(keep=True):
+    """Let this process use freed memory again in place of giving it back, where glibc manages it; or no longer.
+
+    By default an array of 32 MB and more is asked of the system anew each time, page by page. That slows a model that
+    makes such arrays in every layer, and is a matter of settings, not of the model. Arrays that are a good part of all
+    memory are better not kept: what smaller ones leave of their place is of no use to the next.
+    """
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0 if keep else 2**16)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def gpu_memory(prepare, work, *arguments, expandable=False):
+    """Bytes of GPU memory of ``work(prepare(*arguments))`` in a process of its own, by torch's allocator.
+
+    Returns ``before``, allocated when the work began, and the peaks ``allocated``, ``active`` and ``reserved`` during
+    it. What is reserved depends on how the allocator cuts its segments: ``expandable`` lets them grow, which PyTorch
+    does not by default.
+
+    Raises as `peak_memory` does.
+    """
+    return _answer(multiprocessing.get_context("spawn"), _report_gpu_peak, prepare, work, arguments, expandable)
+
+
+def _report_gpu_peak(pipe, prepare, work, arguments, expandable):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+    os.environ["PYTORCH_ALLOC_CONF"] = os.environ["PYTORCH_CUDA_ALLOC_CONF"] = f"expandable_segments:{expandable}"
+    try:
+        state = prepare(*arguments)
+        gc.collect()
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work(state)
+        torch.cuda.synchronize()
+        stats = torch.cuda.memory_stats()
+    except Exception as error:
+        pipe.send(describe(error))
+        return
+    peaks = {name: stats[f"{name}_bytes.all.peak"] for name in ("allocated", "active", "reserved")}
+    pipe.send({"before": before, **peaks})
+
+
+def _forget_peak():
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _highest():
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return highest if sys.platform == "darwin" else highest * 1024
+
+
+@contextmanager
+def bounded_memory():
+    """In the block, asking for more memory than is free raises, where the system would later kill the process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    statm = Path("/proc/self/statm")
+    used = int(statm.read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
+    bound = used + psutil.virtual_memory().available
+    allowed = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(bound, *allowed) if allowed else bound, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def describe(error):
+    """An exception in one line; one that speaks of memory begins with `OUT_OF_MEMORY`."""
+    line = " ".join(str(error).split())
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or ends.speaks_of_memory(type(error).__name__, line):
+        return line if line.startswith(OUT_OF_MEMORY) else f"{OUT_OF_MEMORY}: {line}" if line else OUT_OF_MEMORY
+    return f"{type(error).__name__}: {line}"
+
+
+def copy_speed(size=2**27, repeats=5, device="cpu"):
+    """Bytes a second at which this machine copies ``size`` bytes, read and written ones added: best of repeats."""
+    source, target = torch.ones(2, size // 4, device=device)
+    return 2 * source.nbytes / _fastest(lambda: target.copy_(source), repeats)
+
+
+def product_seconds(rows, inner, columns, repeats=5, device="cpu"):
+    """Seconds of a product ``[rows, inner] @ [inner, columns]`` into an array made before: best of repeats."""
+    left, right = torch.randn(rows, inner, device=device), torch.randn(inner, columns, device=device)
+    out = torch.empty(rows, columns, device=device)
+    return _fastest(lambda: torch.mm(left, right, out=out), repeats)
+
+
+def wait():
+    """Until what was launched on a GPU is done; at once where none is in use."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def _fastest(call, repeats):
+    call()
+    wait()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        wait()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

@@ -1,0 +1,93 @@
+"""The built book: complete, whole without a network, and legible narrow and wide, light and dark."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+from gsrgnn.book.build import pages
+
+ROOT = Path(__file__).parents[3]
+HTML = ROOT / "_build" / "html"
+PAGES = pages(ROOT)
+
+pytestmark = pytest.mark.skipif(not (HTML / "index.html").exists(), reason="no _build/html: make book")
+
+
+@pytest.fixture(scope="module")
+def soups():
+    paths = [path for path in HTML.rglob("*.html") if path.parent != HTML / "_static"]
+    return {path: BeautifulSoup(path.read_text(), "html.parser") for path in paths}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_of_the_table_of_contents_is_there_and_holds_no_traceback(page):
+    text = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser").find("article").get_text()
+    assert len(text) > 100
+    assert "Traceback (most recent call last)" not in text
+    assert f"{ROOT}/" not in text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_output_is_left_as_it_was_written(page):
+    soup = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser")
+    outputs = "\n".join(output.get_text() for output in soup.select(".cell_output"))
+    assert "|:--" not in outputs
+    assert "object>" not in outputs
+
+
+def test_nothing_is_loaded_from_elsewhere(soups):
+    loads = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
+    outside = [
+        f"{path.relative_to(HTML)}: {element}"
+        for path, soup in soups.items()
+        for tag, attribute in loads.items()
+        for element in soup.find_all(tag, **{attribute: True})
+        if urlsplit(element[attribute]).netloc
+    ]
+    styles = [
+        path for path in HTML.rglob("*.css") if "url(http" in path.read_text() or "url(//" in path.read_text()
+    ]
+    assert outside == styles == []
+
+
+def test_every_link_and_image_within_the_book_leads_somewhere(soups):
+    ids = {path: {e["id"] for e in soup.find_all(id=True)} for path, soup in soups.items()}
+    astray = []
+    for path, soup in soups.items():
+        targets = [e["href"] for e in soup.find_all(["a", "link"], href=True)]
+        targets += [e["src"] for e in soup.find_all(["img", "script"], src=True)]
+        for target in map(urlsplit, targets):
+            if target.scheme or target.netloc:
+                continue
+            file = (path.parent / unquote(target.path)).resolve() if target.path else path
+            wants = unquote(target.fragment)
+            if not file.is_file() or (wants and file in ids and wants not in ids[file]):
+                astray.append(f"{path.relative_to(HTML)}: {target.geturl()}")
+    assert astray == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_in_a_browser(browser, width, scheme):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+    tab = context.new_page()
+    complaints = []
+    tab.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("requestfailed", lambda request: complaints.append(f"not loaded: {request.url}"))
+    wide, plain = [], []
+    for page in PAGES:
+        tab.goto((HTML / f"{page}.html").as_uri(), wait_until="load")
+        tab.evaluate("window.MathJax?.startup?.promise")
+        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+        if tab.evaluate("document.documentElement.scrollWidth") > width:
+            wide.append(page)
+        formulas = tab.locator("article .math").count()
+        if formulas > tab.locator("article .math mjx-container").count():
+            plain.append(page)
+    context.close()
+    assert complaints == []
+    assert wide == [], "wider than the screen"
+    assert plain == [], "formulas that MathJax did not set"

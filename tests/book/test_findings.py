@@ -1,0 +1,99 @@
+import copy
+import math
+
+import pandas as pd
+import pytest
+from sample_record import RECORD
+
+from gsrgnn.book import findings
+from gsrgnn.book.figures.style import table
+from gsrgnn.lab import records
+
+
+def test_claims_are_read_by_id_in_the_order_asked_for():
+    found = findings.claims("fig1_rev2", "fig1_rev80")
+    assert list(found["value"]) == [0.4096, 0.4277]
+    assert "0.4096" in findings.claims_table(found).to_html()
+    with pytest.raises(KeyError, match="fig99"):
+        findings.claims("fig99")
+
+
+def test_records_come_with_what_is_stale_and_what_is_wrong(tmp_path):
+    assert findings.found("depth", tmp_path)[0].empty
+    records.write(copy.deepcopy(RECORD), tmp_path / "depth" / "a.json")
+    other = {"notebook": "0" * 12, "package": "0" * 12}
+    records.write(copy.deepcopy(RECORD) | {"key": other}, tmp_path / "depth" / "b.json")
+    (tmp_path / "depth" / "c.json").write_text("{")
+    frame, wrong = findings.found("depth", tmp_path, lambda on_gpu: RECORD["key"])
+    assert list(frame["stale"]) == [False, True]
+    assert list(findings.found("depth", tmp_path)[0]["stale"]) == [False, False]
+    assert len(wrong) == 1
+    assert "c.json is not JSON" in wrong[0]
+
+
+def test_a_page_without_records_says_so_and_shows_nothing(tmp_path):
+    page = findings.Page("depth", tmp_path)
+    assert page.rows.empty
+    assert "gsrgnn sweep cpu --only depth" in page.remarks().data
+    assert page.show(lambda view: [table(view.rows)]) is None
+
+
+def test_a_page_names_what_is_stale_lost_and_left_out(tmp_path):
+    records.write(copy.deepcopy(RECORD), tmp_path / "depth" / "a.json")
+    lost = copy.deepcopy(RECORD) | {"state": records.OUT_OF_MEMORY, "rows": [], "note": "no memory"}
+    records.write(lost, tmp_path / "depth" / "b.json")
+    (tmp_path / "depth" / "c.json").write_text("{")
+    page = findings.Page("depth", tmp_path)
+    assert len(page.rows) == len(RECORD["rows"])
+    assert len(page.out_of_memory) == 1
+    text = page.remarks().data
+    assert "c.json is not JSON" in text
+    assert "2 of 2 records were made by other code" in text
+    assert "1 points ran out of memory" in text
+
+
+def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_choice(tmp_path):
+    for number, (made, parameters) in enumerate((
+            ({"CPU": "A"}, {}), ({"CPU": "B"}, {}), ({"CPU": "B", "label source": "other"}, {}),
+            ({"CPU": "A"}, {"hidden_channels": 7}))):
+        record = copy.deepcopy(RECORD)
+        record["provenance"] |= made
+        record["parameters"] |= {"circuit": "c", "hidden_channels": 5} | parameters
+        records.write(record, tmp_path / "depth" / f"{number}.json")
+    page = findings.Page("depth", tmp_path)
+    views = list(page.views("hidden_channels"))
+    assert len(views) == 4
+    assert all(view.rows[["machine", "label source", "hidden_channels"]].drop_duplicates().shape[0] == 1
+               for view in views)
+    caption = next(view for view in views if view.setting["hidden_channels"] == 7).caption
+    assert "hidden channels 7" in caption
+    assert f"label {RECORD['provenance']['label source']}" in caption
+    assert "run on A, " in caption
+    html = page.show(lambda view: [table(view.rows, caption=view.machine)], "hidden_channels")._repr_html_()
+    assert html.count('type="radio"') == 2
+    assert html.count("<table") == 4
+    assert html.count("checked") == 1
+
+
+def test_the_interval_of_a_correlation():
+    low, high = findings.pearson_interval(0.5, 103)
+    assert (low, high) == pytest.approx((math.tanh(math.atanh(0.5) - 0.196), math.tanh(math.atanh(0.5) + 0.196)))
+
+
+def test_a_speedup_s_interval_is_the_widest_that_the_rounds_allow():
+    rows = pd.DataFrame({"step_seconds": [8.0, 2.0], "step_low": [7.0, 1.0], "step_high": [9.0, 4.0]})
+    found = findings.speedup(rows[:1], rows[1:])
+    assert found.iloc[0].to_dict() == {"ratio": 4, "low": 7 / 4, "high": 9}
+    assert findings.speedup(rows[:0], rows)["ratio"].isna().all()
+
+
+def test_what_was_not_measured_says_why_once():
+    rows = pd.DataFrame([
+        {"contender": "a", "state": "failed", "note": "out of memory"},
+        {"contender": "a", "state": "failed", "note": "out of memory"},
+        {"contender": "b", "state": "measured", "note": "", "memory_note": "out of memory: 8 GB"},
+        {"contender": "c", "state": "trained", "note": ""}])
+    rows = rows.assign(circuit="riscv/ibex", hidden_channels=64, num_layers=4, machine="Z80")
+    where = "(riscv/ibex, width 64, 4 layers, Z80)"
+    assert findings.not_measured(rows).data.split("\n") == [
+        f"- a has no time: failed, out of memory {where}.", f"- b has no memory: out of memory: 8 GB {where}."]

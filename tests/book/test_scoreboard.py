@@ -1,0 +1,102 @@
+import copy
+import os
+import re
+from pathlib import Path
+
+import pytest
+from sample_record import RECORD
+from typer.testing import CliRunner
+
+from gsrgnn.book import findings, scoreboard
+from gsrgnn.cli import app
+from gsrgnn.lab import records
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(folder, experiment, rows, name="a", device="cpu", **parameters):
+    record = copy.deepcopy(RECORD) | {"experiment": experiment, "rows": rows}
+    record["parameters"] = {"circuit": "circuitnet/7157-zero", "hidden_channels": 64, "device": device} | parameters
+    records.write(record, folder / experiment / f"{name}.json")
+
+
+def step(contender, seconds):
+    times = {"step_seconds": seconds, "forward_seconds": seconds / 4, "backward_seconds": seconds / 2}
+    memory = {"memory_before": 100, "memory_peak": 100 + round(1000 * seconds)}
+    return {"contender": contender, "state": "measured", "note": "", **times, **memory}
+
+
+def test_every_value_of_the_paper_has_a_line_and_nothing_is_tested_without_records(tmp_path):
+    board = scoreboard.board(tmp_path)
+    assert list(board.index) == list(findings.reported().index)
+    assert set(board["verdict"]) == {scoreboard.OPEN, scoreboard.CONTRADICTS}
+    assert set(board["ours"]) == {"–"}
+    for page in set(board["page"]):
+        assert (ROOT / "notebooks" / f"{page}.py").exists()
+
+
+def test_speed_shares_and_memory_are_judged_against_the_baseline_of_the_same_run(tmp_path):
+    steps = [step("RevGNN edge_index", 8.0), step("RevGNN nets", 0.01), step("GSR k=4 edges", 0.2),
+             step("GSR k=4 nets", 0.01), step("GSR k=64 edges", 3.0)]
+    write(tmp_path, "speed", steps, num_layers=4)
+    write(tmp_path, "profile", steps, num_layers=4)
+    write(tmp_path, "memory", steps, num_layers=4)
+    board = scoreboard.board(tmp_path)
+    assert board.loc["fig9_max", "verdict"] == scoreboard.IN_KIND
+    assert board.loc["fig9_max", "ours"] == "40.0x (k=4 edges); 7157, width 64, layers 4, cpu"
+    assert board.loc["fig9_min", "verdict"] == scoreboard.NOT
+    assert board.loc["t2_k8_total", "verdict"] == scoreboard.OPEN
+    assert board.loc["s31_forward", "verdict"] == scoreboard.IN_KIND
+    assert board.loc["mem_reduction_max", "ours"].startswith("99.9 percent (GSR k=4 nets)")
+    assert board.loc["small_gpu", "verdict"] == scoreboard.OPEN
+    assert board.loc["t2_k4_backward", "verdict"] == scoreboard.CONTRADICTS
+
+
+def test_an_order_holds_only_if_the_intervals_of_all_runs_are_in_that_order(tmp_path):
+    runs = [("RevGNN", 2, 0, 0.5), ("RevGNN", 40, 0, 0.6), ("RevGNN", 40, 1, 0.51), ("GCN", 2, 0, 0.3),
+            ("GraphSAGE", 2, 0, 0.4), ("GCN", 10, 0, 0.9)]
+    for model, depth, seed, score in runs:
+        row = RECORD["rows"][0] | {"pearson": score, "test_cells": 3000}
+        write(tmp_path, "depth", [row], f"{model}{depth}{seed}", model=model, num_layers=depth, seed=seed, epochs=3,
+              learning_rates=[0.1])
+    board = scoreboard.board(tmp_path)
+    assert board.loc["fig1_rev80", "verdict"] == scoreboard.NOT
+    assert board.loc["fig1_rev2", "verdict"] == scoreboard.IN_KIND
+    assert board.loc["fig1_rev2", "ours"].startswith("0.500 (RevGNN, 2 layers) against 0.400 (GraphSAGE, 2 layers)")
+    assert board.loc["fig1_shallow_best", "ours"].startswith("0.555 (RevGNN, 40 layers) against 0.900 (GCN, 10 layers)")
+    assert board.loc["fig1_shallow_best", "verdict"] == scoreboard.NOT
+    assert board.loc["fig2_plateau", "verdict"] == scoreboard.OPEN
+
+
+def test_quality_may_lose_no_more_than_the_bound(tmp_path):
+    rows = [{"k": k, "measure": measure, "RevGNN": 0.5, "GSRGNN": 0.5 + gain, "difference": gain, "low": gain - 0.01,
+             "high": gain + 0.01} for k in (4, 8) for measure, gain in (("pearson", -0.01), ("kendall", -0.03))]
+    write(tmp_path, "quality", rows, num_layers=10, epochs=3, learning_rates=[0.1], seed=0)
+    board = scoreboard.board(tmp_path)
+    assert board.loc["fig8_pearson", "verdict"] == scoreboard.IN_KIND
+    assert board.loc["fig8_pearson", "ours"].startswith("-0.0100 over 2 runs")
+    assert board.loc["fig8_kendall", "verdict"] == scoreboard.NOT
+    assert board.loc["fig8_r2", "verdict"] == scoreboard.OPEN
+
+
+def test_damaged_records_are_named_and_the_others_judged(tmp_path):
+    steps = [step("RevGNN edge_index", 8.0), step("GSR k=4 edges", 0.2)]
+    write(tmp_path, "speed", steps, num_layers=4)
+    (tmp_path / "speed" / "loop.json").symlink_to("loop.json")
+    (tmp_path / "memory").mkdir()
+    os.mkfifo(tmp_path / "memory" / "pipe.json")
+    board = scoreboard.board(tmp_path)
+    assert board.loc["fig9_max", "verdict"] == scoreboard.IN_KIND
+    shown = CliRunner().invoke(app, ["scoreboard", "--results", str(tmp_path)])
+    assert shown.exit_code == 0
+    for name in ("speed/loop.json", "memory/pipe.json"):
+        assert f"left out: {tmp_path / name} cannot be read" in shown.stderr
+
+
+def test_the_readme_shows_the_scoreboard_of_the_committed_records():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert scoreboard.in_readme(text, scoreboard.board(ROOT / "results")) == text, "gsrgnn scoreboard --readme"
+    for page in re.findall(r"\((notebooks/[^)]*)\)", text):
+        assert (ROOT / page).exists()
+    with pytest.raises(ValueError, match="lacks the lines"):
+        scoreboard.in_readme("no marks", scoreboard.board(ROOT / "results"))

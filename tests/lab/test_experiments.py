@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from gsrgnn import circuits
+from gsrgnn.circuits import table1
+from gsrgnn.lab.experiments import EXPERIMENTS, PROFILES, SWEEPS, Point, parameters, points
+from gsrgnn.lab.notebooks import check_parameters, declared_parameters, read_source, tags
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_sets_parameters_that_its_notebooks_have(profile):
+    for name, values in PROFILES[profile].items():
+        source = NOTEBOOKS / f"{name}.py"
+        check_parameters(read_source(source), values, source)
+
+
+def test_an_unknown_profile_is_an_error_that_names_those_there_are():
+    with pytest.raises(ValueError, match="no profile is called 'gpux': use one of smoke, cpu, gpu, paper"):
+        parameters("gpux", "11_training")
+    with pytest.raises(ValueError, match="no profile is called 'gpux': use one of smoke, cpu, gpu, paper"):
+        points("gpux")
+    with pytest.raises(ValueError, match="no experiment is called 'depht': use one of depth, profile, quality, speed,"):
+        points("smoke", ["depht"])
+
+
+@pytest.fixture(scope="module")
+def sources():
+    return {name: read_source(NOTEBOOKS / "experiments" / f"{name}.py") for name in EXPERIMENTS}
+
+
+def test_every_experiment_has_a_notebook_that_opens_with_a_title_and_publishes_once(sources):
+    assert set(EXPERIMENTS) == {path.stem for path in (NOTEBOOKS / "experiments").glob("*.py")}
+    for name, notebook in sources.items():
+        assert notebook.cells[0].source.startswith("# ")
+        assert sum("parameters" in tags(cell) for cell in notebook.cells) == 1
+        assert notebook.cells[-1].source.count("publish(") == 1, name
+        assert set(EXPERIMENTS[name].size) <= set(declared_parameters(notebook))
+
+
+@pytest.mark.parametrize("profile", SWEEPS)
+def test_every_point_sets_parameters_that_its_notebook_has_and_has_a_name_of_its_own(profile, sources):
+    found = points(profile)
+    names = {(point.experiment, point.name) for point in found}
+    assert len(names) == len(found)
+    assert all(point.size > 0 and len(point.name) <= 100 for point in found)
+    assert {point.experiment for point in found} == set(EXPERIMENTS)
+    for point in found:
+        check_parameters(sources[point.experiment], point.parameters, Path(point.experiment))
+    assert {point.experiment for point in points(profile, ["speed", "depth"])} == {"speed", "depth"}
+
+
+def test_the_paper_s_grid_is_whole():
+    found = points("paper")
+    deep = [p.parameters for p in found if p.experiment == "depth" and p.parameters["model"] == "GSRGNN"]
+    assert len(deep) == 10 * 2 * 11 * 3
+    assert {(p["hidden_channels"], p["epochs"], p["seed"]) for p in deep} == {
+        (width, 250, seed) for width in (256, 384) for seed in range(3)}
+    assert {p["num_layers"] for p in deep} == {2, *range(10, 101, 10)}
+    assert {tuple(p.parameters["ks"]) for p in found if p.experiment in ("quality", "speed")} == {(4, 8, 16, 32, 64)}
+
+
+def test_real_circuits_are_those_that_are_there(monkeypatch):
+    monkeypatch.setattr(circuits, "available", lambda: ["riscv/picorv32"])
+    assert {p.parameters["circuit"] for p in points("cpu")} == {"riscv/cv32e40p", "riscv/picorv32"}
+    assert {p.parameters["circuit"] for p in points("paper")} == {f"synthetic/{row.code}" for row in table1.rows()}
+    own = [f"circuitnet/{row.name}" for row in table1.rows()]
+    monkeypatch.setattr(circuits, "available", lambda: [*own, "circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0"])
+    assert {p.parameters["circuit"] for p in points("paper")} == set(own)
+    assert {p.parameters["circuit"] for p in points("cpu")} == {own[-1], "circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0"}
+
+
+def test_a_point_s_name_can_be_read_and_follows_every_parameter():
+    point = Point("depth", {"circuit": "riscv/picorv32", "num_layers": 10, "learning_rates": [1e-3, 1e-2]})
+    assert point.name.startswith("riscv-picorv32_10-")
+    assert point.name == Point("depth", dict(reversed(point.parameters.items()))).name.replace(
+        "10_riscv-picorv32", "riscv-picorv32_10")
+    other = Point("depth", point.parameters | {"learning_rates": [1e-3]})
+    assert other.name != point.name
+    assert point.size == 2 * other.size
