@@ -51,8 +51,10 @@ class _Peer(NodeModel):
         """The stream ``[N, hidden_channels]`` behind the layers. Raises ValueError for a graph of another norm."""
         if graph.norm != self.graph_norm:
             wanted = repr(self.graph_norm)
-            raise ValueError(f"the graph has norm {graph.norm!r} and {type(self).__name__} takes {wanted}: "
-                             f"make it with CircuitGraph.from_data(data, norm={wanted})")
+            raise ValueError(
+                f"the graph has norm {graph.norm!r} and {type(self).__name__} takes {wanted}: "
+                f"make it with CircuitGraph.from_data(data, norm={wanted})"
+            )
         return self.run(x, _neighbours(graph, x.dtype, self.aggregation))
 
     def run(self, x, neighbours):
@@ -117,8 +119,9 @@ class FusedRevGNN(RevGNN):
     def run(self, x, neighbours):
         blocks = [block for layer in self.layers for block in layer.convs]
         trained = [{name: p for name, p in block.named_parameters() if p.requires_grad} for block in blocks]
-        return _FusedStack.apply(blocks, [list(own) for own in trained], neighbours, x,
-                                 *(p for own in trained for p in own.values()))
+        return _FusedStack.apply(
+            blocks, [list(own) for own in trained], neighbours, x, *(p for own in trained for p in own.values())
+        )
 
 
 class CheckpointSAGE(_Peer):
@@ -131,8 +134,7 @@ class CheckpointSAGE(_Peer):
         segment: layers between two checkpoints, at least 1; ``sqrt(num_layers)`` needs the least memory.
     """
 
-    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels",
-                 segment=1):
+    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels", segment=1):
         segment = positive("segment", segment)
         super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
         self.segment = segment
@@ -142,7 +144,7 @@ class CheckpointSAGE(_Peer):
 
     def run(self, x, neighbours):
         def residual(x, start):
-            for block in self.layers[start:start + self.segment]:
+            for block in self.layers[start : start + self.segment]:
                 x = x + block(x, *neighbours)
             return x
 
@@ -242,8 +244,10 @@ def _neighbours(graph, dtype, aggregation):
             with torch.inference_mode(False):
                 made = _MAKE[aggregation](graph, dtype)
         except MemoryError as error:
-            raise MemoryError(f"aggregation {aggregation!r} reads all edges, where 'kernels' reads the nets of a graph "
-                              f"via='nets': {error}") from error
+            raise MemoryError(
+                f"aggregation {aggregation!r} reads all edges, where 'kernels' reads the nets of a graph "
+                f"via='nets': {error}"
+            ) from error
         if any(type(tensor) is not torch.Tensor for tensor in _tensors(made)):
             return made  # without numbers, as torch makes them under a fake mode
         kept[aggregation, dtype] = made
@@ -266,8 +270,10 @@ def _edges(graph, dtype):
     indptr, source, weight, *_ = graph.adjacency(dtype)
     count = weight.long()
     if (count != weight).any():
-        raise ValueError("the graph's edges have weights that are not whole numbers, and this route takes the edges "
-                         "one by one: use aggregation='csr' or 'kernels'")
+        raise ValueError(
+            "the graph's edges have weights that are not whole numbers, and this route takes the edges "
+            "one by one: use aggregation='csr' or 'kernels'"
+        )
     target = torch.repeat_interleave(indptr.diff())
     return source.long().repeat_interleave(count), target.repeat_interleave(count)
 
@@ -300,8 +306,9 @@ class _SegmentCSR:
 class _CSR:
     def __init__(self, graph, dtype):
         self.matrix, self.transposed = (_csr_matrix(graph, dtype, transposed) for transposed in (False, True))
-        self.tensors = [part for m in (self.matrix, self.transposed)
-                        for part in (m.crow_indices(), m.col_indices(), m.values())]
+        self.tensors = [
+            part for m in (self.matrix, self.transposed) for part in (m.crow_indices(), m.col_indices(), m.values())
+        ]
 
     def __call__(self, x):
         return _Product.apply(x, self.matrix, self.transposed)
@@ -331,8 +338,9 @@ def _product(matrix, x):
 
 def _csr_matrix(graph, dtype, transposed):
     indptr, column, weight, out_scale, in_scale = graph.adjacency(dtype, transposed)
-    check_memory(len(column) * (8 + 5 * weight.itemsize), f"a sparse matrix of {len(column):,} entries", _FEWER,
-                 graph.device)
+    check_memory(
+        len(column) * (8 + 5 * weight.itemsize), f"a sparse matrix of {len(column):,} entries", _FEWER, graph.device
+    )
     row = torch.repeat_interleave(indptr.diff())
     values = weight * out_scale[row] * in_scale[column]
     with warnings.catch_warnings():
@@ -351,6 +359,9 @@ def _torch_scatter():
     return torch_scatter
 
 
-_MAKE = {"edge_index": _edge_index, "segment_csr": lambda *given: (_SegmentCSR(*given),),
-         "csr": lambda *given: (_CSR(*given),)}
+_MAKE = {
+    "edge_index": _edge_index,
+    "segment_csr": lambda *given: (_SegmentCSR(*given),),
+    "csr": lambda *given: (_CSR(*given),),
+}
 AGGREGATIONS = (*_MAKE, "kernels")

@@ -35,8 +35,10 @@ class CBSR:
         _matrix("indices", self.indices, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
         check_devices(self.values, indices=self.indices)
         if self.values.shape != self.indices.shape:
-            raise ValueError(f"values {list(self.values.shape)} and indices {list(self.indices.shape)} differ: "
-                             "CBSR takes two matrices of one shape [N, k]")
+            raise ValueError(
+                f"values {list(self.values.shape)} and indices {list(self.indices.shape)} differ: "
+                "CBSR takes two matrices of one shape [N, k]"
+            )
         columns = whole(self.num_columns)
         if columns is None or not 1 <= columns < 2**31:
             raise ValueError(f"num_columns is {self.num_columns!r}: it takes a whole number in 1 .. {2**31 - 1}")
@@ -115,8 +117,10 @@ def check_k(k, width):
 def check_graph(graph):
     """Raises ValueError unless ``graph`` is a `CircuitGraph`."""
     if not isinstance(graph, CircuitGraph):
-        raise ValueError(f"graph is a {type(graph).__name__}: it takes a CircuitGraph, as CircuitGraph.from_pins, "
-                         "from_edge_index and from_data make one")
+        raise ValueError(
+            f"graph is a {type(graph).__name__}: it takes a CircuitGraph, as CircuitGraph.from_pins, "
+            "from_edge_index and from_data make one"
+        )
 
 
 def check_rows(x, graph):
@@ -129,8 +133,9 @@ def check_devices(x, **others):
     """Raises ValueError unless ``x`` and the others, tensors or graphs by name, all lie on one device."""
     if any(other.device != x.device for other in others.values()):
         *first, last = (f"the {name} on {other.device}" for name, other in others.items())
-        raise ValueError(f"{', '.join([f'x is on {x.device}', *first])} and {last}: move them to one device with "
-                         ".to(device)")
+        raise ValueError(
+            f"{', '.join([f'x is on {x.device}', *first])} and {last}: move them to one device with .to(device)"
+        )
 
 
 def index_dtype(num_columns):
@@ -151,10 +156,12 @@ def array(tensor):
 
 def operator(graph, dtype, transposed=False):
     """What a kernel takes for a graph; prepared once."""
+
     def make(transposed, other=None):
         prepare = kernels.on(graph.device.type).prepare
-        return graph.once(("prepared", graph.via, dtype, transposed),
-                          lambda: prepare(graph.operator(dtype, transposed), other))
+        return graph.once(
+            ("prepared", graph.via, dtype, transposed), lambda: prepare(graph.operator(dtype, transposed), other)
+        )
 
     straight = make(False)
     return make(True, straight) if transposed else straight
@@ -218,6 +225,7 @@ def _operator(schema, fake):
         torch.library.impl(name, "CompositeExplicitAutograd")(function)
         torch.library.register_fake(name)(fake)
         return function
+
     return register
 
 
@@ -225,11 +233,14 @@ def _differentiable(name, setup_context):
     def register(backward):
         torch.library.register_autograd(f"gsrgnn::{name}", once_differentiable(backward), setup_context=setup_context)
         return backward
+
     return register
 
 
-@_operator("group_sparse(Tensor x, int k) -> (Tensor, Tensor)",
-           lambda x, k: (x.new_empty(len(x), k), x.new_empty(len(x), k, dtype=index_dtype(x.shape[1]))))
+@_operator(
+    "group_sparse(Tensor x, int k) -> (Tensor, Tensor)",
+    lambda x, k: (x.new_empty(len(x), k), x.new_empty(len(x), k, dtype=index_dtype(x.shape[1]))),
+)
 def _group_sparse(x, k):
     values = x.new_empty(len(x), k)
     indices = x.new_empty(len(x), k, dtype=index_dtype(x.shape[1]))
@@ -237,8 +248,10 @@ def _group_sparse(x, k):
     return values, indices
 
 
-@_operator("scatter(Tensor values, Tensor indices, int num_columns) -> Tensor",
-           lambda values, indices, num_columns: values.new_empty(len(values), num_columns))
+@_operator(
+    "scatter(Tensor values, Tensor indices, int num_columns) -> Tensor",
+    lambda values, indices, num_columns: values.new_empty(len(values), num_columns),
+)
 def _scatter(values, indices, num_columns):
     dense = values.new_zeros(len(values), num_columns)
     kernels.on(values.device.type).scatter_add(array(values), array(indices), array(dense))
@@ -256,25 +269,39 @@ def _group_sparse_backward(ctx, grad, _):
     return torch.ops.gsrgnn.scatter(grad, ctx.saved_tensors[0], ctx.num_columns), None
 
 
-@_operator("aggregate(Tensor values, Tensor indices, int num_columns, int graph) -> Tensor",
-           lambda values, indices, num_columns, graph: values.new_empty(len(values), num_columns,
-                                                                        dtype=_sum_dtype(values.dtype)))
+@_operator(
+    "aggregate(Tensor values, Tensor indices, int num_columns, int graph) -> Tensor",
+    lambda values, indices, num_columns, graph: values.new_empty(
+        len(values), num_columns, dtype=_sum_dtype(values.dtype)
+    ),
+)
 def _aggregate(values, indices, num_columns, graph):
     graph = CircuitGraph.numbered(graph)
     out = values.new_empty(len(values), num_columns, dtype=_sum_dtype(values.dtype))
-    kernels.on(graph.device.type).aggregate(operator(graph, out.dtype), array(_for_kernels(values)), array(indices),
-                                            array(out), array(net_table(graph, out, num_columns)))
+    kernels.on(graph.device.type).aggregate(
+        operator(graph, out.dtype),
+        array(_for_kernels(values)),
+        array(indices),
+        array(out),
+        array(net_table(graph, out, num_columns)),
+    )
     return out
 
 
-@_operator("aggregate_backward(Tensor grad, Tensor indices, int graph) -> Tensor",
-           lambda grad, indices, graph: grad.new_empty(indices.shape))
+@_operator(
+    "aggregate_backward(Tensor grad, Tensor indices, int graph) -> Tensor",
+    lambda grad, indices, graph: grad.new_empty(indices.shape),
+)
 def _sample(grad, indices, graph):
     graph = CircuitGraph.numbered(graph)
     dvalues = grad.new_empty(indices.shape)
-    kernels.on(graph.device.type).aggregate_backward(operator(graph, grad.dtype, transposed=True), array(grad),
-                                                     array(indices), array(dvalues),
-                                                     array(net_table(graph, grad, grad.shape[1])))
+    kernels.on(graph.device.type).aggregate_backward(
+        operator(graph, grad.dtype, transposed=True),
+        array(grad),
+        array(indices),
+        array(dvalues),
+        array(net_table(graph, grad, grad.shape[1])),
+    )
     return dvalues
 
 
@@ -290,13 +317,19 @@ def _aggregate_backward(ctx, grad):
     return dvalues.to(ctx.dtype), None, None, None
 
 
-@_operator("aggregate_dense(Tensor x, int graph, bool transposed) -> Tensor",
-           lambda x, graph, transposed: x.new_empty(x.shape, dtype=_sum_dtype(x.dtype)))
+@_operator(
+    "aggregate_dense(Tensor x, int graph, bool transposed) -> Tensor",
+    lambda x, graph, transposed: x.new_empty(x.shape, dtype=_sum_dtype(x.dtype)),
+)
 def _aggregate_dense(x, graph, transposed):
     graph = CircuitGraph.numbered(graph)
     out = x.new_empty(x.shape, dtype=_sum_dtype(x.dtype))
-    kernels.on(graph.device.type).aggregate_dense(operator(graph, out.dtype, transposed), array(_for_kernels(x)),
-                                                  array(out), array(net_table(graph, out, x.shape[1])))
+    kernels.on(graph.device.type).aggregate_dense(
+        operator(graph, out.dtype, transposed),
+        array(_for_kernels(x)),
+        array(out),
+        array(net_table(graph, out, x.shape[1])),
+    )
     return out
 
 

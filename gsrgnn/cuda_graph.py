@@ -43,6 +43,7 @@ def captured(step, model, optimizer):
     def replay(_written=written):  # by the graph, for as long as it is replayed
         graph.replay()
         return out
+
     return replay
 
 

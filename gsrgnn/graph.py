@@ -143,24 +143,33 @@ class CircuitGraph:
         from torch_geometric.data import Data
 
         if not isinstance(data, Data):
-            raise ValueError(f"data is a {type(data).__name__}: it takes a PyG Data with one kind of node; "
-                             "give from_pins or from_edge_index its parts")
+            raise ValueError(
+                f"data is a {type(data).__name__}: it takes a PyG Data with one kind of node; "
+                "give from_pins or from_edge_index its parts"
+            )
         options = {"norm": norm} if self_loops is None else {"norm": norm, "self_loops": self_loops}
         if "cell" in data and "net" in data:
-            return cls.from_pins(*pins_of(data), _num_nodes(data), max_net=max_net, multiplicity=multiplicity,
-                                 **options)
+            return cls.from_pins(
+                *pins_of(data), _num_nodes(data), max_net=max_net, multiplicity=multiplicity, **options
+            )
         if data.edge_index is not None:
             if max_net is not None or not _flag("multiplicity", multiplicity):
-                raise ValueError("max_net and multiplicity choose among pins, and data has none (cell and net): "
-                                 "change its edge_index instead")
+                raise ValueError(
+                    "max_net and multiplicity choose among pins, and data has none (cell and net): "
+                    "change its edge_index instead"
+                )
             attributes = np.shape(data.edge_attr) if data.edge_weight is None else ()
             if len(attributes) == 1 or attributes[1:] == (1,):
-                raise ValueError(f"data has edge_attr {list(attributes)} and no edge_weight: if these are the weights, "
-                                 "set data.edge_weight = data.edge_attr.flatten(), else del data.edge_attr")
+                raise ValueError(
+                    f"data has edge_attr {list(attributes)} and no edge_weight: if these are the weights, "
+                    "set data.edge_weight = data.edge_attr.flatten(), else del data.edge_attr"
+                )
             return cls.from_edge_index(data.edge_index, _num_nodes(data), data.edge_weight, **options)
         if "adj_t" in data:
-            raise ValueError("data has adj_t and no edge_index: set data.edge_index, data.edge_weight = "
-                             "torch_geometric.utils.to_edge_index(data.adj_t.t())")
+            raise ValueError(
+                "data has adj_t and no edge_index: set data.edge_index, data.edge_weight = "
+                "torch_geometric.utils.to_edge_index(data.adj_t.t())"
+            )
         raise ValueError("data has neither pins (cell and net) nor an edge_index: give it one of them")
 
     def _joined_once(self):
@@ -168,8 +177,7 @@ class CircuitGraph:
         pairs = self._matrix
         pairs = sparse.csr_array((np.ones(pairs.nnz, np.float32), pairs.indices, pairs.indptr), shape=pairs.shape)
         degree = np.diff(pairs.indptr).astype(np.float64)
-        return self._changed(num_edges=pairs.nnz, _degree=degree, _matrix=pairs, _pins=None, _prepared={},
-                             via="edges")
+        return self._changed(num_edges=pairs.nnz, _degree=degree, _matrix=pairs, _pins=None, _prepared={}, via="edges")
 
     @property
     def degree(self):
@@ -212,14 +220,18 @@ class CircuitGraph:
     def _check_room(self):
         """Raises MemoryError where ``A`` may not fit: a row has at most the other cells of its nets, and itself."""
         cells = np.bincount(self._pins.indices, minlength=self._pins.shape[1])
-        others = sparse.csr_array((cells[self._pins.indices] - 1, self._pins.indices, self._pins.indptr),
-                                  shape=self._pins.shape).sum(axis=1)
+        others = sparse.csr_array(
+            (cells[self._pins.indices] - 1, self._pins.indices, self._pins.indptr), shape=self._pins.shape
+        ).sum(axis=1)
         joined = np.count_nonzero(others)
         entries = int(np.minimum(others, joined - 1).sum(where=others > 0)) + self.num_nodes
         largest = f"{self._net_size.max(initial=0):,.0f} pins"
-        check_memory(16 * entries, f"the clique matrix, of up to {entries:,} entries,",
-                     f"leave out large nets with max_net (the largest has {largest}), or stay with via='nets' and "
-                     "multiplicity, which need no such matrix")
+        check_memory(
+            16 * entries,
+            f"the clique matrix, of up to {entries:,} entries,",
+            f"leave out large nets with max_net (the largest has {largest}), or stay with via='nets' and "
+            "multiplicity, which need no such matrix",
+        )
 
     @cached_property
     def _scales(self):
@@ -239,8 +251,10 @@ class CircuitGraph:
         if via not in ("edges", "nets"):
             raise ValueError(f"via {via!r} is unknown; it is edges or nets")
         if via == "nets" and self._pins is None:
-            raise ValueError("this graph was made from an edge_index and knows no nets, or without multiplicity, "
-                             "which no sum over nets equals: use via='edges'")
+            raise ValueError(
+                "this graph was made from an edge_index and knows no nets, or without multiplicity, "
+                "which no sum over nets equals: use via='edges'"
+            )
         return self if via == self.via else self._changed(via=via)
 
     @property
@@ -315,8 +329,11 @@ class CircuitGraph:
             excess = self._degree - (large @ large.sum(axis=0) + small @ small.sum(axis=0))
             to_nets, to_cells = _csr(large.T, real), _csr(large, real)
             direct = _csr(small @ small.T + sparse.diags_array(excess), real)
-        return Incidence(Adjacency(*to_nets, ones, in_scale), Adjacency(*to_cells, out_scale, ones),
-                         Adjacency(*direct, out_scale, in_scale))
+        return Incidence(
+            Adjacency(*to_nets, ones, in_scale),
+            Adjacency(*to_cells, out_scale, ones),
+            Adjacency(*direct, out_scale, in_scale),
+        )
 
     def _scale_arrays(self, real, transposed):
         return [scale.astype(real) for scale in (reversed(self._scales) if transposed else self._scales)]
@@ -393,7 +410,7 @@ def _num_nodes(data):
 
 
 def _row(matrix, row):
-    return matrix.indices[matrix.indptr[row]:matrix.indptr[row + 1]]
+    return matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
 
 
 def whole(value):
@@ -423,8 +440,10 @@ def _flag(name, value):
 def _count(name, value):
     count = whole(value)
     if count is None or not 1 <= count <= MOST:
-        raise ValueError(f"{name} is {_shown(value)}: a graph has a whole number of nodes, at least 1"
-                         + ("" if count is None or count < 1 else f" and at most {MOST}"))
+        raise ValueError(
+            f"{name} is {_shown(value)}: a graph has a whole number of nodes, at least 1"
+            + ("" if count is None or count < 1 else f" and at most {MOST}")
+        )
     check_memory(48 * count, f"a graph of {count:,} nodes", f"lower {name}")
     return count
 
@@ -462,8 +481,9 @@ def integers(name, values):
 
 def _weights(values):
     if getattr(values, "requires_grad", False):
-        raise ValueError("edge_weight requires a gradient, and a graph passes none to its weights: "
-                         "give edge_weight.detach()")
+        raise ValueError(
+            "edge_weight requires a gradient, and a graph passes none to its weights: give edge_weight.detach()"
+        )
     array = _array("edge_weight", values, "one number for each edge")
     if array.dtype.kind not in "biuf":
         raise ValueError(f"edge_weight has dtype {array.dtype}: it takes real numbers")

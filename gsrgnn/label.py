@@ -40,8 +40,10 @@ def moments(y, dtype):
     resolved = (deviation >= (8 * limits.eps * mean.abs()).clamp_min(limits.tiny)) & (y.abs().amax(0) <= limits.max)
     if not resolved.all():
         at = int((~resolved).nonzero()[0])
-        raise ValueError(f"y[:, {at}] has mean {mean[at]:g} and deviation {deviation[at]:g} over train_mask, which "
-                         f"{dtype} does not resolve: shift or scale y, or train in a wider dtype")
+        raise ValueError(
+            f"y[:, {at}] has mean {mean[at]:g} and deviation {deviation[at]:g} over train_mask, which "
+            f"{dtype} does not resolve: shift or scale y, or train in a wider dtype"
+        )
     return mean, deviation
 
 
@@ -104,12 +106,16 @@ def split_label(data):
         bad = (~torch.isfinite(y[part])).nonzero()
         if len(bad):
             row, column = int(part[bad[0, 0]]), int(bad[0, 1])
-            raise ValueError(f"y[{row}, {column}] is {y[row, column].item()} and the cell is one of {name}: "
-                             "take it out of the mask, or give it a finite label")
+            raise ValueError(
+                f"y[{row}, {column}] is {y[row, column].item()} and the cell is one of {name}: "
+                "take it out of the mask, or give it a finite label"
+            )
     same = (y[rows[0]] == y[rows[0][0]]).all(0).nonzero().flatten().tolist()
     if same:
-        raise ValueError(f"y[:, {same[0]}] is {y[rows[0][0], same[0]].item():g} for every cell of train_mask: "
-                         "there is nothing to learn")
+        raise ValueError(
+            f"y[:, {same[0]}] is {y[rows[0][0], same[0]].item():g} for every cell of train_mask: "
+            "there is nothing to learn"
+        )
     return y, rows
 
 
@@ -118,8 +124,10 @@ def _rows(mask, name, size):
         raise ValueError(f"data has no {name}: give it one, bool [{size}]")
     mask = torch.as_tensor(mask)
     if mask.dtype != torch.bool or mask.shape != (size,):
-        raise ValueError(f"{name} is {mask.dtype} {list(mask.shape)} and must be torch.bool [{size}]: make a 0/1 mask "
-                         "one with .bool(), and of several splits choose one with [:, i]")
+        raise ValueError(
+            f"{name} is {mask.dtype} {list(mask.shape)} and must be torch.bool [{size}]: make a 0/1 mask "
+            "one with .bool(), and of several splits choose one with [:, i]"
+        )
     rows = mask.nonzero().flatten().cpu()
     if len(rows) < 2:
         raise ValueError(f"{name} has {len(rows)} cells: it takes 2 or more")

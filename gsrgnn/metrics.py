@@ -43,9 +43,11 @@ def columns(values, what="values are"):
 def _scores(true, predicted):
     scores = {"pearson": np.nan, "spearman": np.nan, "kendall": np.nan}
     if np.ptp(true) > 0 and np.ptp(predicted) > 0:
-        scores = {"pearson": stats.pearsonr(true, predicted).statistic,
-                  "spearman": stats.spearmanr(true, predicted).statistic,
-                  "kendall": stats.kendalltau(true, predicted).statistic}
+        scores = {
+            "pearson": stats.pearsonr(true, predicted).statistic,
+            "spearman": stats.spearmanr(true, predicted).statistic,
+            "kendall": stats.kendalltau(true, predicted).statistic,
+        }
     return {**scores, "r2": r2_score(true, predicted)}
 
 
@@ -72,5 +74,7 @@ def difference(true, ours, theirs, resamples=400, level=0.95, seed=0):
     found = gain()
     draws = [gain(generator.integers(len(true), size=len(true))) for _ in range(resamples)]
     tails = (1 - level) / 2, (1 + level) / 2
-    return {measure: (value, *(float(v) for v in np.nanquantile([draw[measure] for draw in draws], tails)))
-            for measure, value in found.items()}
+    return {
+        measure: (value, *(float(v) for v in np.nanquantile([draw[measure] for draw in draws], tails)))
+        for measure, value in found.items()
+    }

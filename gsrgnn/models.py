@@ -15,8 +15,13 @@ class NodeModel(nn.Module):
     def __init__(self, in_channels, hidden_channels, out_channels):
         super().__init__()
         in_channels, hidden_channels, out_channels = (
-            positive(name, size) for name, size in (("in_channels", in_channels), ("hidden_channels", hidden_channels),
-                                                    ("out_channels", out_channels)))
+            positive(name, size)
+            for name, size in (
+                ("in_channels", in_channels),
+                ("hidden_channels", hidden_channels),
+                ("out_channels", out_channels),
+            )
+        )
         self.in_channels = in_channels
         self.encoder = nn.Linear(in_channels, hidden_channels)
         self.norm = nn.LayerNorm(hidden_channels)
@@ -67,8 +72,7 @@ class GSRGNN(NodeModel):
     Raises ValueError for any other width, depth, k, residual or order.
     """
 
-    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, k, residual="sparse",
-                 first=None):
+    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, k, residual="sparse", first=None):
         layers = ReversibleStack(hidden_channels, num_layers, k, residual, first)
         super().__init__(in_channels, hidden_channels, out_channels)
         self.layers = layers

@@ -22,12 +22,16 @@ def pins_of(data):
     if cell.dim() != 1 or net.dim() != 1 or len(cell) != len(net) or not len(cell) or cell.is_floating_point():
         return data.cell, data.net
     if "batch" in data and (found := _astray(data, cell.long(), net)):
-        raise ValueError(f"the batch has {found}: make the circuits gsrgnn.circuits.data.Circuit (Circuit.from_data, "
-                         "or load) before you batch them")
+        raise ValueError(
+            f"the batch has {found}: make the circuits gsrgnn.circuits.data.Circuit (Circuit.from_data, "
+            "or load) before you batch them"
+        )
     if "n_id" in data and _left_behind(data, cell):
-        raise ValueError("data's nodes were chosen or reordered (n_id) and its pins still name those before: take a "
-                         "gsrgnn.circuits.Circuit's subgraph(nodes), or sample what ToEdgeIndex() makes, without pins; "
-                         "where cell counts these very nodes, del data.n_id")
+        raise ValueError(
+            "data's nodes were chosen or reordered (n_id) and its pins still name those before: take a "
+            "gsrgnn.circuits.Circuit's subgraph(nodes), or sample what ToEdgeIndex() makes, without pins; "
+            "where cell counts these very nodes, del data.n_id"
+        )
     return data.cell, data.net
 
 

@@ -115,8 +115,9 @@ class ReversibleStack(nn.Module):
     def inverse(self, y, graph):
         """The ``x`` whose `forward` is ``y [N, width]``, up to rounding. Only the dense residual has one."""
         if self.residual != "dense":
-            raise ValueError("the sparse residual drops part of group 2 in every layer and has no inverse: "
-                             "use residual='dense'")
+            raise ValueError(
+                "the sparse residual drops part of group 2 in every layer and has no inverse: use residual='dense'"
+            )
         with self._block(y, graph) as block:
             block.split(y, block.scratch.groups)
             x1, x2 = block.scratch.groups
@@ -194,7 +195,8 @@ class ReversibleStack(nn.Module):
                 matrix=new(d, d),
                 bad=new(self.num_layers, 2, 1, dtype=torch.int32),
                 sums=new(3, kernels.on(x.device.type).BLOCKS, d),
-                dmatrix=new(kernels.on(x.device.type).BLOCKS, d, d))
+                dmatrix=new(kernels.on(x.device.type).BLOCKS, d, d),
+            )
         try:
             yield lent
         finally:
@@ -214,8 +216,12 @@ class ReversibleStack(nn.Module):
                     buffer[:0].zero_()  # a backward pass that still relies on it now fails, as after a change in place
                 return free[1]
         new, indices = _New(x), index_dtype(self.width // 2)
-        self._check_memory(x, x.numel() * integer.itemsize + math.prod(shape) * (x.itemsize + indices.itemsize),
-                           "to keep for its backward pass", keeping=True)
+        self._check_memory(
+            x,
+            x.numel() * integer.itemsize + math.prod(shape) * (x.itemsize + indices.itemsize),
+            "to keep for its backward pass",
+            keeping=True,
+        )
         return new(*groups, dtype=integer), new(*shape), new(*shape, dtype=indices)
 
     def give_back(self, *buffers):
@@ -241,9 +247,13 @@ class ReversibleStack(nn.Module):
                 f"the stack needs {needed / 1e9:.1f} GB {purpose} ({len(x)} rows, width {self.width}, "
                 f"{self.num_layers} layers, k {self.k}, residual {self.residual!r}) and {free / 1e9:.1f} GB are free: "
                 "lower the width"
-                + (", k or the depth, or use residual='dense', which keeps nothing a layer"
-                   if self.residual == "sparse" else ", or take a smaller graph")
-                + (f" ({fitting} layers would fit)" if fitting > 0 else ""))
+                + (
+                    ", k or the depth, or use residual='dense', which keeps nothing a layer"
+                    if self.residual == "sparse"
+                    else ", or take a smaller graph"
+                )
+                + (f" ({fitting} layers would fit)" if fitting > 0 else "")
+            )
 
     def _input(self, x, graph, parameters):
         """``x`` in the parameters' dtype where autocast made it another. Raises ValueError where something differs."""
@@ -253,8 +263,10 @@ class ReversibleStack(nn.Module):
         check_rows(x, graph)
         dtypes = {parameter.dtype for parameter in parameters}
         if len(dtypes) > 1 or not dtypes <= FIXED.keys():
-            raise ValueError(f"the parameters are {' and '.join(sorted(map(str, dtypes)))}: the stack takes float32 or "
-                             "float64, all the same; torch.autocast makes what surrounds it faster")
+            raise ValueError(
+                f"the parameters are {' and '.join(sorted(map(str, dtypes)))}: the stack takes float32 or "
+                "float64, all the same; torch.autocast makes what surrounds it faster"
+            )
         (dtype,) = dtypes
         check_devices(x, graph=graph, **parameters._asdict())
         if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
@@ -276,8 +288,10 @@ class ReversibleStack(nn.Module):
             k, residual = int(state[0]), RESIDUALS[int(state[1])]
             if (k, residual) != (self.k, self.residual):
                 *_, errors = others
-                errors.append(f"the state_dict is of a stack with k={k} and residual={residual!r}, and this one has "
-                              f"k={self.k} and residual={self.residual!r}: make the model with the former")
+                errors.append(
+                    f"the state_dict is of a stack with k={k} and residual={residual!r}, and this one has "
+                    f"k={self.k} and residual={self.residual!r}: make the model with the former"
+                )
         super()._load_from_state_dict(state_dict, prefix, *others)
 
     def __getstate__(self):
@@ -285,7 +299,8 @@ class ReversibleStack(nn.Module):
 
     def extra_repr(self):
         return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
-            f", first={self.first!r}" if self.first else "")
+            f", first={self.first!r}" if self.first else ""
+        )
 
 
 _handing_over = Lock()  # of a buffer that one pass kept, to another
@@ -399,8 +414,9 @@ class _Block:
         source = self.run(layer, block, values, indices)
         vectors = (array(vector[layer, block]) for vector in self.vectors)
         bad = {"bad": self.scratch.bad[layer, block]} if x.is_cuda else {}
-        row = self.kernels.add_layer_norm(array(self.scratch.z), *vectors, EPS, self.scales[block], array(x), sign,
-                                          source, **bad)
+        row = self.kernels.add_layer_norm(
+            array(self.scratch.z), *vectors, EPS, self.scales[block], array(x), sign, source, **bad
+        )
         _refuse_overflow(layer, block, row)
 
     def undo(self, x, grad, layer, block, values, indices, gradients):
@@ -411,15 +427,17 @@ class _Block:
         s, kernel = self.scratch, self.kernels
         source = self.run(layer, block, values, indices)
         vectors = (array(vector[layer, block]) for vector in self.vectors)
-        kernel.undo_layer_norm(array(s.z), *vectors, EPS, self.scales[block], array(x), array(grad), *array(s.sums),
-                               source)
+        kernel.undo_layer_norm(
+            array(s.z), *vectors, EPS, self.scales[block], array(x), array(grad), *array(s.sums), source
+        )
         dweight, *dvectors = (gradient[layer, block] for gradient in gradients)
         for dvector, by_block in zip(dvectors, s.sums, strict=True):
             torch.sum(by_block, dim=0, out=dvector)
         if self.first == "transform":
             kernel.aggregate_dense(self.transposed, array(s.z), array(s.h), array(s.nets))
-            kernel.product_backward(array(values), array(indices), array(s.matrix), array(s.h), array(s.dvalues),
-                                    array(s.dmatrix))
+            kernel.product_backward(
+                array(values), array(indices), array(s.matrix), array(s.h), array(s.dvalues), array(s.dmatrix)
+            )
             torch.sum(s.dmatrix, dim=0, out=s.matrix)
             dweight.copy_(s.matrix.T)
         else:
@@ -430,42 +448,48 @@ class _Block:
 
 def _refuse_stream(x):
     if torch.isfinite(x).all():
-        raise ValueError("a gain or a shift of the stack is not finite, or they add up to what is not: training "
-                         "diverged, lower its learning rate")
+        raise ValueError(
+            "a gain or a shift of the stack is not finite, or they add up to what is not: training "
+            "diverged, lower its learning rate"
+        )
     row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
     raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: the stream takes finite numbers only")
 
 
 def _refuse_crowded(x, row, column):
     largest = min(x[row].abs().max(), x[:, column].abs().max())
-    raise ValueError(f"x[{row}, {column}] is {x[row, column]:.3g} and its row and column reach {largest:.3g}, or a "
-                     "gain or shift of the stack is as large: the stream holds no such range, scale the features")
+    raise ValueError(
+        f"x[{row}, {column}] is {x[row, column]:.3g} and its row and column reach {largest:.3g}, or a "
+        "gain or shift of the stack is as large: the stream holds no such range, scale the features"
+    )
 
 
 def _refuse_overflow(layer, block, row):
     if row >= 0:
-        raise ValueError(f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, lower its "
-                         "learning rate; or x is too large to be squared, scale it")
+        raise ValueError(
+            f"block {block + 1} of layer {layer} overflows in row {row}: training diverged, lower its "
+            "learning rate; or x is too large to be squared, scale it"
+        )
 
 
 def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choices=None):
     """Algorithm 1 on ``groups [2, N, d]``; fills what it is given of the values and indices that GS keeps."""
-    block.split(x, groups)                                               # line 4
+    block.split(x, groups)  # line 4
     x1, x2 = groups
     values, indices = values1, indices1 = block.scratch.values, block.scratch.indices
     for layer in range(stack.num_layers):
         if kept_values is not None and stack.residual == "sparse":
             values, indices = kept_values[layer], kept_indices[layer]
-        block.select(x2, 1, values, indices)                             # line 5
+        block.select(x2, 1, values, indices)  # line 5
         if choices is not None:
             choices[layer, 1] = indices
-        block.update(x1, layer, 0, values, indices)                      # lines 6, 7
+        block.update(x1, layer, 0, values, indices)  # lines 6, 7
         if stack.residual == "sparse":
             block.kernels.scatter_fixed(array(values), array(indices), block.scales[1], array(x2))
-        block.select(x1, 0, values1, indices1)                           # line 8
+        block.select(x1, 0, values1, indices1)  # line 8
         if choices is not None:
             choices[layer, 0] = indices1
-        block.update(x2, layer, 1, values1, indices1)                    # lines 9, 10
+        block.update(x2, layer, 1, values1, indices1)  # lines 9, 10
 
 
 class _Stack(torch.autograd.Function):
@@ -482,13 +506,15 @@ class _Stack(torch.autograd.Function):
                 ctx.save_for_backward(*parameters, *scale[0], *scale[1][1:], groups, *kept)  # the rows' are the same
                 ctx.groups, ctx.version, ctx.readers = TensorWeakRef(groups), groups._version, 0
             ctx.stack, ctx.graph = stack, graph
-            return block.join(groups)                                    # line 11
+            return block.join(groups)  # line 11
 
     @staticmethod
     def backward(ctx, grad):
         if torch.is_grad_enabled():
-            raise RuntimeError("the stack works in place and its gradient cannot be differentiated again: call "
-                               "backward without create_graph=True")
+            raise RuntimeError(
+                "the stack works in place and its gradient cannot be differentiated again: call "
+                "backward without create_graph=True"
+            )
         stack, kept = ctx.stack, None
         with _handing_over:  # no other pass gets what is read here
             ctx.readers += 1
@@ -497,11 +523,15 @@ class _Stack(torch.autograd.Function):
         try:
             parameters, scale, kept = _saved(ctx)
             if own is not None and own._version != ctx.version:  # torch looks at it too, but not where there are hooks
-                raise RuntimeError("what the stack kept for this backward pass has been modified by an inplace "
-                                   "operation: a backward pass gave it back, and a later forward pass uses it")
+                raise RuntimeError(
+                    "what the stack kept for this backward pass has been modified by an inplace "
+                    "operation: a backward pass gave it back, and a later forward pass uses it"
+                )
             gradients = [torch.empty_like(p, memory_format=torch.contiguous_format) for p in parameters]
-            with (torch.autocast(grad.device.type, enabled=False),
-                  stack.scratch(grad, ctx.graph, kept[0].dtype) as scratch):
+            with (
+                torch.autocast(grad.device.type, enabled=False),
+                stack.scratch(grad, ctx.graph, kept[0].dtype) as scratch,
+            ):
                 dx = _backward(stack, _Block(stack, ctx.graph, scratch, parameters, scale), grad, *kept, gradients)
         finally:
             with _handing_over:

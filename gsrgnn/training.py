@@ -63,14 +63,17 @@ def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda
     y, (train_rows, val_rows, test_rows) = split_label(data)
     before = predict(model, data, graph)
     if before.shape != y.shape:
-        raise ValueError(f"y is {list(y.shape)} and the model gives {list(before.shape)}: make it with "
-                         f"out_channels={y.shape[1]}, or choose the columns of y")
+        raise ValueError(
+            f"y is {list(y.shape)} and the model gives {list(before.shape)}: make it with "
+            f"out_channels={y.shape[1]}, or choose the columns of y"
+        )
     mean, deviation = moments(y[train_rows], before.dtype)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, capturable=cuda_graph and data.x.is_cuda)
     for scale in label_scales(model, y.shape[1]):
         scale.fill(mean, deviation)
-    step = _step(model, optimizer, data.x, graph, train_rows.to(before.device), y[train_rows].to(before),
-                 deviation.to(before))
+    step = _step(
+        model, optimizer, data.x, graph, train_rows.to(before.device), y[train_rows].to(before), deviation.to(before)
+    )
     rows, best, best_rank = [], None, None
     with _mode(model, train=True):
         if cuda_graph:
@@ -86,8 +89,10 @@ def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda
             seconds = time.perf_counter() - start
             prediction = predict(model, data, graph).cpu()
             if not (torch.isfinite(loss) and torch.isfinite(prediction).all()):
-                raise ValueError(f"training diverged at epoch {epoch} (loss {loss.item():.3g}): "
-                                 f"lower learning_rate, which is {learning_rate}")
+                raise ValueError(
+                    f"training diverged at epoch {epoch} (loss {loss.item():.3g}): "
+                    f"lower learning_rate, which is {learning_rate}"
+                )
             scores = correlations(y[val_rows], prediction[val_rows])
             rows.append({"epoch": epoch, "loss": loss.item(), **scores, "seconds": seconds})
             error = ((prediction[val_rows] - y[val_rows]) / deviation).square().mean().item()
@@ -104,6 +109,7 @@ def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda
 
 def _step(model, optimizer, x, graph, rows, y, deviation):
     """One training step as a function that returns the loss; ``y`` is the label of ``rows``."""
+
     def step():
         torch.clear_autocast_cache()  # a user's autocast is around all steps and holds the parameters before the last
         optimizer.zero_grad()
@@ -112,6 +118,7 @@ def _step(model, optimizer, x, graph, rows, y, deviation):
         loss.backward()
         optimizer.step()
         return loss.detach()
+
     return step
 
 

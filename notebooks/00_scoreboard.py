@@ -63,8 +63,10 @@ for words in board.attrs["left out"]:
 # - **Seconds and bytes** of the paper's GPU are compared only with a run of its depth and width on a GPU.
 
 # %% tags=["hide-input"]
-print(f"bound on the loss in a correlation: {scoreboard.LOSS}; on a share: {scoreboard.SHARE:.0%} of the step;\n"
-      f"on seconds and bytes of another GPU: a factor of {scoreboard.FACTOR}")
+print(
+    f"bound on the loss in a correlation: {scoreboard.LOSS}; on a share: {scoreboard.SHARE:.0%} of the step;\n"
+    f"on seconds and bytes of another GPU: a factor of {scoreboard.FACTOR}"
+)
 
 # %% [markdown]
 # ## Value by value

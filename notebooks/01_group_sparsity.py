@@ -75,8 +75,13 @@ show(EXAMPLE["adjacency"])
 
 # %%
 X_relu = EXAMPLE["relu"].array
-show(EXAMPLE["adjacency"], "·", EXAMPLE["relu"], "=",
-     check(A @ X_relu, EXAMPLE["relu_out"], terms=neighbours))
+show(
+    EXAMPLE["adjacency"],
+    "·",
+    EXAMPLE["relu"],
+    "=",
+    check(A @ X_relu, EXAMPLE["relu_out"], terms=neighbours),
+)
 
 # %% [markdown]
 # Row 0 of $A$ has ones at 0 and 2, so row 0 of the result is row 0 plus row 2. Note the zeros: two rows of
@@ -102,8 +107,12 @@ X = X_relu.copy()
 X[3, 3] = EXAMPLE["values"].array[3, 0]
 V, I = reference.group_sparse(X, k)
 slots = [f"slot {t}" for t in range(k)]
-show(matrix(X, f"X, kept at k = {k}", kept=I), "→",
-     matrix(V, "V", columns=slots), matrix(I, "I", columns=slots))
+show(
+    matrix(X, f"X, kept at k = {k}", kept=I),
+    "→",
+    matrix(V, "V", columns=slots),
+    matrix(I, "I", columns=slots),
+)
 
 # %% [markdown]
 # The paper prints these two as Val and Idx:
@@ -131,9 +140,10 @@ figures.show(
     figures.sparsity_pattern(noise > 0, "ReLU"),
     figures.sparsity_pattern(balanced, "GS, k = 4"),
     alt="Two patterns of a 24 by 16 random matrix. ReLU keeps about half of the entries, "
-        "from few to many in a row. Group sparsity keeps exactly four in every row.",
+    "from few to many in a row. Group sparsity keeps exactly four in every row.",
     caption="Kept entries of 24 rows of random numbers with 16 columns. "
-            f"ReLU keeps {(noise > 0).sum(1).min()} to {(noise > 0).sum(1).max()} in a row.")
+    f"ReLU keeps {(noise > 0).sum(1).min()} to {(noise > 0).sum(1).max()} in a row.",
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Aggregation of CBSR
@@ -147,12 +157,18 @@ figures.show(
 edges = np.stack(np.nonzero(A.T))  # sources above targets, as in PyG
 graph = CircuitGraph.from_edge_index(edges, num_nodes=4, norm="sum")
 adjacency = reference.Adjacency(
-    *(part.numpy() for part in graph.adjacency(torch.float64)))
+    *(part.numpy() for part in graph.adjacency(torch.float64))
+)
 
 Y = reference.aggregate(adjacency, V, I, num_columns=4)
 assert np.allclose(Y, A @ S)
-show(EXAMPLE["adjacency"], "·", matrix(S, "scatter(V, I)", kept=I), "=",
-     compare(Y, EXAMPLE["out"], terms=neighbours))
+show(
+    EXAMPLE["adjacency"],
+    "·",
+    matrix(S, "scatter(V, I)", kept=I),
+    "=",
+    compare(Y, EXAMPLE["out"], terms=neighbours),
+)
 
 # %% [markdown]
 # Take node 2 with $k = 1$. Its neighbours are 0 and 3. Both kept column 3, so the values meet: .79 + .86 =
@@ -183,9 +199,10 @@ show(matrix(y, "aggregate(...)"), "=", matrix(y_dense, "A · (mask ∘ X)"))
 # %%
 mine = np.array([[3.0, -1.0, 0.5, 2.0], [0.0, 4.0, -2.5, -0.5]])
 _, mine_kept = reference.group_sparse(mine, 2)
-show(matrix(mine, "mine", kept=mine_kept, groups=2),
-     matrix(np.maximum(mine, 0), "ReLU", groups=2,
-            against=matrix(mine, "mine")))
+show(
+    matrix(mine, "mine", kept=mine_kept, groups=2),
+    matrix(np.maximum(mine, 0), "ReLU", groups=2, against=matrix(mine, "mine")),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
@@ -208,10 +225,13 @@ show(matrix(mine, "mine", kept=mine_kept, groups=2),
 # Nodes 0 and 2 have one neighbour, node 1: both receive 7 at column 2.
 # Node 1 has two, and both kept column 0: 5 + 2 = 7 at column 0.
 line = CircuitGraph.from_edge_index(
-    torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=3, norm="sum")
-kept = CBSR(torch.tensor([[5.0], [7.0], [2.0]]),
-            torch.tensor([[0], [2], [0]]),
-            num_columns=3)
+    torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=3, norm="sum"
+)
+kept = CBSR(
+    torch.tensor([[5.0], [7.0], [2.0]]),
+    torch.tensor([[0], [2], [0]]),
+    num_columns=3,
+)
 answer = aggregate(line, kept)
 assert answer.tolist() == [[0, 0, 7], [7, 0, 0], [0, 0, 7]]
 show(matrix(answer, "aggregate", decimals=0))

@@ -48,9 +48,11 @@ slots = [f"slot {t}" for t in range(k)]
 edges = np.stack(np.nonzero(A.T))  # sources above targets
 graph = CircuitGraph.from_edge_index(edges, num_nodes=4, norm="sum")
 adjacency, transposed = (
-    reference.Adjacency(*(
-        part.numpy() for part in graph.adjacency(torch.float64, transposed=flip)))
-    for flip in (False, True))
+    reference.Adjacency(
+        *(part.numpy() for part in graph.adjacency(torch.float64, transposed=flip))
+    )
+    for flip in (False, True)
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Forward
@@ -95,8 +97,7 @@ S = reference.scatter(V, I, 4)
 assert np.allclose(dense_forward(A, S.astype(np.float32), dense), A @ S)
 Y = cbsr_forward(A, V32, I8, 4, cbsr)
 assert np.allclose(Y, A @ S)
-show(matrix(A, "A"), "·", matrix(S, "scatter(V, I)", kept=I), "=",
-     matrix(Y, "Y"))
+show(matrix(A, "A"), "·", matrix(S, "scatter(V, I)", kept=I), "=", matrix(Y, "Y"))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Backward, dense
@@ -112,8 +113,13 @@ slips = [
     Deviation(1, 0, "Aᵀ adds rows 1 and 3 of the gradient there: .45 + 0."),
     Deviation(3, 1, "Aᵀ adds rows 1 and 2 of the gradient there: .78 + 0."),
 ]
-show(matrix(A.T, "Aᵀ"), "·", EXAMPLE["grad"], "=",
-     check(A.T @ G, EXAMPLE["grad_out"], terms=neighbours, deviations=slips))
+show(
+    matrix(A.T, "Aᵀ"),
+    "·",
+    EXAMPLE["grad"],
+    "=",
+    check(A.T @ G, EXAMPLE["grad_out"], terms=neighbours, deviations=slips),
+)
 
 # %% [markdown]
 # Two entries differ from what our copy shows. Each follows from two summands that are themselves readable or
@@ -134,9 +140,15 @@ show(matrix(A.T, "Aᵀ"), "·", EXAMPLE["grad"], "=",
 # %%
 dV = reference.aggregate_backward(transposed, G, I)
 assert np.allclose(dV, np.take_along_axis(A.T @ G, I, axis=1))
-show(matrix(A.T, "Aᵀ"), "·", matrix(G, "G"), "=",
-     matrix(A.T @ G, "AᵀG, sampled at I", kept=I), "→",
-     matrix(dV, "∂L/∂V", columns=slots))
+show(
+    matrix(A.T, "Aᵀ"),
+    "·",
+    matrix(G, "G"),
+    "=",
+    matrix(A.T @ G, "AᵀG, sampled at I", kept=I),
+    "→",
+    matrix(dV, "∂L/∂V", columns=slots),
+)
 
 # %% [markdown]
 # Is that the gradient? Nudge one value at a time, aggregate again, and see how $L = \sum_{ij} G_{ij} Y_{ij}$
@@ -156,10 +168,14 @@ def finite_differences(forward, values, step=1e-5):
 
 
 measured = finite_differences(
-    lambda values: reference.aggregate(adjacency, values, I, 4), V)
+    lambda values: reference.aggregate(adjacency, values, I, 4), V
+)
 assert np.allclose(measured, dV, atol=1e-8)
-show(matrix(dV, "∂L/∂V", columns=slots), "=",
-     matrix(measured, "measured", columns=slots))
+show(
+    matrix(dV, "∂L/∂V", columns=slots),
+    "=",
+    matrix(measured, "measured", columns=slots),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper's backward example computes
@@ -179,8 +195,15 @@ def own_column(A, values, indices):
     return reference.scatter(A @ values, indices, 4)
 
 
-show(matrix(A.T, "Aᵀ"), "·", matrix(W1, "Val"), "at", matrix(I1, "Idx"), "=",
-     check(own_column(A.T, W1, I1), EXAMPLE["grad_rows"], terms=neighbours))
+show(
+    matrix(A.T, "Aᵀ"),
+    "·",
+    matrix(W1, "Val"),
+    "at",
+    matrix(I1, "Idx"),
+    "=",
+    check(own_column(A.T, W1, I1), EXAMPLE["grad_rows"], terms=neighbours),
+)
 
 # %% [markdown]
 # The readable numbers agree. Row 0 has .67 = .12 + .55: node 0's own value, which belongs to column 3, plus
@@ -198,22 +221,25 @@ def neighbours_column(A, values, indices):
     return A @ reference.scatter(values, indices, 4)
 
 
-steps = {"forward": (V1, EXAMPLE["out"]),
-         "backward": (W1, EXAMPLE["grad_rows"])}
+steps = {"forward": (V1, EXAMPLE["out"]), "backward": (W1, EXAMPLE["grad_rows"])}
 readings = {"neighbour's column": neighbours_column, "own column": own_column}
 verdicts = pd.DataFrame(index=list(readings), columns=list(steps))
 for reading, operator in readings.items():
     for step, (values, printed) in steps.items():
         readable = (printed.provenance == "R") & (printed.values > 0)
         near = np.abs(operator(A, values, I1) - printed.values) <= 0.015
-        verdicts.loc[reading,
-                     step] = f"{(near & readable).sum()} of {readable.sum()}"
+        verdicts.loc[reading, step] = (
+            f"{(near & readable).sum()} of {readable.sum()}"
+        )
 figures.table(verdicts, caption="Readable non-zero entries that agree")
 
 # %%
-show(matrix(neighbours_column(A, V1, I1), "neighbour's column"), "≠",
-     matrix(own_column(A, V1, I1), "own column"),
-     caption="Forward with the same V, I and A. The paper prints the left one.")
+show(
+    matrix(neighbours_column(A, V1, I1), "neighbour's column"),
+    "≠",
+    matrix(own_column(A, V1, I1), "own column"),
+    caption="Forward with the same V, I and A. The paper prints the left one.",
+)
 
 # %% [markdown]
 # Each half of the example follows one reading, and not the same one. Each is sound by itself: the printed
@@ -240,8 +266,12 @@ show(matrix(exact, "exact"), "≠", matrix(A.T @ W1, "printed"))
 
 # %%
 found = np.isclose(np.take_along_axis(G, I1, axis=1), W1).sum()
-show(matrix(G, "G, at Idx", kept=I1), "≠", matrix(W1, "Val"),
-     caption=f"{found} of 4 values is found where Idx points.")
+show(
+    matrix(G, "G, at Idx", kept=I1),
+    "≠",
+    matrix(W1, "Val"),
+    caption=f"{found} of 4 values is found where Idx points.",
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## How much work
@@ -276,8 +306,7 @@ def sampled_backward(A, G, I, count):
 
 back_dense, back_cbsr = Count(), Count()
 dense_forward(A.T, G.astype(np.float32), back_dense)
-assert np.allclose(sampled_backward(A, G.astype(np.float32), I8, back_cbsr),
-                   dV)
+assert np.allclose(sampled_backward(A, G.astype(np.float32), I8, back_cbsr), dV)
 
 E, N, D, b = int(A.sum()), 4, 4, 1
 formulas = {
@@ -290,12 +319,14 @@ rows = {}
 for name, (count, *expected) in formulas.items():
     assert [count.madds, count.read, count.written] == expected
     rows[name] = expected
-figures.table(pd.DataFrame(rows, index=["multiply-adds", "bytes read",
-                                        "bytes written"]).T,
-              caption="Counted; each is what the formula says")
+figures.table(
+    pd.DataFrame(rows, index=["multiply-adds", "bytes read", "bytes written"]).T,
+    caption="Counted; each is what the formula says",
+)
 
 # %% [markdown]
 # On four columns that is little. The paper's widest model has 384 columns in two groups, so $D = 192$:
+
 
 # %%
 def bytes_of(D, k):
@@ -307,8 +338,10 @@ def bytes_of(D, k):
 
 
 D = 192
-table = pd.DataFrame([(n, *bytes_of(D, n)) for n in (4, 8, 16, 32, 64)],
-                     columns=["k", "dense (bytes)", "CBSR (bytes)"])
+table = pd.DataFrame(
+    [(n, *bytes_of(D, n)) for n in (4, 8, 16, 32, 64)],
+    columns=["k", "dense (bytes)", "CBSR (bytes)"],
+)
 table["dense / CBSR"] = table["dense (bytes)"] / table["CBSR (bytes)"]
 figures.table(table, {"dense / CBSR": "{:.1f}"}, index=False)
 
@@ -328,14 +361,18 @@ y = aggregate(graph, group_sparse(x, k))
 x_dense = torch.tensor(X, requires_grad=True)
 mask = torch.zeros_like(x_dense).scatter(1, torch.tensor(I), 1.0)
 y_dense = torch.tensor(A, dtype=torch.float64) @ (mask * x_dense)
-(gradient_dense,) = torch.autograd.grad(y_dense, x_dense,
-                                        grad_outputs=torch.tensor(G))
+(gradient_dense,) = torch.autograd.grad(
+    y_dense, x_dense, grad_outputs=torch.tensor(G)
+)
 
 assert torch.allclose(y, y_dense)
 assert torch.allclose(gradient, gradient_dense)
 assert np.allclose(gradient, reference.scatter(dV, I, 4))
-show(matrix(gradient, "∂L/∂X by the package", kept=I), "=",
-     matrix(gradient_dense, "by dense operations", kept=I))
+show(
+    matrix(gradient, "∂L/∂X by the package", kept=I),
+    "=",
+    matrix(gradient_dense, "by dense operations", kept=I),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
@@ -357,11 +394,10 @@ show(matrix(gradient, "∂L/∂X by the package", kept=I), "=",
 # Nodes 0 and 2 sent to node 1 alone, at column 0: 4 each.
 # Node 1 sent to nodes 0 and 2, at column 2: 3 + 9 = 12.
 line = CircuitGraph.from_edge_index(
-    torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=3, norm="sum")
-held = torch.tensor([[5.0, 0, 0], [0, 0, 7.0], [2.0, 0, 0]],
-                    requires_grad=True)
-aggregate(line,
-          group_sparse(held, 1)).backward(torch.arange(1.0, 10).reshape(3, 3))
+    torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=3, norm="sum"
+)
+held = torch.tensor([[5.0, 0, 0], [0, 0, 7.0], [2.0, 0, 0]], requires_grad=True)
+aggregate(line, group_sparse(held, 1)).backward(torch.arange(1.0, 10).reshape(3, 3))
 assert held.grad.sum(dim=1).tolist() == [4, 12, 4]
 show(matrix(held.grad, "∂L/∂X", kept=[[0], [2], [0]], decimals=0))
 
@@ -384,5 +420,8 @@ for D in (192, 384):
 sampled_first = A.T @ np.take_along_axis(G, I, axis=1)
 measured = finite_differences(lambda values: own_column(A, values, I), V)
 assert np.allclose(measured, sampled_first, atol=1e-8)
-show(matrix(sampled_first, "Aᵀ · (G at I)", columns=slots), "=",
-     matrix(measured, "measured", columns=slots))
+show(
+    matrix(sampled_first, "Aᵀ · (G at I)", columns=slots),
+    "=",
+    matrix(measured, "measured", columns=slots),
+)

@@ -102,12 +102,22 @@ def undo(Y):
 
 back = undo(Y)
 assert np.allclose(back, X)
-show(matrix(Y2, "Y₂"), "−", matrix(f(Y1), "f(Y₁)"), "=",
-     matrix(back[:, 2:], "X₂ again", against=matrix(X2, "X₂")))
+show(
+    matrix(Y2, "Y₂"),
+    "−",
+    matrix(f(Y1), "f(Y₁)"),
+    "=",
+    matrix(back[:, 2:], "X₂ again", against=matrix(X2, "X₂")),
+)
 
 # %%
-show(matrix(Y1, "Y₁"), "−", matrix(f(back[:, 2:]), "f(X₂)"), "=",
-     matrix(back[:, :2], "X₁ again", against=matrix(X1, "X₁")))
+show(
+    matrix(Y1, "Y₁"),
+    "−",
+    matrix(f(back[:, 2:]), "f(X₂)"),
+    "=",
+    matrix(back[:, :2], "X₁ again", against=matrix(X1, "X₁")),
+)
 
 # %% [markdown]
 # No entry is framed as different. Forward once more gives the same output:
@@ -132,9 +142,12 @@ dense = forward(A, X, k, residual="dense")
 undone = backward(A, dense, np.zeros_like(X))
 assert np.allclose(undone["R2"], X2)
 assert np.allclose(undone["X1"], X1)
-show(matrix(dense["Y"], "Y", groups=2), "→",
-     matrix(undone["R2"], "X₂ again", against=matrix(X2, "X₂")),
-     matrix(undone["X1"], "X₁ again", against=matrix(X1, "X₁")))
+show(
+    matrix(dense["Y"], "Y", groups=2),
+    "→",
+    matrix(undone["R2"], "X₂ again", against=matrix(X2, "X₂")),
+    matrix(undone["X1"], "X₁ again", against=matrix(X1, "X₁")),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## With sparsity, sparse residual
@@ -149,8 +162,13 @@ show(matrix(dense["Y"], "Y", groups=2), "→",
 sparse = forward(A, X, k, residual="sparse")
 undone = backward(A, sparse, np.zeros_like(X))
 assert np.allclose(undone["R2"], sparse["R2"])
-show(matrix(sparse["Y2"], "Y₂"), "−", matrix(sparse["M2"], "f(GS(Y₁))"), "=",
-     matrix(undone["R2"], "what is left", against=matrix(X2, "X₂")))
+show(
+    matrix(sparse["Y2"], "Y₂"),
+    "−",
+    matrix(sparse["M2"], "f(GS(Y₁))"),
+    "=",
+    matrix(undone["R2"], "what is left", against=matrix(X2, "X₂")),
+)
 
 # %% [markdown]
 # Framed: what GS dropped. It is not hidden somewhere else in the output. Change a dropped entry, and the output
@@ -161,14 +179,20 @@ dropped = np.ones_like(X, dtype=bool)
 dropped[:, :2] = False
 dropped[np.arange(4)[:, None], 2 + sparse["I2"]] = False
 other = np.where(dropped, X - 0.05, X)
-show(matrix(X, "X", groups=2), "≠",
-     matrix(other, "another X", groups=2, against=matrix(X, "X")))
+show(
+    matrix(X, "X", groups=2),
+    "≠",
+    matrix(other, "another X", groups=2, against=matrix(X, "X")),
+)
 
 # %%
 twin = forward(A, other, k, residual="sparse")
 assert np.array_equal(twin["Y"], sparse["Y"])
-show(matrix(sparse["Y"], "Y of the one", groups=2), "=",
-     matrix(twin["Y"], "Y of the other", groups=2))
+show(
+    matrix(sparse["Y"], "Y of the one", groups=2),
+    "=",
+    matrix(twin["Y"], "Y of the other", groups=2),
+)
 
 # %% [markdown]
 # Group 1 can be recomputed, if the pair $(V_2, I_2)$ was kept: $X_1 = Y_1 - f(V_2, I_2)$. And nothing else of
@@ -177,8 +201,12 @@ show(matrix(sparse["Y"], "Y of the one", groups=2), "=",
 
 # %%
 assert np.allclose(undone["X1"], X1)
-show(matrix(sparse["V2"], "V₂, kept"), matrix(sparse["I2"], "I₂, kept"), "→",
-     matrix(undone["X1"], "X₁ again", against=matrix(X1, "X₁")))
+show(
+    matrix(sparse["V2"], "V₂, kept"),
+    matrix(sparse["I2"], "I₂, kept"),
+    "→",
+    matrix(undone["X1"], "X₁ again", against=matrix(X1, "X₁")),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## With the package

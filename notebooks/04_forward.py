@@ -44,8 +44,7 @@ def compare(computed, printed, **options):
     """Check against the printed matrix where its k = 1 applies."""
     if k == 1:
         return check(computed, printed, **options)
-    return matrix(computed, f"{printed.name}, k = {k}",
-                  kept=options.get("kept"))
+    return matrix(computed, f"{printed.name}, k = {k}", kept=options.get("kept"))
 
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -61,9 +60,12 @@ neighbours = A.sum(axis=1, keepdims=True)
 X = FORWARD["X"].array.copy()
 X[2, :2] = 0.86, 0.50
 assert np.isnan(FORWARD["X"].array[2, :2]).all()
-show(EXAMPLE["adjacency"],
-     matrix(FORWARD["X"], "X, as far as readable", groups=2), "→",
-     matrix(X, "X", groups=2))
+show(
+    EXAMPLE["adjacency"],
+    matrix(FORWARD["X"], "X, as far as readable", groups=2),
+    "→",
+    matrix(X, "X", groups=2),
+)
 
 # %% [markdown]
 # The example's numbers follow the *own column* reading: the neighbours' values are added slot by slot, and the sum
@@ -80,11 +82,12 @@ trace = forward(A, X, k, residual="sparse", reading="own")
 figures.show(
     forward_flow(trace),
     alt="Data flow of a layer from top to bottom, group 1 on the left, group 2 on the right. Group 2 goes through "
-        "GS into the first block, whose output is added to group 1. The new group 1 goes through GS into the second "
-        "block, whose output is added to the scattered values of group 2. Every matrix is shown with its numbers, "
-        "which the text below repeats step by step.",
+    "GS into the first block, whose output is added to group 1. The new group 1 goes through GS into the second "
+    "block, whose output is added to the scattered values of group 2. Every matrix is shown with its numbers, "
+    "which the text below repeats step by step.",
     caption="The paper's Figure 6 with every number computed here. Bold and underlined: kept by GS. The circled "
-            "numbers are the steps of the text.")
+    "numbers are the steps of the text.",
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 1: split (line 4)
@@ -93,23 +96,37 @@ figures.show(
 # group 2; we number them as Algorithm 1 does, left first.)
 
 # %%
-show(matrix(X, "X", groups=2), "→", matrix(trace["X1"], "X₁"),
-     matrix(trace["X2"], "X₂"))
+show(
+    matrix(X, "X", groups=2),
+    "→",
+    matrix(trace["X1"], "X₁"),
+    matrix(trace["X2"], "X₂"),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 2: select from group 2 (line 5)
 
 # %%
-show(matrix(trace["X2"], "X₂", kept=trace["I2"]), "→",
-     compare(trace["V2"], FORWARD["V2"]), compare(trace["I2"], FORWARD["I2"]))
+show(
+    matrix(trace["X2"], "X₂", kept=trace["I2"]),
+    "→",
+    compare(trace["V2"], FORWARD["V2"]),
+    compare(trace["I2"], FORWARD["I2"]),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 3: first block (line 6)
 
 # %%
-show(matrix(A, "A"), "·", matrix(trace["V2"], "V₂"), "at",
-     matrix(trace["I2"], "I₂"), "=",
-     compare(trace["M1"], FORWARD["M1"], terms=neighbours))
+show(
+    matrix(A, "A"),
+    "·",
+    matrix(trace["V2"], "V₂"),
+    "at",
+    matrix(trace["I2"], "I₂"),
+    "=",
+    compare(trace["M1"], FORWARD["M1"], terms=neighbours),
+)
 
 # %% [markdown]
 # Node 2 adds the values of nodes 0 and 3, .45 + .49 = .94, though they belong to different
@@ -122,16 +139,24 @@ show(matrix(A, "A"), "·", matrix(trace["V2"], "V₂"), "at",
 # more. The values of step 5 show that the left ones were meant: .37 + 1.18 = 1.55.)
 
 # %%
-show(matrix(trace["X1"], "X₁"), "+", matrix(trace["M1"], "M₁"), "=",
-     matrix(trace["Y1"], "Y₁"))
+show(
+    matrix(trace["X1"], "X₁"),
+    "+",
+    matrix(trace["M1"], "M₁"),
+    "=",
+    matrix(trace["Y1"], "Y₁"),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 5: select from the new group 1 (line 8)
 
 # %%
-show(matrix(trace["Y1"], "Y₁", kept=trace["I1"]), "→",
-     compare(trace["V1"], FORWARD["V1"], terms=1),
-     compare(trace["I1"], FORWARD["I1"]))
+show(
+    matrix(trace["Y1"], "Y₁", kept=trace["I1"]),
+    "→",
+    compare(trace["V1"], FORWARD["V1"], terms=1),
+    compare(trace["I1"], FORWARD["I1"]),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 6: second block (line 9)
@@ -144,9 +169,15 @@ slips = [
     Deviation(2, 0, "1.55 + 1.15 = 2.70."),
     Deviation(3, 1, "1.20 + 1.80 = 3.00; row 0 asks for 1.80."),
 ]
-show(matrix(A, "A"), "·", matrix(trace["V1"], "V₁"), "at",
-     matrix(trace["I1"], "I₁"), "=",
-     compare(trace["M2"], FORWARD["M2"], terms=neighbours, deviations=slips))
+show(
+    matrix(A, "A"),
+    "·",
+    matrix(trace["V1"], "V₁"),
+    "at",
+    matrix(trace["I1"], "I₁"),
+    "=",
+    compare(trace["M2"], FORWARD["M2"], terms=neighbours, deviations=slips),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 7: add to what group 2 keeps (line 10)
@@ -159,17 +190,24 @@ carried = [
     Deviation(2, 0, "2.70 in place of 2.65, plus .73."),
     Deviation(3, 1, "3.00 in place of 3.06, plus .49."),
 ]
-show(matrix(trace["R2"], "R₂ = scatter(V₂, I₂)"), "+",
-     matrix(trace["M2"], "M₂"), "=",
-     compare(trace["Y2"], FORWARD["Y2"], terms=neighbours + 1,
-             deviations=carried))
+show(
+    matrix(trace["R2"], "R₂ = scatter(V₂, I₂)"),
+    "+",
+    matrix(trace["M2"], "M₂"),
+    "=",
+    compare(trace["Y2"], FORWARD["Y2"], terms=neighbours + 1, deviations=carried),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 8: join (line 11)
 
 # %%
-show(matrix(trace["Y1"], "Y₁"), matrix(trace["Y2"], "Y₂"), "→",
-     matrix(trace["Y"], "Y", groups=2))
+show(
+    matrix(trace["Y1"], "Y₁"),
+    matrix(trace["Y2"], "Y₂"),
+    "→",
+    matrix(trace["Y"], "Y", groups=2),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The same layer in the package
@@ -179,12 +217,13 @@ show(matrix(trace["Y1"], "Y₁"), matrix(trace["Y2"], "Y₂"), "→",
 
 # %%
 ours = forward(A, X, k, residual="sparse", reading="neighbour")
-show(matrix(ours["M1"], "M₁", against=matrix(trace["M1"], "own column")),
-     matrix(ours["M2"], "M₂", against=matrix(trace["M2"], "own column")))
+show(
+    matrix(ours["M1"], "M₁", against=matrix(trace["M1"], "own column")),
+    matrix(ours["M2"], "M₂", against=matrix(trace["M2"], "own column")),
+)
 
 # %%
-show(matrix(ours["Y"], "Y", groups=2,
-            against=matrix(trace["Y"], "own column")))
+show(matrix(ours["Y"], "Y", groups=2, against=matrix(trace["Y"], "own column")))
 
 # %% [markdown]
 # With $k = 1$ the first block differs in the two rows whose neighbours kept different columns. In PyTorch, with
@@ -193,12 +232,12 @@ show(matrix(ours["Y"], "Y", groups=2,
 # %%
 edges = torch.tensor(np.stack(np.nonzero(A.T)))
 graph = CircuitGraph.from_edge_index(edges, num_nodes=4, norm="sum")
-x1, x2 = torch.tensor(X).chunk(2, dim=1)                # line 4
+x1, x2 = torch.tensor(X).chunk(2, dim=1)  # line 4
 
-kept2 = group_sparse(x2, k)                             # line 5
-y1 = x1 + aggregate(graph, kept2)                       # lines 6, 7
+kept2 = group_sparse(x2, k)  # line 5
+y1 = x1 + aggregate(graph, kept2)  # lines 6, 7
 y2 = kept2.to_dense() + aggregate(graph, group_sparse(y1, k))  # lines 8 to 10
-y = torch.cat([y1, y2], dim=1)                          # line 11
+y = torch.cat([y1, y2], dim=1)  # line 11
 
 assert np.allclose(y, ours["Y"])
 show(matrix(y, "Y by the package", groups=2))
@@ -231,8 +270,9 @@ print(row)
 # %% tags=["hide-cell"] slideshow={"slide_type": "fragment"}
 # k = 2, the width of a group: every row keeps all columns in order,
 # so that slot t is column t everywhere.
-one, other = (forward(A, X, 2, reading=reading)["Y"]
-              for reading in ("neighbour", "own"))
+one, other = (
+    forward(A, X, 2, reading=reading)["Y"] for reading in ("neighbour", "own")
+)
 assert np.allclose(one, other)
 
 # %% [markdown] slideshow={"slide_type": "slide"}

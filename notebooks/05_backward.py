@@ -70,36 +70,52 @@ show(matrix(BACKWARD["G"], groups=("group 2", "group 1")))
 figures.show(
     backward_flow(trace),
     alt="Data flow of Algorithm 2 from top to bottom, group 2 on the left, group 1 on the right. Group 2 goes "
-        "through GS into a block, whose output is subtracted from group 1. The difference goes through GS into a "
-        "second block, whose output is subtracted from the scattered values of group 2. Both differences go through "
-        "a backward block. The text below repeats the numbers step by step.",
+    "through GS into a block, whose output is subtracted from group 1. The difference goes through GS into a "
+    "second block, whose output is subtracted from the scattered values of group 2. Both differences go through "
+    "a backward block. The text below repeats the numbers step by step.",
     caption="The paper's Figure 7 with every number computed here. The circled numbers are the steps of the text; "
-            "those above 6 cannot be read in our copy and continue the count.")
+    "those above 6 cannot be read in our copy and continue the count.",
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Steps 1 and 2: split, select from group 2 (line 4)
 
 # %%
-show(matrix(trace["G2"], "g₂, left", kept=trace["I2"]), "→",
-     compare(trace["V2"], BACKWARD["V2"]),
-     compare(trace["I2"], BACKWARD["I2"]))
+show(
+    matrix(trace["G2"], "g₂, left", kept=trace["I2"]),
+    "→",
+    compare(trace["V2"], BACKWARD["V2"]),
+    compare(trace["I2"], BACKWARD["I2"]),
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 3: first block, subtracted from group 1 (line 5)
 
 # %%
-show(matrix(A, "A"), "·", matrix(trace["V2"], "V₂"), "at",
-     matrix(trace["I2"], "I₂"), "=",
-     compare(trace["Z2"], BACKWARD["Z2"], terms=neighbours))
+show(
+    matrix(A, "A"),
+    "·",
+    matrix(trace["V2"], "V₂"),
+    "at",
+    matrix(trace["I2"], "I₂"),
+    "=",
+    compare(trace["Z2"], BACKWARD["Z2"], terms=neighbours),
+)
 
 # %% [markdown]
 # The difference is printed without signs, in our copy at least; we compare magnitudes. Step 4 selects −.53 and
 # −.08, which settles the signs.
 
 # %%
-show(matrix(trace["G1"], "g₁, right"), "−", matrix(trace["Z2"], "block"), "=",
-     matrix(trace["M1"], "M₁"), "→",
-     compare(abs(trace["M1"]), BACKWARD["M1"], terms=2, name="|M₁|"))
+show(
+    matrix(trace["G1"], "g₁, right"),
+    "−",
+    matrix(trace["Z2"], "block"),
+    "=",
+    matrix(trace["M1"], "M₁"),
+    "→",
+    compare(abs(trace["M1"]), BACKWARD["M1"], terms=2, name="|M₁|"),
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 4: select from the difference (line 6)
@@ -107,17 +123,26 @@ show(matrix(trace["G1"], "g₁, right"), "−", matrix(trace["Z2"], "block"), "=
 # The largest is the least negative: GS goes by value, not by magnitude.
 
 # %%
-show(matrix(trace["M1"], "M₁", kept=trace["I1"]), "→",
-     compare(trace["V1"], BACKWARD["V1"], terms=2),
-     compare(trace["I1"], BACKWARD["I1"]))
+show(
+    matrix(trace["M1"], "M₁", kept=trace["I1"]),
+    "→",
+    compare(trace["V1"], BACKWARD["V1"], terms=2),
+    compare(trace["I1"], BACKWARD["I1"]),
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 5: second block (line 6)
 
 # %%
-show(matrix(A, "A"), "·", matrix(trace["V1"], "V₁"), "at",
-     matrix(trace["I1"], "I₁"), "=",
-     compare(trace["Z1"], BACKWARD["Z1"], terms=neighbours))
+show(
+    matrix(A, "A"),
+    "·",
+    matrix(trace["V1"], "V₁"),
+    "at",
+    matrix(trace["I1"], "I₁"),
+    "=",
+    compare(trace["Z1"], BACKWARD["Z1"], terms=neighbours),
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 6: subtracted from group 2 (line 7)
@@ -126,8 +151,13 @@ show(matrix(A, "A"), "·", matrix(trace["V1"], "V₁"), "at",
 
 # %%
 scattered = trace["M2"] + trace["Z1"]
-show(matrix(scattered, "scatter(V₂, I₂)"), "−", matrix(trace["Z1"], "block"),
-     "=", matrix(trace["M2"], "M₂"))
+show(
+    matrix(scattered, "scatter(V₂, I₂)"),
+    "−",
+    matrix(trace["Z1"], "block"),
+    "=",
+    matrix(trace["M2"], "M₂"),
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Backward blocks (line 8)
@@ -136,8 +166,10 @@ show(matrix(scattered, "scatter(V₂, I₂)"), "−", matrix(trace["Z1"], "block
 # of the last two matrices comes out, so this is what the example does.
 
 # %%
-show(compare(trace["G2_next"], BACKWARD["G2_next"], terms=2 * neighbours),
-     compare(trace["G1_next"], BACKWARD["G1_next"], terms=2 * neighbours))
+show(
+    compare(trace["G2_next"], BACKWARD["G2_next"], terms=2 * neighbours),
+    compare(trace["G1_next"], BACKWARD["G1_next"], terms=2 * neighbours),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What these lines undo
@@ -155,10 +187,11 @@ kept = np.zeros((4, 2), dtype=bool)
 np.put_along_axis(kept, undone["I2"], True, axis=1)
 assert np.allclose(undone["M1"], layer["R2"])
 assert np.allclose(undone["M2"][kept], layer["X1"][kept])
-show(matrix(undone["M1"], "first difference",
-            against=matrix(layer["R2"], "R₂")),
-     matrix(undone["M2"], "second difference", kept=kept),
-     matrix(layer["X1"], "X₁", kept=kept))
+show(
+    matrix(undone["M1"], "first difference", against=matrix(layer["R2"], "R₂")),
+    matrix(undone["M2"], "second difference", kept=kept),
+    matrix(layer["X1"], "X₁", kept=kept),
+)
 
 # %% [markdown]
 # So Algorithm 2 is the recomputation of a layer's activations, written with the gradient's letters. A reversible
@@ -184,23 +217,42 @@ show(matrix(undone["M1"], "first difference",
 
 # %% tags=["hide-input"]
 back = backward(A, layer, G)
-steps = [{"step": s.number, "line": s.line, "what": s.name,
-          "makes": ", ".join(s.matrices)} for s in back]
+steps = [
+    {
+        "step": s.number,
+        "line": s.line,
+        "what": s.name,
+        "makes": ", ".join(s.matrices),
+    }
+    for s in back
+]
 table = figures.table(
-    pd.DataFrame(steps), index=False,
+    pd.DataFrame(steps),
+    index=False,
     caption="Backward through a layer; the line of Algorithm 1 that a step "
-            "repeats, undoes or differentiates")
+    "repeats, undoes or differentiates",
+)
 table.set_properties(subset=["what", "makes"], **{"text-align": "left"})
 
 # %%
-show(matrix(back["dY2"], "∂Y₂"), "→",
-     matrix(A.T @ back["dY2"], "Aᵀ ∂Y₂", kept=back["I1"]), "→",
-     matrix(back["dV1"], "∂V₁"), matrix(back["dX1"], "∂X₁"))
+show(
+    matrix(back["dY2"], "∂Y₂"),
+    "→",
+    matrix(A.T @ back["dY2"], "Aᵀ ∂Y₂", kept=back["I1"]),
+    "→",
+    matrix(back["dV1"], "∂V₁"),
+    matrix(back["dX1"], "∂X₁"),
+)
 
 # %%
-show(matrix(back["dX1"], "∂X₁"), "→",
-     matrix(A.T @ back["dX1"], "Aᵀ ∂X₁", kept=back["I2"]), "→",
-     matrix(back["dV2"], "∂V₂"), matrix(back["dX2"], "∂X₂"))
+show(
+    matrix(back["dX1"], "∂X₁"),
+    "→",
+    matrix(A.T @ back["dX1"], "Aᵀ ∂X₁", kept=back["I2"]),
+    "→",
+    matrix(back["dV2"], "∂V₂"),
+    matrix(back["dX2"], "∂X₂"),
+)
 
 # %% [markdown]
 # PyTorch's automatic differentiation, on the layer in four lines, agrees:
@@ -213,11 +265,13 @@ x1, x2 = x.chunk(2, dim=1)
 kept2 = group_sparse(x2, k)
 y1 = x1 + aggregate(graph, kept2)
 y2 = kept2.to_dense() + aggregate(graph, group_sparse(y1, k))
-(autograd,) = torch.autograd.grad(torch.cat([y1, y2], dim=1), x,
-                                  torch.tensor(G))
+(autograd,) = torch.autograd.grad(torch.cat([y1, y2], dim=1), x, torch.tensor(G))
 assert np.allclose(autograd, back["dX"])
-show(matrix(back["dX"], "∂X, step by step", groups=2), "=",
-     matrix(autograd, "by autograd", groups=2))
+show(
+    matrix(back["dX"], "∂X, step by step", groups=2),
+    "=",
+    matrix(autograd, "by autograd", groups=2),
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Side by side
@@ -227,9 +281,16 @@ show(matrix(back["dX"], "∂X, step by step", groups=2), "=",
 
 # %%
 literal = algorithm2(A, G, k)
-show(matrix(back["dX"], "exact ∂X", groups=2), "≠",
-     matrix(literal["G_next"], "Algorithm 2", groups=2,
-            against=matrix(back["dX"], "exact")))
+show(
+    matrix(back["dX"], "exact ∂X", groups=2),
+    "≠",
+    matrix(
+        literal["G_next"],
+        "Algorithm 2",
+        groups=2,
+        against=matrix(back["dX"], "exact"),
+    ),
+)
 
 # %% [markdown]
 # Neither does the other reading or the other naming of the groups make them agree:
@@ -242,14 +303,17 @@ for reading in ("neighbour", "own"):
         gap = abs(algorithm2(A, G, k, reading, side)["G_next"] - exact)
         assert gap.max() > 0.1
         rows[f"{reading}, group 2 {side}"] = [(gap > 1e-9).sum(), gap.max()]
-figures.table(pd.DataFrame(rows, index=["entries that differ, of 16",
-                                        "largest difference"]).T,
-              {"entries that differ, of 16": "{:.0f}",
-               "largest difference": "{:.2f}"})
+figures.table(
+    pd.DataFrame(
+        rows, index=["entries that differ, of 16", "largest difference"]
+    ).T,
+    {"entries that differ, of 16": "{:.0f}", "largest difference": "{:.2f}"},
+)
 
 # %% [markdown]
 # The test that needs no second formula: move $X$ a little against the gradient, and $L = \sum_{ij} G_{ij} Y_{ij}$
 # must fall by the step times the gradient's squared length.
+
 
 # %%
 def fall(direction, step=1e-4):
@@ -258,13 +322,15 @@ def fall(direction, step=1e-4):
     return (G * (layer["Y"] - moved)).sum() / step, (direction**2).sum()
 
 
-falls = pd.DataFrame({"exact": fall(back["dX"]),
-                      "Algorithm 2": fall(literal["G_next"])},
-                     index=["measured fall", "if it were the gradient"]).T
+falls = pd.DataFrame(
+    {"exact": fall(back["dX"]), "Algorithm 2": fall(literal["G_next"])},
+    index=["measured fall", "if it were the gradient"],
+).T
 assert np.allclose(*falls.loc["exact"])
 assert not np.allclose(*falls.loc["Algorithm 2"], rtol=0.1)
-figures.table(falls, "{:.2f}",
-              caption="Fall of L for a step of length 1, from a small one")
+figures.table(
+    falls, "{:.2f}", caption="Fall of L for a step of length 1, from a small one"
+)
 
 # %% [markdown]
 # The package computes the exact gradient, layer by layer, and recomputes as it goes.
@@ -303,8 +369,9 @@ dense = backward(A, forward(A, X, 1, "dense"), G)["dX"]
 changed = sparse != dense
 assert (sparse[changed] == 0).all()
 assert np.allclose(dense[changed], G[changed])
-show(matrix(dense, "∂X, dense residual", groups=2,
-            against=matrix(sparse, "sparse")))
+show(
+    matrix(dense, "∂X, dense residual", groups=2, against=matrix(sparse, "sparse"))
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **3.** Is the gradient above exact for every small change of $X$, or only until something happens? What?

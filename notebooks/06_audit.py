@@ -35,7 +35,14 @@ import pandas as pd
 from IPython.display import display
 
 from gsrgnn.book.figures import style as figures
-from gsrgnn.book.walkthrough import BACKWARD, EXAMPLE, FORWARD, VERDICTS, matrix, show
+from gsrgnn.book.walkthrough import (
+    BACKWARD,
+    EXAMPLE,
+    FORWARD,
+    VERDICTS,
+    matrix,
+    show,
+)
 from gsrgnn.book.walkthrough.audit import beside, recomputed, tally, verdicts
 from gsrgnn.book.walkthrough.errata import Finding, load, recheck
 from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
@@ -48,8 +55,9 @@ def findings(point):
     """The records of one of the seven points, each recomputed first."""
     for record in errata.values():
         if record.get("point") == point:
-            assert all(record[field] == value for field,
-                       value in recheck(record).items())
+            assert all(
+                record[field] == value for field, value in recheck(record).items()
+            )
             display(Finding(record))
 
 
@@ -76,9 +84,13 @@ def findings(point):
 counts = tally(lines)
 numbers = int(counts.to_numpy().sum())
 readable = numbers - int(counts["unreadable in our copy"].sum())
-counts.index = [f"{key.partition('/')[0]} {line.printed.name}" for key, line in lines.items()]
-figures.table(counts.rename(columns=lambda verdict: f"{VERDICTS[verdict]} {verdict}"),
-              caption=f"{numbers} numbers in {len(counts)} matrices, {readable} readable")
+counts.index = [
+    f"{key.partition('/')[0]} {line.printed.name}" for key, line in lines.items()
+]
+figures.table(
+    counts.rename(columns=lambda verdict: f"{VERDICTS[verdict]} {verdict}"),
+    caption=f"{numbers} numbers in {len(counts)} matrices, {readable} readable",
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Section 4.1
@@ -137,11 +149,17 @@ for key, line in lines.items():
     if np.array_equal(line.neighbour, line.own, equal_nan=True):
         continue  # no product involved
     known = (line.printed.provenance == "R") & ~np.isnan(line.neighbour + line.own)
-    near = [abs(x - line.printed.values) < 0.0051 for x in (line.neighbour, line.own)]
+    near = [
+        abs(x - line.printed.values) < 0.0051 for x in (line.neighbour, line.own)
+    ]
     both[f"{key.partition('/')[0]} {line.printed.name}"] = [
-        known.sum(), *((fits & known).sum() for fits in near)]
-figures.table(pd.DataFrame(both, index=["readable", "neighbour's column", "own column"]).T,
-              caption="Readable entries that either reading gives")
+        known.sum(),
+        *((fits & known).sum() for fits in near),
+    ]
+figures.table(
+    pd.DataFrame(both, index=["readable", "neighbour's column", "own column"]).T,
+    caption="Readable entries that either reading gives",
+)
 
 # %% tags=["hide-input"]
 findings(2)
@@ -171,8 +189,11 @@ findings(3)
 X = FORWARD["X"].array
 M1 = FORWARD["M1"].array
 left, right = (half + M1 for half in np.hsplit(X, 2))
-show(matrix(left, "left + block"), matrix(right, "right + block"),
-     matrix(FORWARD["V1"], "Val of step 5"))
+show(
+    matrix(left, "left + block"),
+    matrix(right, "right + block"),
+    matrix(FORWARD["V1"], "Val of step 5"),
+)
 
 # %% tags=["hide-input"]
 findings(4)
@@ -192,10 +213,11 @@ known[2, :2] = 0.86, 0.50
 layer = forward(A, known, 1)
 exact, literal = backward(A, layer, G)["dX"], algorithm2(A, G, 1)["G_next"]
 assert not np.allclose(exact, literal)
-assert np.allclose(algorithm2(A, layer["Y"], 1, group2="left")["M1"],
-                   layer["R2"])
-show(matrix(exact, "exact gradient", groups=2),
-     matrix(literal, "Algorithm 2", groups=2, against=matrix(exact, "exact")))
+assert np.allclose(algorithm2(A, layer["Y"], 1, group2="left")["M1"], layer["R2"])
+show(
+    matrix(exact, "exact gradient", groups=2),
+    matrix(literal, "Algorithm 2", groups=2, against=matrix(exact, "exact")),
+)
 
 # %% [markdown]
 # Which side is group 2 matters there. The inverse of Algorithm 1 starts from its group 1, the left columns. Section
@@ -205,8 +227,11 @@ show(matrix(exact, "exact gradient", groups=2),
 # %%
 wrong_side = algorithm2(A, layer["Y"], 1, group2="right")
 assert not np.allclose(wrong_side["M1"], layer["X1"])
-show(matrix(wrong_side["M1"], "started on the right",
-            against=matrix(layer["X1"], "X₁")))
+show(
+    matrix(
+        wrong_side["M1"], "started on the right", against=matrix(layer["X1"], "X₁")
+    )
+)
 
 # %% tags=["hide-input"]
 findings(5)
@@ -228,18 +253,25 @@ findings(6)
 
 # %%
 table2 = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#", dtype=str)
-formulas = {"speedup": "28.06 / {total}",
-            "forward_percent": "100 * {forward} / {total}",
-            "backward_percent": "100 * {backward} / {total}"}
+formulas = {
+    "speedup": "28.06 / {total}",
+    "forward_percent": "100 * {forward} / {total}",
+    "backward_percent": "100 * {backward} / {total}",
+}
 judged = {"K": table2["K"]}
 for column, formula in formulas.items():
     judged[column.replace("_percent", ", %")] = cells = []
     for _, row in table2.iterrows():
         found = recheck({"printed": row[column], "formula": formula.format(**row)})
         assert found["verdict"] in ("agrees", "differs by rounding")
-        cells.append(f"{row[column]} {VERDICTS[found['verdict']]} {found['gives']:.4g}")
-figures.table(pd.DataFrame(judged), index=False,
-              caption="Table 2: printed, verdict, and what its times give")
+        cells.append(
+            f"{row[column]} {VERDICTS[found['verdict']]} {found['gives']:.4g}"
+        )
+figures.table(
+    pd.DataFrame(judged),
+    index=False,
+    caption="Table 2: printed, verdict, and what its times give",
+)
 
 # %% tags=["hide-input"]
 findings(7)
@@ -272,11 +304,18 @@ findings(None)
 # entries that do not simply agree must be covered:
 
 # %%
-covered = {(record["matrix"], *at) for record in errata.values()
-           if "matrix" in record for at in record["entries"]}
+covered = {
+    (record["matrix"], *at)
+    for record in errata.values()
+    if "matrix" in record
+    for at in record["entries"]
+}
 plain = ["agrees", "unreadable in our copy"]
-differing = {(key, *at) for key, line in lines.items()
-             for at in np.argwhere(~np.isin(verdicts(line), plain)).tolist()}
+differing = {
+    (key, *at)
+    for key, line in lines.items()
+    for at in np.argwhere(~np.isin(verdicts(line), plain)).tolist()
+}
 assert covered == differing
 print(f"{len(errata)} records; they cover {len(covered)} entries of matrices")
 

@@ -63,10 +63,11 @@ figures.show(
     figures.netlist_drawing(cell, net, ["a", "b", "c"], ["n0", "n1"]),
     figures.clique_drawing(A, ["a", "b", "c"], "clique graph"),
     alt="Left, cells a, b and c; net n0 joins one pin of each, net n1 one pin of b and two of "
-        "c. Right, the clique graph: a and b joined once, a and c once, b and c three times, and "
-        "a self-loop at each.",
+    "c. Right, the clique graph: a and b joined once, a and c once, b and c three times, and "
+    "a self-loop at each.",
     caption="A netlist of three cells and the graph made of it. × 3: joined by three edges. "
-            "Dotted: self-loops.")
+    "Dotted: self-loops.",
+)
 
 # %% [markdown]
 # ## From nets to cliques
@@ -82,9 +83,17 @@ figures.show(
 # $$A = B B^\top - \operatorname{diag}(\operatorname{rowsum}(B \circ B)) + I$$
 
 # %%
-show(matrix(B, "B", columns=["n0", "n1"]), "·", matrix(B.T, "Bᵀ"), "−",
-     matrix(np.diag((B * B).sum(axis=1)), "diag(…)"), "+",
-     matrix(np.eye(3, dtype=int), "I"), "=", matrix(A, "A"))
+show(
+    matrix(B, "B", columns=["n0", "n1"]),
+    "·",
+    matrix(B.T, "Bᵀ"),
+    "−",
+    matrix(np.diag((B * B).sum(axis=1)), "diag(…)"),
+    "+",
+    matrix(np.eye(3, dtype=int), "I"),
+    "=",
+    matrix(A, "A"),
+)
 
 # %% [markdown]
 # A net with $s$ pins, each on a cell of its own, makes $s (s - 1)$ directed edges. Ten pins make 90, a
@@ -98,11 +107,17 @@ data = circuits.load(name)
 graph = CircuitGraph.from_data(data, norm="sum")
 print(f"circuit: {name}")
 if not name.startswith("circuitnet/"):
-    kind = "one that ships with the package" if name.startswith("riscv/") else "SYNTHETIC"
-    print(f"This page shows {kind}, because CircuitNet's files were\n"
-          "not found (CIRCUITNET_ROOT) or because its name was asked for. Its\n"
-          "counts are not the paper's, and what the text says of CircuitNet's\n"
-          "7157 cannot be seen on it.")
+    kind = (
+        "one that ships with the package"
+        if name.startswith("riscv/")
+        else "SYNTHETIC"
+    )
+    print(
+        f"This page shows {kind}, because CircuitNet's files were\n"
+        "not found (CIRCUITNET_ROOT) or because its name was asked for. Its\n"
+        "counts are not the paper's, and what the text says of CircuitNet's\n"
+        "7157 cannot be seen on it."
+    )
 
 # %% [markdown]
 # CircuitNet {cite:p}`circuitnet2023` gives netlist and placement of each design. Nodes are the cells that
@@ -116,14 +131,17 @@ row = paper_rows[paper_rows["circuitnet_name"] == name.removeprefix("circuitnet/
 paper = row.iloc[0] if len(row) else {"nodes": "–", "edges": "–"}
 if "/7157-zero-riscy-a-1-c2-" in name:
     assert (graph.num_nodes, graph.num_edges) == (38_656, 6_768_184)
-counts = pd.DataFrame({
-    "cells (nodes)": (graph.num_nodes, paper["nodes"]),
-    "nets": (len(data.net.unique()), "–"),
-    "pins": (len(data.net), "–"),
-    "directed pairs, each once": (graph.num_pairs, "–"),
-    "… with multiplicity": (graph.num_edges - graph.num_nodes, "–"),
-    "… and self-loops (edges)": (graph.num_edges, paper["edges"]),
-}, index=["here", "Table 1"]).T
+counts = pd.DataFrame(
+    {
+        "cells (nodes)": (graph.num_nodes, paper["nodes"]),
+        "nets": (len(data.net.unique()), "–"),
+        "pins": (len(data.net), "–"),
+        "directed pairs, each once": (graph.num_pairs, "–"),
+        "… with multiplicity": (graph.num_edges - graph.num_nodes, "–"),
+        "… and self-loops (edges)": (graph.num_edges, paper["edges"]),
+    },
+    index=["here", "Table 1"],
+).T
 figures.table(counts, {"here": "{:,}"})
 
 # %% [markdown]
@@ -143,17 +161,22 @@ edges = size**2 - same_cell  # B Bᵀ and its diagonal, net by net
 assert edges.sum() == graph.num_edges - graph.num_nodes
 
 large = size > 100
-print(f"pins of a net: median {np.median(size):.0f}, 99th percentile "
-      f"{np.percentile(size, 99):.0f}, largest {size.max():,}")
-print(f"the {large.sum()} nets above 100 pins are {large.mean():.2%} of the nets "
-      f"and make {edges[large].sum() / edges.sum():.0%} of edges")
+print(
+    f"pins of a net: median {np.median(size):.0f}, 99th percentile "
+    f"{np.percentile(size, 99):.0f}, largest {size.max():,}"
+)
+print(
+    f"the {large.sum()} nets above 100 pins are {large.mean():.2%} of the nets "
+    f"and make {edges[large].sum() / edges.sum():.0%} of edges"
+)
 
 # %% tags=["hide-input"]
 figures.show(
     figures.net_size_shares(size, edges),
     alt="Two curves over net size on a logarithmic axis. The share of nets is near 100% at a "
-        "few tens of pins; the share of edges is small there and climbs only with the largest nets.",
-    caption=f"Share of nets, and of the edges they make, in nets of at most s pins ({data.name}).")
+    "few tens of pins; the share of edges is small there and climbs only with the largest nets.",
+    caption=f"Share of nets, and of the edges they make, in nets of at most s pins ({data.name}).",
+)
 
 # %% [markdown]
 # ## Degrees, and a Barabási–Albert graph
@@ -177,7 +200,7 @@ def barabasi_albert(num_nodes, m, rng):
     targets = np.arange(m)
     for node in range(m, num_nodes):
         known = 2 * m * (node - m)
-        ends[known:known + m], ends[known + m:known + 2 * m] = node, targets
+        ends[known : known + m], ends[known + m : known + 2 * m] = node, targets
         targets, draws = targets[:0], m
         while len(targets) < m:  # the first m that differ
             draws *= 2
@@ -190,14 +213,29 @@ def barabasi_albert(num_nodes, m, rng):
 rng = np.random.default_rng(seed)
 one_way = barabasi_albert(graph.num_nodes, m, rng)
 ba = CircuitGraph.from_edge_index(
-    np.hstack([one_way, one_way[::-1]]), graph.num_nodes, norm="sum")
-degrees = {"circuit": degree,
-           f"Barabási–Albert, m = {m}": ba.degree.numpy().astype(int)}
-figures.table(pd.DataFrame({title: {
-    "nodes": len(d), "mean degree": d.mean(), "smallest": d.min(),
-    "median": np.median(d), "90th percentile": np.percentile(d, 90),
-    "99th percentile": np.percentile(d, 99), "largest": d.max(),
-} for title, d in degrees.items()}), "{:,.0f}")
+    np.hstack([one_way, one_way[::-1]]), graph.num_nodes, norm="sum"
+)
+degrees = {
+    "circuit": degree,
+    f"Barabási–Albert, m = {m}": ba.degree.numpy().astype(int),
+}
+figures.table(
+    pd.DataFrame(
+        {
+            title: {
+                "nodes": len(d),
+                "mean degree": d.mean(),
+                "smallest": d.min(),
+                "median": np.median(d),
+                "90th percentile": np.percentile(d, 90),
+                "99th percentile": np.percentile(d, 99),
+                "largest": d.max(),
+            }
+            for title, d in degrees.items()
+        }
+    ),
+    "{:,.0f}",
+)
 
 # %% [markdown]
 # A circuit of this size cannot be drawn. We draw a **piece** of it: from a random node of at most the median degree
@@ -215,17 +253,19 @@ for g, (title, d) in zip((graph, ba), degrees.items(), strict=True):
 figures.show(
     *panels,
     alt="Two node-link pictures. The piece of the circuit is a dense knot with single nodes "
-        "around it; the piece of the Barabási–Albert graph is spread evenly.",
+    "around it; the piece of the Barabási–Albert graph is spread evenly.",
     caption="A connected piece of each. The larger a dot, the more edges the node has in the "
-            "whole graph.")
+    "whole graph.",
+)
 
 # %% tags=["hide-input"]
 figures.show(
     figures.degree_distribution(degrees),
     alt="Complementary cumulative degree distribution of both graphs on logarithmic axes. The "
-        "Barabási–Albert curve starts at m and falls along a straight line. The circuit's "
-        "starts at one and falls slowly over three decades.",
-    caption=f"Share of nodes with at least a given degree ({data.name}).")
+    "Barabási–Albert curve starts at m and falls along a straight line. The circuit's "
+    "starts at one and falls slowly over three decades.",
+    caption=f"Share of nodes with at least a given degree ({data.name}).",
+)
 
 # %% [markdown]
 # The means agree, as they were made to; the shapes do not. No node of the Barabási–Albert graph has fewer
@@ -253,10 +293,17 @@ print(f"cells with a label above zero: {(data.y > 0).float().mean():.0%}")
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.die_map(data.pos.numpy(), data.grid, data.y.flatten().numpy(), data.label_source,
-                    title="overflow", unit="label (largest = 1)"),
+    figures.die_map(
+        data.pos.numpy(),
+        data.grid,
+        data.y.flatten().numpy(),
+        data.label_source,
+        title="overflow",
+        unit="label (largest = 1)",
+    ),
     alt="Map of the die, coloured by label: zero in most places, above it in a few regions.",
-    caption=f"Mean label of the cells in each gcell of {data.name}; open where there is no cell.")
+    caption=f"Mean label of the cells in each gcell of {data.name}; open where there is no cell.",
+)
 
 # %% [markdown]
 # ## Recap
@@ -276,8 +323,10 @@ figures.show(
 # %% tags=["hide-cell"]
 # s (s - 1) edges against s entries. A X = B (Bᵀ X) + (I - diag(...)) X:
 # first sum each net's cells, then each cell's nets; one addition a pin, twice.
-print(f"{graph.num_edges:,} edges against 2 × {len(data.net):,} pins: "
-      f"{graph.num_edges / (2 * len(data.net)):.0f} times fewer")
+print(
+    f"{graph.num_edges:,} edges against 2 × {len(data.net):,} pins: "
+    f"{graph.num_edges / (2 * len(data.net)):.0f} times fewer"
+)
 
 # %% [markdown]
 # **2.** Leave out all nets above 100 pins. How many edges remain, and how many cells lose their last
@@ -286,8 +335,11 @@ print(f"{graph.num_edges:,} edges against 2 × {len(data.net):,} pins: "
 # %% tags=["hide-cell"]
 small = size[nets] <= 100
 pruned = CircuitGraph.from_pins(
-    cells[small], nets[small], graph.num_nodes, norm="sum")
+    cells[small], nets[small], graph.num_nodes, norm="sum"
+)
 cut_off = (pruned.degree.numpy() == 1) & (degree > 0)
-print(f"{pruned.num_edges:,} of {graph.num_edges:,} edges remain "
-      f"({pruned.num_edges / graph.num_edges:.0%})")
+print(
+    f"{pruned.num_edges:,} of {graph.num_edges:,} edges remain "
+    f"({pruned.num_edges / graph.num_edges:.0%})"
+)
 print(f"{cut_off.sum():,} of {graph.num_nodes:,} cells are cut off")

@@ -72,8 +72,10 @@ paper = f"circuitnet/{table1.rows()[-1].name}"  # 7157-zero-riscy-a
 here = [*[paper] * (paper in found), *shipped, stand_in]
 kinds = {"circuitnet": "real", "riscv": "shipped", "synthetic": "synthetic"}
 if paper not in found:
-    print("CircuitNet's 7157 was not found (CIRCUITNET_ROOT): the tables and\n"
-          "figures of this page are without it.")
+    print(
+        "CircuitNet's 7157 was not found (CIRCUITNET_ROOT): the tables and\n"
+        "figures of this page are without it."
+    )
 data = circuits.load(shipped[0])
 print(f"{data.name}: {data.num_nodes:,} cells, label {data.label_source}")
 
@@ -89,7 +91,8 @@ netlists = {name: circuits.read(name) for name in here}
 
 def degrees_of(netlist):
     graph = CircuitGraph.from_pins(
-        netlist.cell, netlist.net, netlist.num_cells, norm="sum")
+        netlist.cell, netlist.net, netlist.num_cells, norm="sum"
+    )
     return graph.degree.numpy().astype(int) - 1
 
 
@@ -97,8 +100,13 @@ def counted(name):
     """A circuit's nodes, edges, and smallest and largest degree."""
     netlist = netlists.get(name) or circuits.read(name)
     nodes, degree = netlist.num_cells, degrees_of(netlist)
-    return {"nodes": nodes, "edges": degree.sum() + nodes,
-            "smallest degree": degree.min(), "largest degree": degree.max()}
+    return {
+        "nodes": nodes,
+        "edges": degree.sum() + nodes,
+        "smallest degree": degree.min(),
+        "largest degree": degree.max(),
+    }
+
 
 # %% [markdown]
 # ## The shipped circuits
@@ -109,20 +117,35 @@ def counted(name):
 
 # %%
 origins = riscv.origins()
-ships = pd.DataFrame({name: {
-    **counted(name), "macros": about["macros"],
-    "MB": riscv.path(name).stat().st_size / 1e6,
-} for name, about in origins.items()}).T
+ships = pd.DataFrame(
+    {
+        name: {
+            **counted(name),
+            "macros": about["macros"],
+            "MB": riscv.path(name).stat().st_size / 1e6,
+        }
+        for name, about in origins.items()
+    }
+).T
 formats = dict.fromkeys(ships, "{:,.0f}") | {"MB": "{:.2f}"}
 figures.table(ships, formats, "Shipped circuits; none of them is in Table 1")
 
 # %% tags=["hide-input"]
 yosys = {about["yosys"].partition(".post")[0] for about in origins.values()}
-figures.table(pd.DataFrame({name: {
-    "licence": about["licence"],
-    "upstream": about["upstream"].removeprefix("https://"), "package": about["package_version"],
-} for name, about in origins.items()}).T, caption="Where they come from. The RTL is that of the Python packages "
-    f"pythondata-cpu-..., in the version named; Yosys {', '.join(yosys)}.")
+figures.table(
+    pd.DataFrame(
+        {
+            name: {
+                "licence": about["licence"],
+                "upstream": about["upstream"].removeprefix("https://"),
+                "package": about["package_version"],
+            }
+            for name, about in origins.items()
+        }
+    ).T,
+    caption="Where they come from. The RTL is that of the Python packages "
+    f"pythondata-cpu-..., in the version named; Yosys {', '.join(yosys)}.",
+)
 
 # %% [markdown]
 # Ibex and CV32E40P descend from zero-riscy and RI5CY, the cores in CircuitNet. `origins.json` beside the files has
@@ -139,21 +162,30 @@ alike = pd.DataFrame({name: statistics.summary(netlists[name]) for name in here}
 for name in here:
     size = np.bincount(netlists[name].net).max()
     alike.loc["edges of the largest net", name] = size * (size - 1)
-titles = {name: f"{'7157' if name == paper else name.split('/')[1]} "
-                f"({kinds[name.split('/')[0]]})" for name in here}
+titles = {
+    name: f"{'7157' if name == paper else name.split('/')[1]} "
+    f"({kinds[name.split('/')[0]]})"
+    for name in here
+}
 
 # %% tags=["hide-input"]
-figures.table(alike.rename(columns=titles).map(lambda n: f"{n:,.2f}" if n < 10 and n % 1 else f"{n:,.0f}"),
-              caption="Pins with multiplicity; edges without self-loops")
+figures.table(
+    alike.rename(columns=titles).map(
+        lambda n: f"{n:,.2f}" if n < 10 and n % 1 else f"{n:,.0f}"
+    ),
+    caption="Pins with multiplicity; edges without self-loops",
+)
 
 # %% tags=["hide-input"]
 sizes = {titles[name]: np.bincount(netlists[name].net) for name in here}
 degrees = {titles[name]: degrees_of(netlists[name]) for name in here}
 figures.show(
-    figures.net_size_distribution(sizes), figures.degree_distribution(degrees),
+    figures.net_size_distribution(sizes),
+    figures.degree_distribution(degrees),
     alt="Two charts on logarithmic axes, a curve for each circuit: the share of nets with at least a given number of "
-        "pins, and the share of cells with at least a given degree.",
-    caption="Net sizes, and degrees in the clique graph (the paper's Figure 5).")
+    "pins, and the share of cells with at least a given degree.",
+    caption="Net sizes, and degrees in the clique graph (the paper's Figure 5).",
+)
 
 # %% [markdown]
 # Up to nets of seventy pins or so the curves lie close together. Beyond, they part: nobody has put a **clock tree**
@@ -175,8 +207,9 @@ for name in here:
 figures.show(
     *panels,
     alt="A node-link picture of a connected piece of each circuit: knots of cells that are all joined, with single "
-        "cells around them.",
-    caption="A connected piece of each. The larger a dot, the more edges the cell has in the whole graph.")
+    "cells around them.",
+    caption="A connected piece of each. The larger a dot, the more edges the cell has in the whole graph.",
+)
 
 # %% [markdown]
 # ## Where the cells lie
@@ -201,10 +234,24 @@ print(f"a macro is a cell with a side above {MACRO_HEIGHT:g} gcells")
 # %%
 grid, capacity = (6, 6), 1
 net = np.array([0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
-pins = np.array([(0, 1), (2, 3), (5, 4), (3, 0),  # A
-                 (0, 2), (5, 2), (1, 2), (4, 2),  # B, C
-                 (1, 3), (4, 3), (2, 2), (3, 4),  # D, E
-                 (2, 1), (3, 3)])                 # F
+pins = np.array(
+    [
+        (0, 1),
+        (2, 3),
+        (5, 4),
+        (3, 0),  # A
+        (0, 2),
+        (5, 2),
+        (1, 2),
+        (4, 2),  # B, C
+        (1, 3),
+        (4, 3),
+        (2, 2),
+        (3, 4),  # D, E
+        (2, 1),
+        (3, 3),
+    ]
+)  # F
 room = np.full(grid, capacity)
 tree = routing.connections(net, pins, grid)
 first = routing.route(tree, room, room, rounds=0)
@@ -213,8 +260,10 @@ routes = routing.route(tree, room, room)
 
 def too_many(routes):
     """Wires above capacity, summed over the borders between gcells."""
-    return sum(np.maximum(wires - capacity, 0).sum()
-               for wires in (routes.on_horizontal, routes.on_vertical))
+    return sum(
+        np.maximum(wires - capacity, 0).sum()
+        for wires in (routes.on_horizontal, routes.on_vertical)
+    )
 
 
 for when, laid in (("first", first), ("after negotiation", routes)):
@@ -223,12 +272,20 @@ for when, laid in (("first", first), ("after negotiation", routes)):
 # %% tags=["hide-input"]
 figures.show(
     figures.tree_drawing(grid, pins, net, tree, "1. trees"),
-    *(figures.route_drawing(grid, pins, net, (laid.on_horizontal, laid.on_vertical), capacity, title)
-      for laid, title in ((first, "2. one bend each"), (routes, "3. after negotiation"))),
+    *(
+        figures.route_drawing(
+            grid, pins, net, (laid.on_horizontal, laid.on_vertical), capacity, title
+        )
+        for laid, title in (
+            (first, "2. one bend each"),
+            (routes, "3. after negotiation"),
+        )
+    ),
     alt="Three drawings of a grid of six by six gcells with pins A to F. First straight lines between the pins of a "
-        "net; then wires along the grid, several borders crossed by two; last, wires that go around, and one border "
-        "crossed by two.",
-    caption="Six nets on a small die. Dashed, with a number: more wires than fit.")
+    "net; then wires along the grid, several borders crossed by two; last, wires that go around, and one border "
+    "crossed by two.",
+    caption="Six nets on a small die. Dashed, with a number: more wires than fit.",
+)
 
 # %% [markdown]
 # 1. A net of more than two pins is split into connections of two, along a minimum spanning tree: net A has three.
@@ -242,9 +299,13 @@ figures.show(
 # demand is above the **capacity**, the congestion is what is above, divided by the capacity.
 
 # %%
-over = {way: np.maximum(demand - capacity, 0) / capacity
-        for way, demand in (("horizontal", routes.horizontal),
-                            ("vertical", routes.vertical))}
+over = {
+    way: np.maximum(demand - capacity, 0) / capacity
+    for way, demand in (
+        ("horizontal", routes.horizontal),
+        ("vertical", routes.vertical),
+    )
+}
 for way, values in over.items():
     full = [f"{values[x, y]} at ({x}, {y})" for x, y in np.argwhere(values)]
     print(f"{way:10} {', '.join(full) or 'none'}")
@@ -255,9 +316,13 @@ for way, values in over.items():
 # (2, 1) has half of what (2, 1) has:
 
 # %%
-boxes = np.array([[1, 1, 2, 1],  # left, bottom, right, top
-                  [2, 1, 2, 1],
-                  [5, 5, 5, 5]])
+boxes = np.array(
+    [
+        [1, 1, 2, 1],  # left, bottom, right, top
+        [2, 1, 2, 1],
+        [5, 5, 5, 5],
+    ]
+)
 label = congestion.cell_label(over["horizontal"], over["vertical"], boxes)
 assert label[0] == over["horizontal"][2, 1] / 2
 print(label)
@@ -273,6 +338,7 @@ print(label)
 print(f"share asked for: {congestion.SHARE:.1%} of the cells")
 print(f"room under a macro: {congestion.UNDER_MACRO:.0%} of a gcell's capacity")
 
+
 # %% tags=["hide-input"]
 def with_maps(name):
     """A circuit as `load` gives it by default, and the overflow it is made of."""
@@ -280,7 +346,9 @@ def with_maps(name):
     if name.startswith("riscv/"):
         maps = riscv.read(name)[1]
     elif name.startswith("circuitnet/") and circuitnet.overflow_files(placed):
-        maps = congestion.Congestion(*circuitnet.overflow(placed, netlist.box), capacity=None, share=None)
+        maps = congestion.Congestion(
+            *circuitnet.overflow(placed, netlist.box), capacity=None, share=None
+        )
         return to_data(netlist, "circuitnet", maps=maps), maps
     else:
         maps = congestion.routed(netlist)
@@ -288,14 +356,25 @@ def with_maps(name):
 
 
 loaded = {name: with_maps(name) for name in here}
-figures.table(pd.DataFrame({titles[name]: {
-    "label": data.label_source,
-    "above 0": f"{data.share:.1%}",
-    "capacity (h, v)":
-        ", ".join(f"{wires:.1f}" for wires in data.capacity) if "capacity" in data else "not known",
-    "largest": f"{data.label_scale:.2f}",
-} for name, (data, _) in loaded.items()}).T, caption="Labels: the share of cells above zero, the capacity in wires a "
-    "gcell (horizontal, vertical), and the largest label, overflow over capacity")
+figures.table(
+    pd.DataFrame(
+        {
+            titles[name]: {
+                "label": data.label_source,
+                "above 0": f"{data.share:.1%}",
+                "capacity (h, v)": ", ".join(
+                    f"{wires:.1f}" for wires in data.capacity
+                )
+                if "capacity" in data
+                else "not known",
+                "largest": f"{data.label_scale:.2f}",
+            }
+            for name, (data, _) in loaded.items()
+        }
+    ).T,
+    caption="Labels: the share of cells above zero, the capacity in wires a "
+    "gcell (horizontal, vertical), and the largest label, overflow over capacity",
+)
 
 # %% [markdown]
 # In the data the label is divided by its largest value, so that it ends at 1 (`data.y`, `data.label_scale`).
@@ -306,14 +385,22 @@ for name, (data, maps) in loaded.items():
     overflow = np.maximum(maps.horizontal, maps.vertical)
     box = netlists[name].box
     macros = box[(box[:, 2:] - box[:, :2] > MACRO_HEIGHT).any(axis=1)]
-    dies.append(figures.congestion_map(overflow, macros, data.label_source, titles[name],
-                                       limit=float(np.percentile(overflow[overflow > 0], 98))))
+    dies.append(
+        figures.congestion_map(
+            overflow,
+            macros,
+            data.label_source,
+            titles[name],
+            limit=float(np.percentile(overflow[overflow > 0], 98)),
+        )
+    )
 figures.show(
     *dies,
     alt="A map of each die, coloured by overflow: most gcells have none, those that do lie together; macros are "
-        "hatched.",
+    "hatched.",
     caption="Overflow over capacity by gcell, the larger of both directions. Hatched: macros. The colours end at the "
-            "98th percentile of the gcells that overflow.")
+    "98th percentile of the gcells that overflow.",
+)
 
 # %% [markdown]
 # Overflow lies in heaps, where much logic meets and where the pins of a macro are. The stand-in's is scattered over
@@ -329,29 +416,57 @@ figures.show(
 # `gsrgnn data table --place --json` measures what loading, placing and routing takes, and writes the record that
 # is shown here.
 
+
 # %% tags=["hide-input"]
 def measured():
     """The record of `gsrgnn data table` as a table, or a sentence where there is none."""
     try:
         read = read_circuits(record)
     except FileNotFoundError:
-        return Markdown(f"There is no record here (`{record}`): make one with the command above.")
+        return Markdown(
+            f"There is no record here (`{record}`): make one with the command above."
+        )
     except ValueError as error:
         return Markdown(f"Left out: {error}.")
     made = read["provenance"]
-    code = "the code of this page" if made["code hash"] == code_hash() else "this page is of other code"
+    code = (
+        "the code of this page"
+        if made["code hash"] == code_hash()
+        else "this page is of other code"
+    )
     frame = pd.DataFrame(read["circuits"])
-    steps = frame.reindex(columns=["load_seconds", "place_seconds", "route_seconds"])
-    shown = pd.DataFrame({
-        "circuit": frame["circuit"].str.replace("(circuitnet/[0-9]+).*", r"\1", regex=True),
-        "cells": frame["cells"].map("{:,.0f}".format), "edges": frame["edges"].map("{:,.0f}".format),
-        "label": frame["label_source"].str.partition(":")[0], "above 0": frame["share"].map("{:.1%}".format),
-        "load, place, route": [", ".join("–" if pd.isna(value) else f"{value:.1f}" for value in values)
-                               for values in steps.to_numpy()]})
+    steps = frame.reindex(
+        columns=["load_seconds", "place_seconds", "route_seconds"]
+    )
+    shown = pd.DataFrame(
+        {
+            "circuit": frame["circuit"].str.replace(
+                "(circuitnet/[0-9]+).*", r"\1", regex=True
+            ),
+            "cells": frame["cells"].map("{:,.0f}".format),
+            "edges": frame["edges"].map("{:,.0f}".format),
+            "label": frame["label_source"].str.partition(":")[0],
+            "above 0": frame["share"].map("{:.1%}".format),
+            "load, place, route": [
+                ", ".join(
+                    "–" if pd.isna(value) else f"{value:.1f}" for value in values
+                )
+                for values in steps.to_numpy()
+            ],
+        }
+    )
     style = "white-space: nowrap"
-    return figures.table(shown.set_index("circuit").rename_axis(None), caption=(
-        f"Times in seconds, measured {made['date']} on {made['CPU']}, cores: {made['cores']}; "
-        f"code {made['code hash']} ({code})")).map(lambda _: style).map_index(lambda _: style)
+    return (
+        figures.table(
+            shown.set_index("circuit").rename_axis(None),
+            caption=(
+                f"Times in seconds, measured {made['date']} on {made['CPU']}, cores: {made['cores']}; "
+                f"code {made['code hash']} ({code})"
+            ),
+        )
+        .map(lambda _: style)
+        .map_index(lambda _: style)
+    )
 
 
 measured()
@@ -377,8 +492,9 @@ measured()
 assert first.on_horizontal.max() <= 2
 assert first.on_vertical.max() <= 2
 wider = routing.route(tree, 2 * room, 2 * room)
-overflow = sum(np.maximum(wires - 2, 0).sum()
-               for wires in (wider.horizontal, wider.vertical))
+overflow = sum(
+    np.maximum(wires - 2, 0).sum() for wires in (wider.horizontal, wider.vertical)
+)
 print(f"overflow {overflow:g}, length {wider.length} (capacity 1: {routes.length})")
 
 # %% [markdown]
@@ -387,8 +503,9 @@ print(f"overflow {overflow:g}, length {wider.length} (capacity 1: {routes.length
 
 # %% tags=["hide-cell"]
 # RUDY is above zero wherever there are nets and knows neither capacity nor detours.
-routed, rudy = (circuits.load(shipped[0], label=kind).y.flatten()
-                for kind in ("routed", "rudy"))
+routed, rudy = (
+    circuits.load(shipped[0], label=kind).y.flatten() for kind in ("routed", "rudy")
+)
 ranks = pd.DataFrame({"routed": routed, "rudy": rudy}).corr("spearman").iloc[0, 1]
 print(f"{shipped[0]}: Spearman {ranks:.2f}")
 for kind, label in (("routed", routed), ("rudy", rudy)):
@@ -400,8 +517,10 @@ for kind, label in (("routed", routed), ("rudy", rudy)):
 # %% tags=["hide-cell"]
 netlist, third = riscv.read(shipped[0])
 tenth = congestion.routed(netlist, share=0.1)
-above = [congestion.cell_label(maps.horizontal, maps.vertical, netlist.box) > 0
-         for maps in (third, tenth)]
+above = [
+    congestion.cell_label(maps.horizontal, maps.vertical, netlist.box) > 0
+    for maps in (third, tenth)
+]
 print(f"capacity {third.capacity[0]:.1f} -> {tenth.capacity[0]:.1f} wires a gcell")
 print(f"{above[0][above[1]].mean():.0%} of the tenth are in the third")
 # Not all: with more room, nets that had gone round run straight again.

@@ -80,8 +80,17 @@ assert (y == A @ x).all()
 show(matrix(B.T, "Bᵀ"), "·", matrix(x, "x"), "=", matrix(t, "t"))
 
 # %%
-show(matrix(B, "B"), "·", matrix(t, "t"), "+", matrix((1 - q) * x, "(1 − q) ∘ x"),
-     "=", matrix(y, "y"), "=", matrix(A @ x, "A · x"))
+show(
+    matrix(B, "B"),
+    "·",
+    matrix(t, "t"),
+    "+",
+    matrix((1 - q) * x, "(1 − q) ∘ x"),
+    "=",
+    matrix(y, "y"),
+    "=",
+    matrix(A @ x, "A · x"),
+)
 
 # %% [markdown]
 # Cell 2 has two pins on net 1. The net's sum, 7 + 1 + 1 = 9, comes to it twice, and of the 18 it gets it owes back
@@ -107,11 +116,16 @@ name = circuits.default() if circuit == "default" else circuit
 data = circuits.load(name)
 graph = CircuitGraph.from_data(data)
 edges, nets = graph.adjacency(), graph.incidence()
-entries = {"edges": len(edges.indices), "nets": 2 * len(nets.to_nets.indices) + len(nets.direct.indices)}
+entries = {
+    "edges": len(edges.indices),
+    "nets": 2 * len(nets.to_nets.indices) + len(nets.direct.indices),
+}
 print(f"circuit: {name}" + ", SYNTHETIC" * name.startswith("synthetic/"))
 print(f"entries over the edges:    {entries['edges']:,} (equal pairs merged)")
-print(f"entries through the nets:  {entries['nets']:,} (twice {len(nets.to_nets.indices):,} in B, "
-      f"{len(nets.direct.indices):,} in M)")
+print(
+    f"entries through the nets:  {entries['nets']:,} (twice {len(nets.to_nets.indices):,} in B, "
+    f"{len(nets.direct.indices):,} in M)"
+)
 print(f"ratio: {entries['edges'] / entries['nets']:.1f}; default: via {graph.via}")
 
 # %% [markdown]
@@ -126,13 +140,32 @@ print(f"ratio: {entries['edges'] / entries['nets']:.1f}; default: via {graph.via
 # | dense $A x$ | $E D$ | $2 P D + F D$ |
 
 # %% tags=["hide-input"]
-E, P, F, N = entries["edges"], len(nets.to_nets.indices), len(nets.direct.indices), graph.num_nodes
-work = pd.DataFrame({
-    (f"D = {D}", route): {
-        f"CBSR, k = {k}, forward or backward": E * k if route == "edges" else P * (k + D) + F * k,
-        "dense": E * D if route == "edges" else 2 * P * D + F * D}
-    for D in widths for route in ("edges", "nets")}) / 1e6
-figures.table(work, "{:,.0f}", f"Millions of multiplications for one aggregation on {data.name}")
+E, P, F, N = (
+    entries["edges"],
+    len(nets.to_nets.indices),
+    len(nets.direct.indices),
+    graph.num_nodes,
+)
+work = (
+    pd.DataFrame(
+        {
+            (f"D = {D}", route): {
+                f"CBSR, k = {k}, forward or backward": E * k
+                if route == "edges"
+                else P * (k + D) + F * k,
+                "dense": E * D if route == "edges" else 2 * P * D + F * D,
+            }
+            for D in widths
+            for route in ("edges", "nets")
+        }
+    )
+    / 1e6
+)
+figures.table(
+    work,
+    "{:,.0f}",
+    f"Millions of multiplications for one aggregation on {data.name}",
+)
 
 # %% [markdown]
 # ## The same result
@@ -155,8 +188,10 @@ def both_ways(x, route):
 
 
 def largest_error(results, exact):
-    return max(float((a.double() - b).abs().max() / b.abs().max())
-               for a, b in zip(results, exact, strict=True))
+    return max(
+        float((a.double() - b).abs().max() / b.abs().max())
+        for a, b in zip(results, exact, strict=True)
+    )
 
 
 stream = torch.randn(N, widths[0])
@@ -177,6 +212,7 @@ for route in ("edges", "nets"):
 # time where rows share their neighbours, as the cells of a large net do. `torch.sparse` is PyTorch's product of a
 # CSR matrix with a dense one, the usual way to aggregate over edges without messages; it has no CBSR form.
 
+
 # %% tags=["hide-input"]
 def median_milliseconds(contenders):
     """Medians over `repeats` rounds, each contender once a round."""
@@ -192,33 +228,54 @@ def median_milliseconds(contenders):
 
 warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
 matrix_csr = torch.sparse_csr_tensor(
-    edges.indptr, edges.indices.long(), edges.weight, (N, N), check_invariants=False)
+    edges.indptr, edges.indices.long(), edges.weight, (N, N), check_invariants=False
+)
 kernel = kernels.on("cpu")
 columns = {}
 for D in widths:
     x, upstream, out = torch.randn(3, N, D).unbind()
     X, G, Y = x.numpy(), upstream.numpy(), out.numpy()
-    V, I = (part.numpy() for part in (group_sparse(x, k).values, group_sparse(x, k).indices))
-    dV, table = np.empty_like(V), np.empty((graph.through("nets").num_summed_nets, D), np.float32)
-    contenders = {("dense", "torch.sparse"): partial(torch.mm, matrix_csr, x, out=out)}
+    V, I = (
+        part.numpy()
+        for part in (group_sparse(x, k).values, group_sparse(x, k).indices)
+    )
+    dV, table = (
+        np.empty_like(V),
+        np.empty((graph.through("nets").num_summed_nets, D), np.float32),
+    )
+    contenders = {
+        ("dense", "torch.sparse"): partial(torch.mm, matrix_csr, x, out=out)
+    }
     for route in ("edges", "nets"):
-        A, A_T = (operator(graph.through(route), x.dtype, flip) for flip in (False, True))
+        A, A_T = (
+            operator(graph.through(route), x.dtype, flip) for flip in (False, True)
+        )
         contenders |= {
             ("CBSR forward", route): partial(kernel.aggregate, A, V, I, Y, table),
-            ("CBSR backward", route): partial(kernel.aggregate_backward, A_T, G, I, dV, table),
-            ("dense", route): partial(kernel.aggregate_dense, A, X, Y, table)}
+            ("CBSR backward", route): partial(
+                kernel.aggregate_backward, A_T, G, I, dV, table
+            ),
+            ("dense", route): partial(kernel.aggregate_dense, A, X, Y, table),
+        }
     for (what, route), value in median_milliseconds(contenders).items():
         columns.setdefault((f"D = {D}", route), {})[what] = value
 times = pd.DataFrame(columns).reindex(["CBSR forward", "CBSR backward", "dense"])
 print(f"{torch.get_num_threads()} threads, medians of {repeats}, milliseconds")
-figures.table(times.map(lambda ms: "" if np.isnan(ms) else f"{ms:.1f}"),
-              caption=f"One aggregation on {data.name}")
+figures.table(
+    times.map(lambda ms: "" if np.isnan(ms) else f"{ms:.1f}"),
+    caption=f"One aggregation on {data.name}",
+)
 
 # %% tags=["hide-input"]
 ratios = {D: times[f"D = {D}", "edges"] / times[f"D = {D}", "nets"] for D in widths}
-parts = [f"at width {D} {ratio['CBSR forward']:.1f} times forward, {ratio['CBSR backward']:.1f} times backward and "
-         f"{ratio['dense']:.1f} times for dense input" for D, ratio in ratios.items()]
-Markdown(f"How long an aggregation takes over the edges, against through the nets: {'; '.join(parts)}.")
+parts = [
+    f"at width {D} {ratio['CBSR forward']:.1f} times forward, {ratio['CBSR backward']:.1f} times backward and "
+    f"{ratio['dense']:.1f} times for dense input"
+    for D, ratio in ratios.items()
+]
+Markdown(
+    f"How long an aggregation takes over the edges, against through the nets: {'; '.join(parts)}."
+)
 
 # %% [markdown]
 # Two things follow for the paper's comparison. CBSR saves in proportion to $D / k$ over the edges; through the nets

@@ -31,8 +31,14 @@ circuit = "synthetic/1000"  # for memory and time
 hidden_channels = 64
 k = 8
 depths = [1, 3, 10, 30, 100, 300, 1000]
-peak_depths = [10, 100, 1000]  # of these the memory of a whole process is measured too
-autograd_depth = 100  # up to here a stack is also left to autograd, which keeps everything
+peak_depths = [
+    10,
+    100,
+    1000,
+]  # of these the memory of a whole process is measured too
+autograd_depth = (
+    100  # up to here a stack is also left to autograd, which keeps everything
+)
 small_circuit = "synthetic/500"  # for rounding: width 32, k = 4
 rounding_depths = [10, 100, 1000]
 draws = 3  # random inputs for each of these
@@ -67,8 +73,10 @@ N, D, d = graph.num_nodes, hidden_channels, hidden_channels // 2
 torch.manual_seed(seed)
 x = torch.randn(N, D)
 print(f"circuit: {circuit}" + ", SYNTHETIC" * circuit.startswith("synthetic/"))
-print(f"{N:,} cells, {graph.num_edges:,} edges; "
-      f"width {D}, two groups of {d} columns, k = {k}")
+print(
+    f"{N:,} cells, {graph.num_edges:,} edges; "
+    f"width {D}, two groups of {d} columns, k = {k}"
+)
 
 # %% [markdown]
 # ## The layer and its inverse
@@ -100,7 +108,9 @@ print(f"{N:,} cells, {graph.num_edges:,} edges; "
 # show it on three layers of the circuit:
 
 # %%
-sparse, dense = (ReversibleStack(D, 3, k, residual) for residual in ("sparse", "dense"))
+sparse, dense = (
+    ReversibleStack(D, 3, k, residual) for residual in ("sparse", "dense")
+)
 dropped = torch.ones_like(x, dtype=torch.bool)
 dropped[:, :d] = False
 dropped[:, d:].scatter_(1, group_sparse(x[:, d:], k).indices.long(), False)
@@ -147,9 +157,11 @@ b = 1 if d <= 256 else 2
 
 def predicted(layers):
     stream = 4 * N * D + 4 * (N + 2 * D)
-    return {"left to autograd": layers * N * (8 * D + 16 + 2 * k * b),
-            "sparse residual": stream + layers * N * k * (4 + b),
-            "dense residual": stream}
+    return {
+        "left to autograd": layers * N * (8 * D + 16 + 2 * k * b),
+        "sparse residual": stream + layers * N * k * (4 + b),
+        "dense residual": stream,
+    }
 
 
 def measured(layers):
@@ -161,30 +173,39 @@ def measured(layers):
         with torch.no_grad():
             stack(given, graph)  # makes the working arrays, the same for every step
         kept[f"{residual} residual"] = kept_bytes(
-            lambda stack=stack: stack(given, graph), apart)
+            lambda stack=stack: stack(given, graph), apart
+        )
         if residual == "dense" and layers <= autograd_depth:
             kept["left to autograd"] = kept_bytes(
-                lambda stack=stack: plain(stack, given, graph), apart)
+                lambda stack=stack: plain(stack, given, graph), apart
+            )
     return kept
 
 
 formula = pd.DataFrame({layers: predicted(layers) for layers in depths}).T
-kept = pd.DataFrame({layers: measured(layers) for layers in depths}).T[formula.columns]
+kept = pd.DataFrame({layers: measured(layers) for layers in depths}).T[
+    formula.columns
+]
 assert (kept.isna() | (kept == formula)).all(axis=None)
 
 # %% tags=["hide-input"]
 figures.show(
     figures.by_depth(kept / 1e6, "MB kept for the backward pass", formula / 1e6),
     alt="Line chart on logarithmic axes of the megabytes kept against the number of layers. Left to autograd grows in "
-        "proportion to depth, the sparse residual likewise from a much lower level, the dense residual not at all. The "
-        "points lie on the lines.",
-    caption=f"Lines: the formulas. Points: counted in memory. {circuit}, width {D}, k = {k}.")
+    "proportion to depth, the sparse residual likewise from a much lower level, the dense residual not at all. The "
+    "points lie on the lines.",
+    caption=f"Lines: the formulas. Points: counted in memory. {circuit}, width {D}, k = {k}.",
+)
 
 # %% tags=["hide-input"]
 growth = formula.diff().iloc[-1] / np.diff(depths)[-1]
-shown = (kept / 1e6).map(lambda value: "not run" if np.isnan(value) else f"{value:,.2f}")
+shown = (kept / 1e6).map(
+    lambda value: "not run" if np.isnan(value) else f"{value:,.2f}"
+)
 shown.loc["formula, a layer more"] = [f"{bytes_ / 1e6:,.3f}" for bytes_ in growth]
-figures.table(shown, caption="Megabytes kept: counted, equal to the formula to the byte")
+figures.table(
+    shown, caption="Megabytes kept: counted, equal to the formula to the byte"
+)
 
 # %% [markdown]
 # ## One buffer, one node
@@ -202,27 +223,37 @@ own = {p.data_ptr() for p in stack.parameters()}
 def addresses():
     saved = []
     with torch.autograd.graph.saved_tensors_hooks(
-            lambda t: saved.append(t) or t, lambda t: t):
+        lambda t: saved.append(t) or t, lambda t: t
+    ):
         loss = stack(x, graph).sum()
     loss.backward()
-    return {t.data_ptr() for t in saved if t.nbytes > 4 * N} - own  # the scale is small and made anew
+    return {
+        t.data_ptr() for t in saved if t.nbytes > 4 * N
+    } - own  # the scale is small and made anew
 
 
 first, second = addresses(), addresses()
 assert first == second
-print(f"arrays kept: {len(first)}; at the same addresses in the next step: {first == second}")
+print(
+    f"arrays kept: {len(first)}; at the same addresses in the next step: {first == second}"
+)
 
 # %% [markdown]
 # Whether a whole process grows as the formula says is another question; temporary arrays would show there. A fresh
 # process makes one forward and one backward pass, and the system tells its highest memory. From one depth to the next
 # it must grow by what is kept, and by the parameters and their gradients, which no network can do without.
 
+
 # %%
 def process_growth(layers, residual):
     """MB at the peak: measured in a process of its own, and predicted but for what depth does not change."""
     peak = step_peak(circuit, D, layers, k, residual)
-    parameters = sum(p.nbytes for p in ReversibleStack(D, layers, k, residual).parameters())
-    return peak.growth / 1e6, (predicted(layers)[f"{residual} residual"] + 2 * parameters) / 1e6
+    parameters = sum(
+        p.nbytes for p in ReversibleStack(D, layers, k, residual).parameters()
+    )
+    return peak.growth / 1e6, (
+        predicted(layers)[f"{residual} residual"] + 2 * parameters
+    ) / 1e6
 
 
 rows = {}
@@ -230,9 +261,14 @@ for residual in ("sparse", "dense"):
     grown = {layers: process_growth(layers, residual) for layers in peak_depths}
     for fewer, more in zip(peak_depths, peak_depths[1:], strict=False):
         rows[residual, f"{fewer} to {more:,} layers"] = [
-            after - before for before, after in zip(grown[fewer], grown[more], strict=True)]
-figures.table(pd.DataFrame(rows, index=["measured", "predicted"]).T, "{:,.1f}",
-              "Growth of the peak of a training step, MB")
+            after - before
+            for before, after in zip(grown[fewer], grown[more], strict=True)
+        ]
+figures.table(
+    pd.DataFrame(rows, index=["measured", "predicted"]).T,
+    "{:,.1f}",
+    "Growth of the peak of a training step, MB",
+)
 
 # %% [markdown]
 # Memory comes in pages, so a fraction of a megabyte means nothing. The dense residual's growth is all parameters and
@@ -244,11 +280,17 @@ figures.table(pd.DataFrame(rows, index=["measured", "predicted"]).T, "{:,.1f}",
 # digits. Adding a number of another size drops some of them, and subtracting does not bring them back:
 
 # %%
-a, f = (torch.rand(10**6, generator=torch.Generator().manual_seed(i)) for i in (1, 2))
+a, f = (
+    torch.rand(10**6, generator=torch.Generator().manual_seed(i)) for i in (1, 2)
+)
 lost = (a + f) - f != a
-print(f"float32: (x + f) − f ≠ x for {lost.double().mean():.0%} of a million random pairs")
+print(
+    f"float32: (x + f) − f ≠ x for {lost.double().mean():.0%} of a million random pairs"
+)
 fixed_a, fixed_f = ((2**24 * t).round().int() for t in (a, f))
-print(f"integers: for {((fixed_a + fixed_f) - fixed_f != fixed_a).double().mean():.0%}")
+print(
+    f"integers: for {((fixed_a + fixed_f) - fixed_f != fixed_a).double().mean():.0%}"
+)
 
 # %% [markdown]
 # One rounding is harmless. But GS asks which numbers are the largest, and where the $k$-th and the next of a row are
@@ -328,7 +370,9 @@ def float_result(stack, x, keep_choices):
 def relative_error(stack, x, gradient, chosen):
     exact, given = copy.deepcopy(stack).double(), x.double().requires_grad_()
     y = plain(exact, given, small, chosen)
-    wanted = flat(torch.autograd.grad((y * grad).sum(), [given, *exact.parameters()]))
+    wanted = flat(
+        torch.autograd.grad((y * grad).sum(), [given, *exact.parameters()])
+    )
     return float((gradient - wanted).norm() / wanted.norm())
 
 
@@ -339,16 +383,22 @@ for layers in rounding_depths:
     results = [float_result(stack, given, False) for given in random_inputs]
     off, worst[layers], *floats = max(results, key=lambda result: result[0])
     kept_off, _, *masked = float_result(stack, worst[layers], True)
-    rows[layers] = {("floats", "gradient"): relative_error(stack, worst[layers], *floats),
-                    ("floats", "x, largest"): off,
-                    ("floats, choices kept", "gradient"):
-                        relative_error(stack, worst[layers], *masked),
-                    ("floats, choices kept", "x, largest"): kept_off}
+    rows[layers] = {
+        ("floats", "gradient"): relative_error(stack, worst[layers], *floats),
+        ("floats", "x, largest"): off,
+        ("floats, choices kept", "gradient"): relative_error(
+            stack, worst[layers], *masked
+        ),
+        ("floats, choices kept", "x, largest"): kept_off,
+    }
     lost = sum(result[0] > 1e-2 for result in results)
     print(f"{layers:5,} layers: {lost} of {draws} inputs are off by more than 0.01")
 float_errors = pd.DataFrame(rows).T
-figures.table(float_errors, "{:.0e}",
-              "Error of what is recomputed in float32, by number of layers: worst input")
+figures.table(
+    float_errors,
+    "{:.0e}",
+    "Error of what is recomputed in float32, by number of layers: worst input",
+)
 
 # %% [markdown]
 # Without the choices the error is that of rounding until the first choice flips, and then jumps by orders of magnitude;
@@ -356,8 +406,11 @@ figures.table(float_errors, "{:.0e}",
 # each entry of the group that GS looked at, $D / 2$ bits a row, and there are two GS a layer.
 
 # %%
-bytes_a_row = {"mask of both GS": D / 8, "V₂ and I₂, sparse residual": k * (4 + b),
-               "both groups of the stream": 4 * D}
+bytes_a_row = {
+    "mask of both GS": D / 8,
+    "V₂ and I₂, sparse residual": k * (4 + b),
+    "both groups of the stream": 4 * D,
+}
 for what, size in bytes_a_row.items():
     print(f"{what:27} {size:4.0f} bytes a row and layer (D = {D}, k = {k})")
 
@@ -380,8 +433,10 @@ with stack.scratch(x_worst, small) as working:
     recovered = torch.cat([*working.groups], dim=1)
 steps = (x_worst * s).round().int()
 assert torch.equal(recovered, steps)
-print(f"{stack.num_layers:,} layers back: {int((recovered != steps).sum())} "
-      f"of {steps.numel():,} entries differ from the input in steps")
+print(
+    f"{stack.num_layers:,} layers back: {int((recovered != steps).sum())} "
+    f"of {steps.numel():,} entries differ from the input in steps"
+)
 
 # %% [markdown]
 # `gradient_error` compares the stack's gradient with float64 in two ways. *Same choices* is the comparison made above:
@@ -391,22 +446,36 @@ print(f"{stack.num_layers:,} layers back: {int((recovered != steps).sum())} "
 # all kept has it too. The last column counts the rows where it happened.
 
 # %%
-package = {layers: gradient_error(stack, worst[layers], small)
-           for layers, stack in stacks.items()}
+package = {
+    layers: gradient_error(stack, worst[layers], small)
+    for layers, stack in stacks.items()
+}
 assert all(row["same choices"] < 1e-5 for row in package.values())
-figures.table(pd.DataFrame(package).T,
-              {"same choices": "{:.0e}", "own choices": "{:.0e}", "choices that differ": "{:.3%}"},
-              "Fixed point: relative error of the gradient, by number of layers")
+figures.table(
+    pd.DataFrame(package).T,
+    {
+        "same choices": "{:.0e}",
+        "own choices": "{:.0e}",
+        "choices that differ": "{:.3%}",
+    },
+    "Fixed point: relative error of the gradient, by number of layers",
+)
 
 # %% tags=["hide-input"]
 errors = float_errors.xs("gradient", axis=1, level=1).assign(
-    **{"fixed point": [package[layers]["same choices"] for layers in rounding_depths]})
+    **{
+        "fixed point": [
+            package[layers]["same choices"] for layers in rounding_depths
+        ]
+    }
+)
 figures.show(
     figures.by_depth(errors, "relative error of the gradient"),
     alt="Line chart on logarithmic axes of the gradient's relative error against the number of layers for floats, "
-        "floats with kept choices, and fixed point. The table and the text above give the numbers.",
+    "floats with kept choices, and fixed point. The table and the text above give the numbers.",
     caption=f"Error that recomputing adds, float32, dense residual, the same input for all three. "
-            f"{small_circuit}, width 32, k = 4.")
+    f"{small_circuit}, width 32, k = 4.",
+)
 
 # %% [markdown]
 # ## How fine the steps are
@@ -429,13 +498,19 @@ for layers, stack in stacks.items():
     assert ((worst[layers].abs() + reach) * s < 2**31).all()
     y = stack(worst[layers], small).detach().abs()
     typical, largest = y.square().mean().sqrt(), y.max()
-    rows[layers] = {"reach": f"{reach.max():,.0f}", "largest": f"{largest:,.1f}",
-                    "typical": f"{typical:,.1f}", "s": f"2^{math.log2(s.min()):.0f}",
-                    "fixed point, step": f"{1 / s.min():.1e}",
-                    "float32, typical entry": f"{np.spacing(typical.numpy()):.1e}",
-                    "float32, largest entry": f"{np.spacing(largest.numpy()):.1e}"}
-figures.table(pd.DataFrame(rows).T,
-              caption="The stream's size behind the last layer, and the distance of neighbouring numbers")
+    rows[layers] = {
+        "reach": f"{reach.max():,.0f}",
+        "largest": f"{largest:,.1f}",
+        "typical": f"{typical:,.1f}",
+        "s": f"2^{math.log2(s.min()):.0f}",
+        "fixed point, step": f"{1 / s.min():.1e}",
+        "float32, typical entry": f"{np.spacing(typical.numpy()):.1e}",
+        "float32, largest entry": f"{np.spacing(largest.numpy()):.1e}",
+    }
+figures.table(
+    pd.DataFrame(rows).T,
+    caption="The stream's size behind the last layer, and the distance of neighbouring numbers",
+)
 
 # %% [markdown]
 # The reach grows with the depth and the stream with its square root, so fixed point loses some digits to float32 as
@@ -463,25 +538,32 @@ for m in (10.0**power for power in range(13)):
     one_step = 2.0 ** (math.frexp(bound)[1] - 30)
     rounded = (given.double() / one_step).round() * one_step
     with torch.no_grad():
-        outputs = {"left to autograd": plain(stack, given, small, chosen),
-                   "one step for all": plain(exact, rounded, small, chosen),
-                   "the package": stack(given, small)}
+        outputs = {
+            "left to autograd": plain(stack, given, small, chosen),
+            "one step for all": plain(exact, rounded, small, chosen),
+            "the package": stack(given, small),
+        }
     others = torch.arange(len(given)) != node
     right = wanted[others]
-    rows[m] = {name: float((y[others] - right).norm() / right.norm())
-               for name, y in outputs.items()}
+    rows[m] = {
+        name: float((y[others] - right).norm() / right.norm())
+        for name, y in outputs.items()
+    }
 out_of_line = pd.DataFrame(rows).T
 assert (out_of_line["the package"] < 1e-5).all()
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.by_size(out_of_line, "times the node is larger", "relative error of the other nodes"),
+    figures.by_size(
+        out_of_line, "times the node is larger", "relative error of the other nodes"
+    ),
     alt="Line chart on logarithmic axes of the error of all other nodes against the factor by which one node is "
-        "larger. Left to autograd and with the package's scale for each entry it stays level; with one step for all it "
-        "grows in proportion.",
+    "larger. Left to autograd and with the package's scale for each entry it stays level; with one step for all it "
+    "grows in proportion.",
     caption=f"One node of {len(start):,} out of line; float32, {stack.num_layers} layers, dense residual. "
-            f"{small_circuit}, width 32, k = 4. "
-            "One step for all: what rounding the input to it costs at the least.")
+    f"{small_circuit}, width 32, k = 4. "
+    "One step for all: what rounding the input to it costs at the least.",
+)
 
 # %% [markdown]
 # ## Algorithm 2 at depth
@@ -509,8 +591,13 @@ for layers in range(1, 31):
         rows[layers] = {
             "relative difference": np.linalg.norm(literal - exact) / lengths[0],
             "cosine of the angle": (literal * exact).sum() / math.prod(lengths),
-            "length, of the exact one": lengths[1] / lengths[0]}
-figures.table(pd.DataFrame(rows).T, "{:.2g}", "Algorithm 2 against the gradient, by number of layers")
+            "length, of the exact one": lengths[1] / lengths[0],
+        }
+figures.table(
+    pd.DataFrame(rows).T,
+    "{:.2g}",
+    "Algorithm 2 against the gradient, by number of layers",
+)
 
 # %% [markdown]
 # A cosine near 0 says that the two directions have nothing to do with each other.
@@ -546,14 +633,19 @@ borders = {"edges": 0.75 * E / N, "nets": 0.75 * (P + F) / N}
 for route, border in borders.items():
     reads = operator(graph.through(route), x.dtype)
     choices = {2 * n: cheaper_order(reads, N, n, k) for n in (d, wide // 2)}
-    print(f"{route:6} border D = {2 * border:,.0f}; the package: "
-          + ", ".join(f"{first} first at D = {width}" for width, first in choices.items()))
+    print(
+        f"{route:6} border D = {2 * border:,.0f}; the package: "
+        + ", ".join(
+            f"{first} first at D = {width}" for width, first in choices.items()
+        )
+    )
 
 # %% [markdown]
 # Multiplications are not all alike. Those of a dense product are done many at a time, one that adds to a scattered
 # column is done alone. `kernels.cheaper_order`, by which the package decides, counts each kind at what it costs on a
 # CPU beside one of a dense product; $d - k$ does not drop out then, and for a large $k$ the paper's order wins through
 # the nets too. Both orders give the same numbers up to rounding, and the same gradient:
+
 
 # %%
 def make(first, width, layers, dtype=torch.float32):
@@ -565,8 +657,17 @@ def both_results(first):
     """Output and all gradients in float64, as one vector."""
     stack, given = make(first, D, 3, torch.float64), x.double().requires_grad_()
     y = stack(given, graph)
-    return torch.cat([part.flatten() for part in (y.detach(), *torch.autograd.grad(
-        y.square().sum(), [given, *stack.parameters()]))])
+    return torch.cat(
+        [
+            part.flatten()
+            for part in (
+                y.detach(),
+                *torch.autograd.grad(
+                    y.square().sum(), [given, *stack.parameters()]
+                ),
+            )
+        ]
+    )
 
 
 aggregated, transformed = both_results("aggregate"), both_results("transform")
@@ -584,22 +685,43 @@ def step(stack, graph):
     return perf_counter() - start
 
 
-contenders = {(route, first): partial(step, make(first, wide, 2), graph.through(route))
-              for route in ("edges", "nets") for first in ("aggregate", "transform")}
+contenders = {
+    (route, first): partial(step, make(first, wide, 2), graph.through(route))
+    for route in ("edges", "nets")
+    for first in ("aggregate", "transform")
+}
 times = {name: [] for name in contenders}
 for name, seconds in in_turn(contenders, repeats):
     times[name].append(1e3 * seconds)
-medians = pd.Series({name: median(values) for name, values in times.items()}).unstack()
+medians = pd.Series(
+    {name: median(values) for name, values in times.items()}
+).unstack()
 w = wide // 2
-counts = pd.DataFrame({
-    "aggregate": {"edges": 3 * E * k + 4 * N * w * w,
-                  "nets": 3 * (P * (k + w) + F * k) + 4 * N * w * w},
-    "transform": {"edges": 3 * E * w + 4 * N * k * w,
-                  "nets": 3 * (2 * P * w + F * w) + 4 * N * k * w}}) * 4 / 1e6  # 4 blocks
-both = pd.concat({"multiplications, millions": counts, "milliseconds": medians}, axis=1)
-figures.table(both.rename(columns="{} first".format, level=1), "{:,.0f}",
-              f"Forward and backward through 2 layers, width {wide}, k = {k}, "
-              f"{torch.get_num_threads()} threads, medians of {repeats}")
+counts = (
+    pd.DataFrame(
+        {
+            "aggregate": {
+                "edges": 3 * E * k + 4 * N * w * w,
+                "nets": 3 * (P * (k + w) + F * k) + 4 * N * w * w,
+            },
+            "transform": {
+                "edges": 3 * E * w + 4 * N * k * w,
+                "nets": 3 * (2 * P * w + F * w) + 4 * N * k * w,
+            },
+        }
+    )
+    * 4
+    / 1e6
+)  # 4 blocks
+both = pd.concat(
+    {"multiplications, millions": counts, "milliseconds": medians}, axis=1
+)
+figures.table(
+    both.rename(columns="{} first".format, level=1),
+    "{:,.0f}",
+    f"Forward and backward through 2 layers, width {wide}, k = {k}, "
+    f"{torch.get_num_threads()} threads, medians of {repeats}",
+)
 
 # %% [markdown]
 # Time does not follow the count alone. A library's dense product makes more multiplications a second than a kernel
@@ -634,11 +756,14 @@ for layers in rounding_depths[:2]:
 # %% tags=["hide-cell"]
 # Two GS keep 2 k indices of one byte. The mask says the same, and gives the columns in ascending order.
 width = 384
-print(f"the mask has {width // 8} bytes, the indices 2 k: fewer from k = {width // 16 + 1} on")
+print(
+    f"the mask has {width // 8} bytes, the indices 2 k: fewer from k = {width // 16 + 1} on"
+)
 
 # %% [markdown]
 # **3.** Write the coupling for three groups, $Y_0 = X_2 + X_3$ and $Y_i = X_i + f(Y_{i-1})$ (equation 6 with $C = 3$),
 # and undo it (equation 7).
+
 
 # %% tags=["hide-cell"]
 # From the last group to the first: Y_2 and Y_1 are there, and Y_0 once X_2 and X_3 are.

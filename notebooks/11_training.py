@@ -68,14 +68,26 @@ if not name.startswith("circuitnet/"):
     kind = "ships with the package" if name.startswith("riscv/") else "SYNTHETIC"
     print(f"          {kind}: no CircuitNet files were found or asked for")
 print(f"graph     {graph.num_nodes:,} cells, {graph.num_edges:,} directed edges")
-print(f"label     {data.label_source}, "
-      f"above zero for {(data.y > 0).float().mean():.0%} of the cells")
+print(
+    f"label     {data.label_source}, "
+    f"above zero for {(data.y > 0).float().mean():.0%} of the cells"
+)
 train_cells, val_cells, test_cells = (
-    int(mask.sum()) for mask in (data.train_mask, data.val_mask, data.test_mask))
-print(f"split     {train_cells:,} train, {val_cells:,} validation, {test_cells:,} test cells")
+    int(mask.sum()) for mask in (data.train_mask, data.val_mask, data.test_mask)
+)
+print(
+    f"split     {train_cells:,} train, {val_cells:,} validation, {test_cells:,} test cells"
+)
 print(f"features  {data.num_features}:")
-print(textwrap.fill(", ".join(data.feature_names), 76, initial_indent=10 * " ",
-                    subsequent_indent=10 * " ", break_on_hyphens=False))
+print(
+    textwrap.fill(
+        ", ".join(data.feature_names),
+        76,
+        initial_indent=10 * " ",
+        subsequent_indent=10 * " ",
+        break_on_hyphens=False,
+    )
+)
 
 # %% [markdown]
 # ## The model
@@ -96,8 +108,13 @@ print(textwrap.fill(", ".join(data.feature_names), 76, initial_indent=10 * " ",
 
 # %%
 seed_everything(seed)
-model = GSRGNN(data.num_features, hidden_channels,
-               num_layers=num_layers, k=k, residual="sparse")
+model = GSRGNN(
+    data.num_features,
+    hidden_channels,
+    num_layers=num_layers,
+    k=k,
+    residual="sparse",
+)
 print(model)
 print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 
@@ -106,6 +123,7 @@ print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
 # differentiate itself. With the sparse residual one thing cannot be recomputed: what $\mathrm{GS}$ dropped of $x_2$
 # is gone. What it kept, $k$ values and $k$ column indices a row, is therefore stored for each layer; with the dense
 # residual nothing is. Either keeps its last stream with its scale besides, once, which the count below leaves out.
+
 
 # %%
 def kept_by_layers(residual, depth):
@@ -126,11 +144,20 @@ for depth in sorted({1, (num_layers + 1) // 2, num_layers}):
     measured = kept_by_layers("sparse", depth)
     assert measured == predicted
     assert kept_by_layers("dense", depth) == 0
-    rows.append({"layers": depth, "sparse": measured / 1e6,
-                 "L·N·k·(4 + 1)": predicted / 1e6, "dense": 0.0,
-                 "every stream": depth * graph.num_nodes * hidden_channels * 4 / 1e6})
-figures.table(pd.DataFrame(rows).set_index("layers"), "{:,.1f}",
-              "Megabytes kept for the backward pass")
+    rows.append(
+        {
+            "layers": depth,
+            "sparse": measured / 1e6,
+            "L·N·k·(4 + 1)": predicted / 1e6,
+            "dense": 0.0,
+            "every stream": depth * graph.num_nodes * hidden_channels * 4 / 1e6,
+        }
+    )
+figures.table(
+    pd.DataFrame(rows).set_index("layers"),
+    "{:,.1f}",
+    "Megabytes kept for the backward pass",
+)
 
 # %% [markdown]
 # The column after `sparse` is the formula. The last one is what keeping the stream of every layer would take: the
@@ -144,13 +171,20 @@ figures.table(pd.DataFrame(rows).set_index("layers"), "{:,.1f}",
 small = circuits.load("synthetic/300")
 small_graph = CircuitGraph.from_data(small)
 stack = ReversibleStack(hidden_channels, num_layers, k).double()
-x = torch.randn(small.num_nodes, hidden_channels, dtype=torch.float64, requires_grad=True)
+x = torch.randn(
+    small.num_nodes, hidden_channels, dtype=torch.float64, requires_grad=True
+)
 ours, theirs = (
     torch.autograd.grad(y.square().sum(), [x, *stack.parameters()])
-    for y in (stack(x, small_graph), plain(stack, x, small_graph)))
-error = max(float((a - b).norm() / b.norm()) for a, b in zip(ours, theirs, strict=True))
+    for y in (stack(x, small_graph), plain(stack, x, small_graph))
+)
+error = max(
+    float((a - b).norm() / b.norm()) for a, b in zip(ours, theirs, strict=True)
+)
 assert error < 1e-9
-print(f"largest relative difference of a gradient: {error:.1e} ({num_layers} layers)")
+print(
+    f"largest relative difference of a gradient: {error:.1e} ({num_layers} layers)"
+)
 
 # %% [markdown]
 # Rounding does not spoil this in single precision either: the stream is kept in fixed-point numbers, so that taking
@@ -169,6 +203,7 @@ print(f"largest relative difference of a gradient: {error:.1e} ({num_layers} lay
 # deviation. The two numbers are saved with the parameters, so a trained model predicts in the label's units wherever
 # it is loaded.
 
+
 # %% tags=["hide-input"]
 def trained(make):
     seed_everything(seed)
@@ -177,20 +212,38 @@ def trained(make):
 
 
 runs = {
-    "GSR-GNN": trained(lambda: GSRGNN(data.num_features, hidden_channels, num_layers=num_layers, k=k)),
-    "RevGNN": trained(lambda: RevGNN(data.num_features, hidden_channels, num_layers=num_layers)),
+    "GSR-GNN": trained(
+        lambda: GSRGNN(
+            data.num_features, hidden_channels, num_layers=num_layers, k=k
+        )
+    ),
+    "RevGNN": trained(
+        lambda: RevGNN(data.num_features, hidden_channels, num_layers=num_layers)
+    ),
 }
-history = pd.concat([run.history.assign(model=model) for model, run in runs.items()], ignore_index=True)
+history = pd.concat(
+    [run.history.assign(model=model) for model, run in runs.items()],
+    ignore_index=True,
+)
 for model, run in runs.items():
-    print(f"{model:8} {len(run.history)} epochs, best by validation: {run.best_epoch}")
+    print(
+        f"{model:8} {len(run.history)} epochs, best by validation: {run.best_epoch}"
+    )
 
 # %% tags=["hide-input"]
 figures.show(
-    *figures.training_curves(history, {"loss": "training loss (MSE, standardised label)",
-                                       "pearson": "validation Pearson (−1 to 1)"}, data.label_source),
+    *figures.training_curves(
+        history,
+        {
+            "loss": "training loss (MSE, standardised label)",
+            "pearson": "validation Pearson (−1 to 1)",
+        },
+        data.label_source,
+    ),
     alt="Two line charts over the epochs, one line a model: the training loss, and the Pearson correlation on the "
-        "validation cells.",
-    caption=f"Training on {data.name}, {num_layers} layers, width {hidden_channels}, k = {k}.")
+    "validation cells.",
+    caption=f"Training on {data.name}, {num_layers} layers, width {hidden_channels}, k = {k}.",
+)
 
 # %% [markdown]
 # Four measures compare predictions with labels on the test cells. **Pearson** is the linear correlation,
@@ -199,27 +252,44 @@ figures.show(
 # squared error over the label's variance: 1 for a perfect prediction, 0 for the mean, negative below that.
 
 # %% tags=["hide-input"]
-scores = pd.DataFrame({model: {**run.test, "median seconds a step": run.history.seconds.median()}
-                       for model, run in runs.items()}).T
-figures.table(scores.rename(columns=str.capitalize).rename(columns={"R2": "R²"}), "{:.3f}",
-              f"Test cells of {data.name}; label {data.label_source}")
+scores = pd.DataFrame(
+    {
+        model: {**run.test, "median seconds a step": run.history.seconds.median()}
+        for model, run in runs.items()
+    }
+).T
+figures.table(
+    scores.rename(columns=str.capitalize).rename(columns={"R2": "R²"}),
+    "{:.3f}",
+    f"Test cells of {data.name}; label {data.label_source}",
+)
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.die_comparison(data.pos.numpy(), data.grid, data.y.flatten().numpy(), runs["GSR-GNN"].prediction.numpy(),
-                           data.label_source, model="GSR-GNN"),
+    figures.die_comparison(
+        data.pos.numpy(),
+        data.grid,
+        data.y.flatten().numpy(),
+        runs["GSR-GNN"].prediction.numpy(),
+        data.label_source,
+        model="GSR-GNN",
+    ),
     alt="Three maps of the die: the label, GSR-GNN's prediction and their difference.",
     caption=f"All cells of {data.name}: mean of each gcell. Most of them were trained on; the scatter below is of test "
-            "cells alone.")
+    "cells alone.",
+)
 
 # %% tags=["hide-input"]
 test = data.test_mask.numpy()
 figures.show(
-    figures.prediction_scatter(data.y.flatten().numpy()[test],
-                               {model: run.prediction.numpy()[test] for model, run in runs.items()},
-                               data.label_source),
+    figures.prediction_scatter(
+        data.y.flatten().numpy()[test],
+        {model: run.prediction.numpy()[test] for model, run in runs.items()},
+        data.label_source,
+    ),
     alt="Two density plots of predicted against true labels on the test cells, one a model, with the diagonal.",
-    caption=f"Test cells of {data.name}.")
+    caption=f"Test cells of {data.name}.",
+)
 
 # %% tags=["hide-input"]
 gsr, rev = runs["GSR-GNN"], runs["RevGNN"]
@@ -228,7 +298,8 @@ lead = gsr.test["pearson"] - rev.test["pearson"]
 Markdown(
     f"After {epochs} epochs GSR-GNN's Pearson on the test cells is {abs(lead):.3f} {'higher' if lead > 0 else 'lower'} "
     f"than RevGNN's ({gsr.test['pearson']:.3f} against {rev.test['pearson']:.3f}), and a step of RevGNN takes "
-    f"{ratio:.1f} times as long. GSR-GNN's best epoch was {gsr.best_epoch} of {epochs}, RevGNN's {rev.best_epoch}.")
+    f"{ratio:.1f} times as long. GSR-GNN's best epoch was {gsr.best_epoch} of {epochs}, RevGNN's {rev.best_epoch}."
+)
 
 # %% [markdown]
 # What this does not show: the label is simulated, so the values cannot be set beside the paper's; one circuit, one
@@ -259,7 +330,8 @@ print(f"k = {4 * (D // 2) / 5:.0f} of {D // 2} columns")
 
 # %% tags=["hide-cell"]
 alone = CircuitGraph.from_edge_index(
-    torch.empty(2, 0, dtype=torch.long), graph.num_nodes, self_loops=True)
+    torch.empty(2, 0, dtype=torch.long), graph.num_nodes, self_loops=True
+)
 few = max(1, min(10, epochs // 3))
 for label, joined in (("the circuit", graph), ("self-loops only", alone)):
     seed_everything(seed)

@@ -62,12 +62,15 @@ run = max(alike, key=rows_measured, default=None)
 # %% [markdown]
 # ## What was run
 
+
 # %% tags=["hide-input"]
 def what_was_run():
     if run is None:
-        return ("There is no record in `results` yet. `gsrgnn bench` makes one: a few minutes with its defaults on two "
-                "cores, and `gsrgnn bench --help` says how to choose the circuit, the width and the depth. This page "
-                "shows it when the book is built again.")
+        return (
+            "There is no record in `results` yet. `gsrgnn bench` makes one: a few minutes with its defaults on two "
+            "cores, and `gsrgnn bench --help` says how to choose the circuit, the width and the depth. This page "
+            "shows it when the book is built again."
+        )
     p, sizes, made = run["parameters"], run["graph"], run["provenance"]
     lines = [
         f"| circuit | {p['circuit']}: {sizes['nodes']:,} cells, {sizes['pins']:,} pins on {sizes['nets']:,} nets, "
@@ -76,13 +79,22 @@ def what_was_run():
         f"| times | medians of {p['steps']} rounds after a warm-up, each contender one step a round |",
         f"| memory | a step in a process of its own, at {' and '.join(map(str, p['memory_layers']))} layers |",
         f"| machine | {made['CPU']}; {run['threads']['torch']} threads; {made['OS']} |",
-        f"| made | {made['date']}, gsrgnn {made['gsrgnn']} (code {made['code hash']}), torch {made['torch']} |"]
+        f"| made | {made['date']}, gsrgnn {made['gsrgnn']} (code {made['code hash']}), torch {made['torch']} |",
+    ]
     if not run["complete"]:
-        lines.append("| **incomplete** | the run ended early; what was measured until then is shown |")
+        lines.append(
+            "| **incomplete** | the run ended early; what was measured until then is shown |"
+        )
     text = "\n".join(["| | |", "|:--|:--|", *lines])
     if apart := bench.differences(run):
-        text += "\n\nNot as on the machine and with the code that made this page: " + "; ".join(
-            f"{name} there {then}, here {now}" for name, (then, now) in apart.items()) + "."
+        text += (
+            "\n\nNot as on the machine and with the code that made this page: "
+            + "; ".join(
+                f"{name} there {then}, here {now}"
+                for name, (then, now) in apart.items()
+            )
+            + "."
+        )
     return text
 
 
@@ -151,14 +163,22 @@ Markdown(what_was_run())
 if run:
     least = run["floor"]
     streams = least["streamed_bytes"] / least["copy_bytes_per_second"]
-    parts = pd.DataFrame({
-        "dense products": [f"{least['multiplications'] / 1e9:,.2f} billion multiplications",
-                           f"{least['multiplications'] / least['products_seconds'] / 1e9:,.1f} billion a second",
-                           f"{1e3 * least['products_seconds']:,.1f}"],
-        "streams": [f"{least['streamed_bytes'] / 1e6:,.0f} MB",
-                    f"{least['copy_bytes_per_second'] / 1e9:,.1f} GB a second",
-                    f"{1e3 * streams:,.1f}"],
-        "floor": ["", "", f"{1e3 * least['seconds']:,.1f}"]}, index=["how much", "at", "milliseconds"]).T
+    parts = pd.DataFrame(
+        {
+            "dense products": [
+                f"{least['multiplications'] / 1e9:,.2f} billion multiplications",
+                f"{least['multiplications'] / least['products_seconds'] / 1e9:,.1f} billion a second",
+                f"{1e3 * least['products_seconds']:,.1f}",
+            ],
+            "streams": [
+                f"{least['streamed_bytes'] / 1e6:,.0f} MB",
+                f"{least['copy_bytes_per_second'] / 1e9:,.1f} GB a second",
+                f"{1e3 * streams:,.1f}",
+            ],
+            "floor": ["", "", f"{1e3 * least['seconds']:,.1f}"],
+        },
+        index=["how much", "at", "milliseconds"],
+    ).T
     display(figures.table(parts))
 
 # %% [markdown]
@@ -171,29 +191,52 @@ if run:
 if run:
     table = bench.table(run).rename_axis(None)
     peer = bench.best_peer(run)
-    times = table[[name for name in table if name.endswith(" ms")] + [name for name in table if " / " in name]]
+    times = table[
+        [name for name in table if name.endswith(" ms")]
+        + [name for name in table if " / " in name]
+    ]
     digits = "{:,.0f}" if times["step ms"].min() > 20 else "{:,.1f}"
-    formats = {name: digits if name.endswith(" ms") else "{:,.2f}" for name in times}
-    style = figures.table(times, caption="Milliseconds, medians; ratios of the step").format(formats, na_rep="–")
+    formats = {
+        name: digits if name.endswith(" ms") else "{:,.2f}" for name in times
+    }
+    style = figures.table(
+        times, caption="Milliseconds, medians; ratios of the step"
+    ).format(formats, na_rep="–")
     display(style)
 
 # %% tags=["hide-input"]
 if run:
-    display(figures.show(
-        figures.bench_steps(run),
-        alt="Bar chart, a bar a model and route, of the seconds that a training step takes, on a logarithmic axis, "
+    display(
+        figures.show(
+            figures.bench_steps(run),
+            alt="Bar chart, a bar a model and route, of the seconds that a training step takes, on a logarithmic axis, "
             "with the floor as a vertical line. The table above has the numbers.",
-        caption="A training step; filled: GSR-GNN."))
+            caption="A training step; filled: GSR-GNN.",
+        )
+    )
+
 
 # %% tags=["hide-input"]
 def in_words():
-    ours = table.loc[[entry["name"] for entry in run["rows"] if entry["ours"] and entry["state"] == "measured"]]
-    lines = [f"- {name}: {note}" for name, note in table["note"].items() if note and not note.startswith("memory")]
+    ours = table.loc[
+        [
+            entry["name"]
+            for entry in run["rows"]
+            if entry["ours"] and entry["state"] == "measured"
+        ]
+    ]
+    lines = [
+        f"- {name}: {note}"
+        for name, note in table["note"].items()
+        if note and not note.startswith("memory")
+    ]
     if peer and len(ours):
         fastest, seconds = ours["step ms"].idxmin(), 1e3 * peer["seconds"]["step"]
         row = ours.loc[fastest]
-        sentence = f"The fastest peer is {peer['name']} with {seconds:,.1f} ms; of GSR-GNN's rows it is {fastest} " \
-                   f"with {row['step ms']:,.1f} ms"
+        sentence = (
+            f"The fastest peer is {peer['name']} with {seconds:,.1f} ms; of GSR-GNN's rows it is {fastest} "
+            f"with {row['step ms']:,.1f} ms"
+        )
         if not np.isnan(row["RevGNN edge_index / this"]):
             sentence += f", {row['RevGNN edge_index / this']:,.1f} times as fast as RevGNN on an `edge_index`"
         lines.insert(0, sentence + ".\n")
@@ -213,18 +256,42 @@ if run:
 # %% tags=["hide-input"]
 if run and run.get("profile"):
     profile = pd.DataFrame(run["profile"])
-    shown = pd.DataFrame({
-        "kernel": profile["name"], "calls": profile["calls"], "ms": 1e3 * profile["seconds"],
-        "MB": [bytes / 1e6 if bytes else np.nan for bytes in profile["moved_bytes"]],
-        "GB/s": [bytes / seconds / 1e9 if bytes else np.nan
-                 for bytes, seconds in zip(profile["moved_bytes"], profile["seconds"], strict=True)],
-        "share, %": 100 * profile["seconds"] / profile["seconds"].sum()})
-    style = figures.table(shown, caption=f"{profile['row'][0]}, medians", index=False)
-    display(style.format({name: "{:,.1f}" for name in ("ms", "MB", "GB/s", "share, %")}, na_rep="–"))
-    least_ms = 1e3 * profile["moved_bytes"].sum() / run["floor"]["copy_bytes_per_second"]
-    display(Markdown(f"All kernels together move {profile['moved_bytes'].sum() / 1e9:,.1f} GB at least, which takes "
-                     f"{least_ms:,.0f} ms at the speed of a large copy: "
-                     f"{100 * least_ms / shown['ms'].sum():.0f}% of the step."))
+    shown = pd.DataFrame(
+        {
+            "kernel": profile["name"],
+            "calls": profile["calls"],
+            "ms": 1e3 * profile["seconds"],
+            "MB": [
+                bytes / 1e6 if bytes else np.nan for bytes in profile["moved_bytes"]
+            ],
+            "GB/s": [
+                bytes / seconds / 1e9 if bytes else np.nan
+                for bytes, seconds in zip(
+                    profile["moved_bytes"], profile["seconds"], strict=True
+                )
+            ],
+            "share, %": 100 * profile["seconds"] / profile["seconds"].sum(),
+        }
+    )
+    style = figures.table(
+        shown, caption=f"{profile['row'][0]}, medians", index=False
+    )
+    display(
+        style.format(
+            {name: "{:,.1f}" for name in ("ms", "MB", "GB/s", "share, %")},
+            na_rep="–",
+        )
+    )
+    least_ms = (
+        1e3 * profile["moved_bytes"].sum() / run["floor"]["copy_bytes_per_second"]
+    )
+    display(
+        Markdown(
+            f"All kernels together move {profile['moved_bytes'].sum() / 1e9:,.1f} GB at least, which takes "
+            f"{least_ms:,.0f} ms at the speed of a large copy: "
+            f"{100 * least_ms / shown['ms'].sum():.0f}% of the step."
+        )
+    )
 
 # %% [markdown]
 # `add_layer_norm` and `undo_layer_norm` are where a block ends: they sum over the neighbours, normalise, and update the
@@ -245,16 +312,24 @@ if run and run.get("profile"):
 # %% tags=["hide-input"]
 if run:
     memory = table[[name for name in table if " MB" in name]]
-    display(figures.table(memory, caption="Megabytes; –: a step of that depth would have taken longer than "
-                          f"{run['parameters']['limit']:g} s").format("{:,.1f}", na_rep="–"))
+    display(
+        figures.table(
+            memory,
+            caption="Megabytes; –: a step of that depth would have taken longer than "
+            f"{run['parameters']['limit']:g} s",
+        ).format("{:,.1f}", na_rep="–")
+    )
 
 # %% tags=["hide-input"]
 if run:
-    display(figures.show(
-        figures.bench_memory(run),
-        alt="Dot chart, a row a model and route, of the megabytes that a training step adds to its process at its "
+    display(
+        figures.show(
+            figures.bench_memory(run),
+            alt="Dot chart, a row a model and route, of the megabytes that a training step adds to its process at its "
             "peak, a marker a depth, on a logarithmic axis. The table above has the numbers.",
-        caption="Growth of the process at its peak; filled: GSR-GNN."))
+            caption="Growth of the process at its peak; filled: GSR-GNN.",
+        )
+    )
 
 # %% [markdown]
 # ## Group sparsity alone
@@ -268,7 +343,11 @@ if run and run["top_k"]:
     label = f"Milliseconds, medians; {top['rows'].iloc[0]:,} rows of {top['width'].iloc[0]} columns"
     top = 1e3 * top[["group_sparse", "group_sparse_fixed", "torch.topk"]]
     top["topk / group_sparse"] = top["torch.topk"] / top["group_sparse"]
-    display(figures.table(top.rename_axis(None).rename("k = {}".format), "{:,.2f}", label))
+    display(
+        figures.table(
+            top.rename_axis(None).rename("k = {}".format), "{:,.2f}", label
+        )
+    )
 
 # %% [markdown]
 # ## The targets
@@ -283,50 +362,99 @@ if run:
         goals = goals.fillna(bench.targets(other).set_index("target"))
     goals = goals.reset_index()
     if len(alike) > 1:
-        others = "; ".join(f"depth {r['parameters']['layers']}, {r['provenance']['date']}, code "
-                           f"{r['provenance']['code hash']}" for r in alike if r is not run)
-        display(Markdown("Where the run above left a row out, the target is taken, both its sides, from another run on "
-                         f"such a machine with the same circuit and width ({others})."))
+        others = "; ".join(
+            f"depth {r['parameters']['layers']}, {r['provenance']['date']}, code "
+            f"{r['provenance']['code hash']}"
+            for r in alike
+            if r is not run
+        )
+        display(
+            Markdown(
+                "Where the run above left a row out, the target is taken, both its sides, from another run on "
+                f"such a machine with the same circuit and width ({others})."
+            )
+        )
     verdict = {True: "met", False: "not met"}
-    shown = pd.DataFrame({
-        "target": goals["target"].str.replace("<=", "≤"),
-        "wanted": [f"{'≥' if sign == '>=' else '≤'} {bound:g}" for sign, bound in zip(goals["sign"], goals["bound"],
-                                                                                     strict=True)],
-        "measured": [f"{value:,.3g}" if not np.isnan(value) else "–" for value in goals["measured"]],
-        "": [verdict.get(met, "a row is missing") for met in goals["met"]]})
+    shown = pd.DataFrame(
+        {
+            "target": goals["target"].str.replace("<=", "≤"),
+            "wanted": [
+                f"{'≥' if sign == '>=' else '≤'} {bound:g}"
+                for sign, bound in zip(goals["sign"], goals["bound"], strict=True)
+            ],
+            "measured": [
+                f"{value:,.3g}" if not np.isnan(value) else "–"
+                for value in goals["measured"]
+            ],
+            "": [verdict.get(met, "a row is missing") for met in goals["met"]],
+        }
+    )
     display(figures.table(shown, index=False))
-    width, deepest = run["parameters"]["hidden"], run["parameters"]["memory_layers"][-1]
+    width, deepest = (
+        run["parameters"]["hidden"],
+        run["parameters"]["memory_layers"][-1],
+    )
     if (width, deepest) != (384, 100):
-        display(Markdown(f"This record is of width {width} and, for the memory, {deepest} layers at most. The targets "
-                         "are for width 384 and 100 layers, so it decides nothing about them."))
+        display(
+            Markdown(
+                f"This record is of width {width} and, for the memory, {deepest} layers at most. The targets "
+                "are for width 384 and 100 layers, so it decides nothing about them."
+            )
+        )
+
 
 # %% tags=["hide-input"]
 def behind_the_targets():
     """What two of the targets hang on: which peers count, and which k."""
-    deep = [entry for entry in run["rows"] if entry["state"] == "measured"
-            and entry["name"].startswith(("RevGNN", "FusedRevGNN", "CheckpointSAGE"))]
+    deep = [
+        entry
+        for entry in run["rows"]
+        if entry["state"] == "measured"
+        and entry["name"].startswith(("RevGNN", "FusedRevGNN", "CheckpointSAGE"))
+    ]
     lines = []
     if deep and "GSR k=16 nets" in table.index:
         rival = min(deep, key=lambda entry: entry["seconds"]["step"])
-        ratio = 1e3 * rival["seconds"]["step"] / table.loc["GSR k=16 nets", "step ms"]
-        lines.append(f"- The fastest peer of all is {peer['name']}. Of those made for depth (reversible, or residual "
-                     f"with checkpoints) it is {rival['name']}, and GSR with k = 16 through the nets is {ratio:.2f} "
-                     "times as fast. GCN and GraphSAGE recompute nothing: they keep every layer's activations.")
+        ratio = (
+            1e3 * rival["seconds"]["step"] / table.loc["GSR k=16 nets", "step ms"]
+        )
+        lines.append(
+            f"- The fastest peer of all is {peer['name']}. Of those made for depth (reversible, or residual "
+            f"with checkpoints) it is {rival['name']}, and GSR with k = 16 through the nets is {ratio:.2f} "
+            "times as fast. GCN and GraphSAGE recompute nothing: they keep every layer's activations."
+        )
     column = f"growth MB, {deepest} layers"
-    reference = pd.concat([bench.table(r).filter(like="growth MB").filter(items=["RevGNN edge_index"], axis=0)
-                           for r in alike])
+    reference = pd.concat(
+        [
+            bench.table(r)
+            .filter(like="growth MB")
+            .filter(items=["RevGNN edge_index"], axis=0)
+            for r in alike
+        ]
+    )
     if reference.notna().any(axis=None):
-        below = (1 - table[column] / reference.max().max())[[name.startswith("GSR") for name in table.index]].dropna()
-        shares = ", ".join(f"{name.removeprefix('GSR ')} {share:.1%}" for name, share in below.items())
-        lines.append(f"- Growth at {deepest} layers below the largest measured of RevGNN on an `edge_index`: {shares}. "
-                     "RevGNN was too slow to run at every depth; its peak grows with depth by its parameters at least, "
-                     "so the shares are lower bounds.")
+        below = (1 - table[column] / reference.max().max())[
+            [name.startswith("GSR") for name in table.index]
+        ].dropna()
+        shares = ", ".join(
+            f"{name.removeprefix('GSR ')} {share:.1%}"
+            for name, share in below.items()
+        )
+        lines.append(
+            f"- Growth at {deepest} layers below the largest measured of RevGNN on an `edge_index`: {shares}. "
+            "RevGNN was too slow to run at every depth; its peak grows with depth by its parameters at least, "
+            "so the shares are lower bounds."
+        )
         if "GSR k=16 nets" in below:
-            added = deepest * steps.layer_megabytes("GSR k=16 nets", run["graph"]["nodes"], width)
+            added = deepest * steps.layer_megabytes(
+                "GSR k=16 nets", run["graph"]["nodes"], width
+            )
             grown = table.loc["GSR k=16 nets", column]
-            lines.append(f"- Of the {grown:,.0f} MB of k = 16 there, {added:,.0f} are what {deepest} layers keep "
-                         "and what their parameters take (derived); the rest is there at any depth. A smaller k or the "
-                         "dense residual takes less.")
+            lines.append(
+                f"- Of the {grown:,.0f} MB of k = 16 there, {added:,.0f} are what {deepest} layers keep "
+                "and what their parameters take (derived); the rest is there at any depth. A smaller k or the "
+                "dense residual takes less."
+            )
     return "\n".join(lines)
 
 
@@ -344,11 +472,26 @@ if run:
 if run and run["gradient"]:
     gradient = pd.DataFrame(run["gradient"])
     of = ["num_layers", "residual"]
-    setting = ", ".join(f"{name} {gradient[name][0]}" for name in ("circuit", "width", "k") if name in gradient)
-    errors = gradient.set_index(of)[["same choices", "own choices", "choices that differ"]]
+    setting = ", ".join(
+        f"{name} {gradient[name][0]}"
+        for name in ("circuit", "width", "k")
+        if name in gradient
+    )
+    errors = gradient.set_index(of)[
+        ["same choices", "own choices", "choices that differ"]
+    ]
     errors.index.names = ["layers", "residual"]
-    display(figures.table(errors, {"same choices": "{:.0e}", "own choices": "{:.0e}", "choices that differ": "{:.3%}"},
-                          f"Relative error of the whole gradient; {setting}"))
+    display(
+        figures.table(
+            errors,
+            {
+                "same choices": "{:.0e}",
+                "own choices": "{:.0e}",
+                "choices that differ": "{:.3%}",
+            },
+            f"Relative error of the whole gradient; {setting}",
+        )
+    )
 
 # %% [markdown]
 # ## What this does not show
@@ -375,10 +518,16 @@ if run and run["gradient"]:
 # RevGNN nets differs from RevGNN edge_index in its route, GSR nets from RevGNN nets in its model.
 if run:
     step = table["step ms"]
-    ours = [name for name in step.index if name.startswith("GSR k") and name.endswith("nets")]
+    ours = [
+        name
+        for name in step.index
+        if name.startswith("GSR k") and name.endswith("nets")
+    ]
     if ours and {"RevGNN edge_index", "RevGNN nets"} <= set(step.index):
-        print(f"route: {step['RevGNN edge_index'] / step['RevGNN nets']:.1f} times, "
-              f"model: {step['RevGNN nets'] / step[ours].min():.1f} times")
+        print(
+            f"route: {step['RevGNN edge_index'] / step['RevGNN nets']:.1f} times, "
+            f"model: {step['RevGNN nets'] / step[ours].min():.1f} times"
+        )
 
 # %% [markdown]
 # **2.** How many aggregations of which width does a layer of each model make in a step? Which of them could a model
@@ -386,6 +535,12 @@ if run:
 
 # %% tags=["hide-cell"]
 # The recomputing ones. Aggregations a layer and step; those of reversible models are half as wide.
-counts = pd.Series({"GCN, GraphSAGE": "2 of width D", "CheckpointSAGE": "3 of width D",
-                    "RevGNN": "8 of width D / 2", "FusedRevGNN, GSR": "6 of width D / 2"})
+counts = pd.Series(
+    {
+        "GCN, GraphSAGE": "2 of width D",
+        "CheckpointSAGE": "3 of width D",
+        "RevGNN": "8 of width D / 2",
+        "FusedRevGNN, GSR": "6 of width D / 2",
+    }
+)
 print(counts.to_string())

@@ -26,7 +26,11 @@
 # - say from which k on CBSR can no longer win against a dense product in half precision.
 
 # %% tags=["parameters"]
-nodes, edges, width = 69_800, 22_500_000, 192  # Table 1's graph 1, a group of hidden size 384
+nodes, edges, width = (
+    69_800,
+    22_500_000,
+    192,
+)  # Table 1's graph 1, a group of hidden size 384
 ks = [4, 8, 16, 32, 64]
 compile_width = 192  # kernels are compiled for this width, for k up to 64
 
@@ -66,8 +70,9 @@ from gsrgnn.lab.limits import H200
 figures.show(
     gpu_figures.top_k_steps([12, 3, 40, 7, 25, 25, 1, 33, 9, 25, 18, 2], 4),
     alt="A row of twelve integers, below it one line a step of the bisection with a mark under each entry that reaches "
-        "the threshold and their number, and in the last line the four kept entries, numbered in the order of columns.",
-    caption="Twelve lanes of a warp, k = 4. Of three equal entries the two in the lowest columns are kept.")
+    "the threshold and their number, and in the last line the four kept entries, numbered in the order of columns.",
+    caption="Twelve lanes of a warp, k = 4. Of three equal entries the two in the lowest columns are kept.",
+)
 
 # %% [markdown]
 # Each entry is read once and each kept one written once. That takes little time; the instructions of the bisection,
@@ -85,8 +90,9 @@ figures.show(
 figures.show(
     gpu_figures.chunks([120, 40, 1, 900, 0, 210, 60], 256),
     alt="Bars for seven rows of different length. The row of 900 entries is cut into four pieces, each given to a warp "
-        "of its own; every other row is one warp's, the empty one too.",
-    caption="Seven rows, chunks of at most 256 entries. Orange: pieces of one row.")
+    "of its own; every other row is one warp's, the empty one too.",
+    caption="Seven rows, chunks of at most 256 entries. Orange: pieces of one row.",
+)
 
 # %% [markdown]
 # ## Aggregation: sums in shared memory
@@ -101,8 +107,9 @@ figures.show(
 figures.show(
     gpu_figures.group_sums(16, 4, [[1, 4, 9, 14], [0, 4, 5, 12], [4, 7, 9, 15]]),
     alt="Three groups of four lanes, each joined by lines to four columns of its own row of sixteen sums. Column 4 "
-        "occurs in all three rows.",
-    caption="Three groups of four lanes; column 4 is added to by all three, in three places.")
+    "occurs in all three rows.",
+    caption="Three groups of four lanes; column 4 is added to by all three, in three places.",
+)
 
 # %% [markdown]
 # The backward pass turns this round. The row's $k$ columns are known before the first neighbour, so a lane holds one of
@@ -135,38 +142,67 @@ figures.show(
 # %%
 forward = [limits.aggregate(H200, nodes, edges, width, k) for k in ks]
 backward = [limits.aggregate_backward(H200, nodes, edges, width, k) for k in ks]
-atomic = [limits.aggregate_backward_atomic(H200, nodes, edges, width, k) for k in ks]
+atomic = [
+    limits.aggregate_backward_atomic(H200, nodes, edges, width, k) for k in ks
+]
 select = [limits.top_k(H200, nodes, width, k) for k in ks]
-dense = {"dense, float32": limits.aggregate_dense(H200, nodes, edges, width).seconds,
-         "dense, bfloat16": limits.aggregate_dense(H200, nodes, edges, width, 2).seconds}
+dense = {
+    "dense, float32": limits.aggregate_dense(H200, nodes, edges, width).seconds,
+    "dense, bfloat16": limits.aggregate_dense(H200, nodes, edges, width, 2).seconds,
+}
 print(f"ceilings: {H200.source}")
 
 # %% tags=["hide-input"]
 figures.show(
-    gpu_figures.bound_lines(forward, ks, dense), gpu_figures.bound_lines(backward, ks, dense),
+    gpu_figures.bound_lines(forward, ks, dense),
+    gpu_figures.bound_lines(backward, ks, dense),
     alt="Two line charts on logarithmic axes of the four bounds in milliseconds against k. In both the L2 cache binds "
-        "at every k. Aggregation stays below the level line of the dense product in bfloat16 up to k = 64; its "
-        "backward pass crosses it.",
+    "at every k. Aggregation stays below the level line of the dense product in bfloat16 up to k = 64; its "
+    "backward pass crosses it.",
     caption=f"Computed, not measured. Left: aggregation. Right: its backward pass. {nodes:,} nodes, {edges:,} entries, "
-            f"width {width}.")
+    f"width {width}.",
+)
 
 # %% tags=["hide-input"]
-bounds = pd.DataFrame({"top-k": [b.seconds for b in select], "forward": [b.seconds for b in forward],
-                       "backward": [b.seconds for b in backward],
-                       "atomic": [b.seconds for b in atomic]}, index=pd.Index(ks, name="k")) * 1e3
+bounds = (
+    pd.DataFrame(
+        {
+            "top-k": [b.seconds for b in select],
+            "forward": [b.seconds for b in forward],
+            "backward": [b.seconds for b in backward],
+            "atomic": [b.seconds for b in atomic],
+        },
+        index=pd.Index(ks, name="k"),
+    )
+    * 1e3
+)
 for name, seconds in dense.items():
     bounds[f"{name} / forward"] = 1e3 * seconds / bounds["forward"]
-figures.table(bounds, "{:,.2f}", "Bounds in ms, of either backward pass, and what CBSR could save at best")
+figures.table(
+    bounds,
+    "{:,.2f}",
+    "Bounds in ms, of either backward pass, and what CBSR could save at best",
+)
 
 # %% [markdown]
 # The last two columns are what the bounds allow, not what was reached. Where a ratio falls to one, CBSR stops paying:
 # a dense product in half precision moves as few bytes. The backward pass gets there first.
 
 # %% tags=["hide-input"]
-pays = [k for k, bound in zip(ks, forward, strict=True) if bound.seconds < dense["dense, bfloat16"]]
-pays_back = [k for k, bound in zip(ks, backward, strict=True) if bound.seconds < dense["dense, bfloat16"]]
-print(f"bound below that of a dense product in bfloat16:\n  aggregation up to k = {max(pays)}\n"
-      f"  its backward pass up to k = {max(pays_back)}")
+pays = [
+    k
+    for k, bound in zip(ks, forward, strict=True)
+    if bound.seconds < dense["dense, bfloat16"]
+]
+pays_back = [
+    k
+    for k, bound in zip(ks, backward, strict=True)
+    if bound.seconds < dense["dense, bfloat16"]
+]
+print(
+    f"bound below that of a dense product in bfloat16:\n  aggregation up to k = {max(pays)}\n"
+    f"  its backward pass up to k = {max(pays_back)}"
+)
 
 # %% [markdown]
 # ## What the compiler makes of them
@@ -176,23 +212,40 @@ print(f"bound below that of a dense product in bfloat16:\n  aggregation up to k 
 # moves them to memory and the kernel slows down many times. A GPU also has no instruction that divides 64-bit numbers
 # and is slower in float64, and numbers of Python easily turn into both. So the last two columns must be 0.
 
+
 # %% tags=["hide-input"]
 def compiled():
     try:
         from gsrgnn.kernels.cuda import report
 
-        found = [kernel for capability in report.CAPABILITIES
-                 for kernel in report.compile_all(capability, compile_width)]
+        found = [
+            kernel
+            for capability in report.CAPABILITIES
+            for kernel in report.compile_all(capability, compile_width)
+        ]
     except (ImportError, RuntimeError) as error:
         return Markdown(f"Not compiled here: {error}.")
-    frame = pd.DataFrame([{"kernel": re.sub(", (scaled|onto)", "", kernel.name),
-                           f"registers, {kernel.capability}": kernel.registers,
-                           "bytes in memory": kernel.spills + kernel.stack,
-                           "slow operations": kernel.slow} for kernel in found])
+    frame = pd.DataFrame(
+        [
+            {
+                "kernel": re.sub(", (scaled|onto)", "", kernel.name),
+                f"registers, {kernel.capability}": kernel.registers,
+                "bytes in memory": kernel.spills + kernel.stack,
+                "slow operations": kernel.slow,
+            }
+            for kernel in found
+        ]
+    )
     frame = frame.groupby("kernel", sort=False).max().rename_axis(None)
     first, *others = frame.columns
-    frame = frame[[first, *sorted(others, key=lambda name: not name.startswith("registers"))]]
-    return figures.table(frame, "{:,.0f}", f"What a lane needs, width {compile_width}, the most of a kernel's variants")
+    frame = frame[
+        [first, *sorted(others, key=lambda name: not name.startswith("registers"))]
+    ]
+    return figures.table(
+        frame,
+        "{:,.0f}",
+        f"What a lane needs, width {compile_width}, the most of a kernel's variants",
+    )
 
 
 compiled()
@@ -201,21 +254,39 @@ compiled()
 # ## What was measured
 
 # %% tags=["hide-input"]
-kernel_records, left_out = records.read_each(Path("results").glob("kernels-cuda.json"), kernel_table.read)
+kernel_records, left_out = records.read_each(
+    Path("results").glob("kernels-cuda.json"), kernel_table.read
+)
 steps, wrong = bench.read_all("results", "cuda")
 for record in kernel_records:
     display(Markdown(f"On {record['gpu']}, {record['provenance']['date']}."))
     formats = {"ms": "{:,.3f}", "bound ms": "{:,.3f}", "over bound": "{:,.2f}"}
-    display(figures.table(kernel_table.table(record), formats, "Each kernel, its bound and its peers", index=False))
+    display(
+        figures.table(
+            kernel_table.table(record),
+            formats,
+            "Each kernel, its bound and its peers",
+            index=False,
+        )
+    )
 for record in steps:
     p = record["parameters"]
     title = f"A training step: {p['circuit']}, width {p['hidden']}, {p['layers']} layers"
-    display(figures.table(bench.table(record).drop(columns="note"), "{:,.2f}", title))
+    display(
+        figures.table(bench.table(record).drop(columns="note"), "{:,.2f}", title)
+    )
 for words in left_out + wrong:
     print(f"left out: {words}")
 if not kernel_records and not steps:
-    why = gpu.gpu_missing() or "a GPU is there, and `gsrgnn bench --device cuda` makes the records"
-    display(Markdown(f"**Nothing yet.** There is no record of a GPU in `results`. Where this page was made: {why}."))
+    why = (
+        gpu.gpu_missing()
+        or "a GPU is there, and `gsrgnn bench --device cuda` makes the records"
+    )
+    display(
+        Markdown(
+            f"**Nothing yet.** There is no record of a GPU in `results`. Where this page was made: {why}."
+        )
+    )
 
 # %% [markdown]
 # With a card, two commands make the records that this page shows when the book is built again:
@@ -250,7 +321,9 @@ if not kernel_records and not steps:
 # %% tags=["hide-cell"]
 k = 4
 apart = (edges * (8 + 2 * 32) + 4 * nodes * width) / H200.l2
-print(f"{1e3 * apart:.2f} ms in place of {1e3 * limits.aggregate(H200, nodes, edges, width, k).l2:.2f}")
+print(
+    f"{1e3 * apart:.2f} ms in place of {1e3 * limits.aggregate(H200, nodes, edges, width, k).l2:.2f}"
+)
 
 # %% [markdown]
 # **2.** The bound of the backward pass counts sectors. Which width would make it equal to that of the forward pass at
@@ -259,5 +332,7 @@ print(f"{1e3 * apart:.2f} ms in place of {1e3 * limits.aggregate(H200, nodes, ed
 # %% tags=["hide-cell"]
 # One where the k columns share sectors: k values of a row of 4 D bytes lie in at most D / 8 sectors.
 for narrow in (16, 24, 32, 64):
-    print(f"width {narrow}: {limits.sampled_sectors(narrow, 8):.1f} sectors, "
-          f"forward {limits.sectors(32) + limits.sectors(8):.1f}")
+    print(
+        f"width {narrow}: {limits.sampled_sectors(narrow, 8):.1f} sectors, "
+        f"forward {limits.sectors(32) + limits.sectors(8):.1f}"
+    )

@@ -54,7 +54,12 @@ findings.claims_table(claims)
 page.remarks()
 
 # %% tags=["hide-input"]
-MODELS = {"GSRGNN": "GSR-GNN", "RevGNN": "RevGNN", "GraphSAGE": "GraphSAGE", "GCN": "GCN"}
+MODELS = {
+    "GSRGNN": "GSR-GNN",
+    "RevGNN": "RevGNN",
+    "GraphSAGE": "GraphSAGE",
+    "GCN": "GCN",
+}
 PLAIN = ["GCN", "GraphSAGE"]
 
 
@@ -68,33 +73,54 @@ def scores(view):
 def papers(rows):
     """The paper's values by the row that they are to be compared with."""
     reversible = rows[rows["model"] == "RevGNN"]["num_layers"]
-    plain = rows[rows["model"].isin(PLAIN)].groupby(["model", "num_layers"])["pearson"].mean()
+    plain = (
+        rows[rows["model"].isin(PLAIN)]
+        .groupby(["model", "num_layers"])["pearson"]
+        .mean()
+    )
     found = {}
     if len(reversible):
-        found["RevGNN", reversible.min()] = ("paper: 2 layers", claims["value"]["fig1_rev2"])
-        found["RevGNN", reversible.max()] = ("paper: 80 layers", claims["value"]["fig1_rev80"])
+        found["RevGNN", reversible.min()] = (
+            "paper: 2 layers",
+            claims["value"]["fig1_rev2"],
+        )
+        found["RevGNN", reversible.max()] = (
+            "paper: 80 layers",
+            claims["value"]["fig1_rev80"],
+        )
     if len(plain):
-        found[plain.idxmax()] = ("paper: best plain model", claims["value"]["fig1_shallow_best"])
+        found[plain.idxmax()] = (
+            "paper: best plain model",
+            claims["value"]["fig1_shallow_best"],
+        )
     return found
 
 
 def shown(view):
     rows = scores(view)
-    table = rows.pivot_table(index="model", columns="num_layers", values="pearson", sort=False).rename_axis(None)
+    table = rows.pivot_table(
+        index="model", columns="num_layers", values="pearson", sort=False
+    ).rename_axis(None)
     table = table.sort_index(axis="columns")
     table.columns = [f"{depth} layers" for depth in table]
     title = f"Pearson on {rows['test_cells'].iloc[0]:,.0f} test cells, mean of the seeds"
     picture = figures.show(
         experiment_figures.scores_by_model(rows, papers(rows), view.label),
         alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each model and depth, and the paper's "
-            "three values as diamonds. The table below has the numbers.", caption=view.caption)
-    return [picture, figures.table(table, caption=title).format("{:.3f}", na_rep="–")]
+        "three values as diamonds. The table below has the numbers.",
+        caption=view.caption,
+    )
+    return [
+        picture,
+        figures.table(table, caption=title).format("{:.3f}", na_rep="–"),
+    ]
 
 
 page.show(shown, "hidden_channels", "epochs", "learning_rates")
 
 # %% [markdown]
 # ## What differs, and why
+
 
 # %% tags=["hide-input"]
 def in_words(view):
@@ -111,20 +137,30 @@ def in_words(view):
         deep, shallow = (model, depths.max()), (model, depths.min())
         peers = {f"itself with {shallow[1]} layers": shallow}
         if len(two):
-            peers[f"the better two-layer plain model, {two.idxmax()[0]}"] = two.idxmax()
+            peers[f"the better two-layer plain model, {two.idxmax()[0]}"] = (
+                two.idxmax()
+            )
             best = mean[mean.index.get_level_values("model").isin(PLAIN)].idxmax()
             peers[f"the best plain model, {best[0]} with {best[1]} layers"] = best
         for words, peer in peers.items():
             lead = mean[deep] - mean[peer]
             seeds = max(spread[deep], spread[peer])
-            by_chance = f"; seeds of one point differ by up to {seeds:.3f}" if seeds else "; one seed each"
-            lines.append(f"- {model} with {deep[1]} layers is {abs(lead):.3f} {'above' if lead > 0 else 'below'} "
-                         f"{words}{by_chance}.")
+            by_chance = (
+                f"; seeds of one point differ by up to {seeds:.3f}"
+                if seeds
+                else "; one seed each"
+            )
+            lines.append(
+                f"- {model} with {deep[1]} layers is {abs(lead):.3f} {'above' if lead > 0 else 'below'} "
+                f"{words}{by_chance}."
+            )
     for model in PLAIN:
         depths = mean[[key for key in mean.index if key[0] == model]]
         if len(depths) and depths.idxmax() != depths.index[-1]:
-            lines.append(f"- {model} is best with {depths.idxmax()[1]} layers ({depths.max():.3f}) and falls to "
-                         f"{depths.iloc[-1]:.3f} with {depths.index[-1][1]}.")
+            lines.append(
+                f"- {model} is best with {depths.idxmax()[1]} layers ({depths.max():.3f}) and falls to "
+                f"{depths.iloc[-1]:.3f} with {depths.index[-1][1]}."
+            )
     return lines and [f"On {view.circuit}:", "", *lines, ""]
 
 

@@ -50,20 +50,34 @@ findings.claims_table(claims)
 page.remarks()
 
 # %% tags=["hide-input"]
-MODELS = {"GSRGNN": "GSR-GNN", "RevGNN": "RevGNN", "GraphSAGE": "GraphSAGE", "GCN": "GCN"}
+MODELS = {
+    "GSRGNN": "GSR-GNN",
+    "RevGNN": "RevGNN",
+    "GraphSAGE": "GraphSAGE",
+    "GCN": "GCN",
+}
 MEASURES = ["pearson", "spearman", "kendall", "r2"]
 
 
 def shown(view):
-    rows = view.rows.assign(model=pd.Categorical(view.rows["model"].map(MODELS), MODELS.values()))
+    rows = view.rows.assign(
+        model=pd.Categorical(view.rows["model"].map(MODELS), MODELS.values())
+    )
     rows = rows.sort_values("model").astype({"model": str})
     low, high = findings.pearson_interval(rows["pearson"], rows["test_cells"])
     picture = figures.show(
-        experiment_figures.scores_by_depth(rows.assign(low=low, high=high), plateau, view.label),
+        experiment_figures.scores_by_depth(
+            rows.assign(low=low, high=high), plateau, view.label
+        ),
         alt="Line chart: Pearson on the test cells against the number of layers, a line a model, with 95% intervals, "
-            "and the depth of the paper's plateau as a vertical line. The table below has the numbers.",
-        caption=view.caption)
-    table = rows.groupby(["model", "num_layers"], sort=False)[MEASURES].mean().sort_index()
+        "and the depth of the paper's plateau as a vertical line. The table below has the numbers.",
+        caption=view.caption,
+    )
+    table = (
+        rows.groupby(["model", "num_layers"], sort=False)[MEASURES]
+        .mean()
+        .sort_index()
+    )
     table.columns = ["Pearson", "Spearman", "Kendall", "R²"]
     table.index.names = [None, "layers"]
     title = f"On {rows['test_cells'].iloc[0]:,.0f} test cells, mean of the seeds"
@@ -75,6 +89,7 @@ page.show(shown, "hidden_channels", "epochs", "learning_rates")
 # %% [markdown]
 # ## What differs, and why
 
+
 # %% tags=["hide-input"]
 def in_words(view):
     """By model: the best depth, and whether the deepest one falls behind it."""
@@ -84,10 +99,15 @@ def in_words(view):
         if model not in mean.index:
             continue
         best, deepest = mean[model].idxmax(), mean[model].index.max()
-        lines.append(f"{MODELS[model]} is best with {best} of at most {deepest} layers")
+        lines.append(
+            f"{MODELS[model]} is best with {best} of at most {deepest} layers"
+        )
     reached = view.rows["num_layers"].max()
-    beyond = (f"The plateau at {plateau:g} layers lies beyond what was run here." if reached < plateau
-              else f"The depths here reach the plateau's {plateau:g} layers.")
+    beyond = (
+        f"The plateau at {plateau:g} layers lies beyond what was run here."
+        if reached < plateau
+        else f"The depths here reach the plateau's {plateau:g} layers."
+    )
     return f"- On {view.circuit}: {'; '.join(lines)}. {beyond}"
 
 

@@ -62,9 +62,15 @@ findings.claims_table(claims)
 page.remarks()
 
 # %% tags=["hide-input"]
-UNITS = {"added": "MB that a step adds", "active": "active MB", "reserved": "reserved MB"}
-MARKS = {"reserved": (100, value["fig3_reserved"], "paper: reserved"),
-         "active": (100, value["fig3_active"], "paper: active")}
+UNITS = {
+    "added": "MB that a step adds",
+    "active": "active MB",
+    "reserved": "reserved MB",
+}
+MARKS = {
+    "reserved": (100, value["fig3_reserved"], "paper: reserved"),
+    "active": (100, value["fig3_active"], "paper: active"),
+}
 
 
 def shown(view):
@@ -74,13 +80,31 @@ def shown(view):
         lines = memory[memory["quantity"] == quantity]
         if len(lines):
             marks = MARKS.values() if quantity == "added" else [MARKS[quantity]]
-            drawings.append(experiment_figures.contenders_by_depth(lines, unit, view.label, marks))
+            drawings.append(
+                experiment_figures.contenders_by_depth(
+                    lines, unit, view.label, marks
+                )
+            )
     picture = figures.show(
-        *drawings, caption=view.caption,
+        *drawings,
+        caption=view.caption,
         alt="Line chart on logarithmic axes: memory of a training step of RevGNN against the number of layers, a line "
-            "a route, and the paper's values at 100 layers as diamonds. The table below has the numbers.")
-    index = ["contender"] if memory["quantity"].nunique() == 1 else ["contender", "quantity"]
-    return [picture, steps.table(memory, index, lambda line: steps.megabytes(line["value"]), "MB of a step")]
+        "a route, and the paper's values at 100 layers as diamonds. The table below has the numbers.",
+    )
+    index = (
+        ["contender"]
+        if memory["quantity"].nunique() == 1
+        else ["contender", "quantity"]
+    )
+    return [
+        picture,
+        steps.table(
+            memory,
+            index,
+            lambda line: steps.megabytes(line["value"]),
+            "MB of a step",
+        ),
+    ]
 
 
 page.show(shown, "hidden_channels", "device")
@@ -90,16 +114,23 @@ page.show(shown, "hidden_channels", "device")
 
 # %% tags=["hide-input"]
 WIDTH = 384  # of the paper's network
-largest, graph = table1.rows()[0], next(row for row in table1.rows() if row.code == "356-R")
+largest, graph = (
+    table1.rows()[0],
+    next(row for row in table1.rows() if row.code == "356-R"),
+)
 messages = steps.message_megabytes(graph.edges, WIDTH)
-display(Markdown(
-    f"An array of messages has 4 bytes an edge and channel of one of the two groups. On {graph.code}, with "
-    f"{graph.edges / 1e6:.1f} million edges, that is {messages:,.0f} MB at width {WIDTH}. The paper's active memory is "
-    f"{value['fig3_active'] / messages:.2f} times that, its reserved memory {value['fig3_reserved'] / messages:.2f} "
-    "times: one such array in use and, so it seems, the place of a second one. The depth cannot account for it, since "
-    "a reversible network keeps one layer's output however many layers it has. On the paper's largest graph, "
-    f"{largest.code}, two arrays are {2 * steps.message_megabytes(largest.edges, WIDTH) / 1e3:.1f} GB, which fits "
-    f"“more than {value['ten_graphs_mem']:g} GB”."))
+display(
+    Markdown(
+        f"An array of messages has 4 bytes an edge and channel of one of the two groups. On {graph.code}, with "
+        f"{graph.edges / 1e6:.1f} million edges, that is {messages:,.0f} MB at width {WIDTH}. The paper's active memory is "
+        f"{value['fig3_active'] / messages:.2f} times that, its reserved memory {value['fig3_reserved'] / messages:.2f} "
+        "times: one such array in use and, so it seems, the place of a second one. The depth cannot account for it, since "
+        "a reversible network keeps one layer's output however many layers it has. On the paper's largest graph, "
+        f"{largest.code}, two arrays are {2 * steps.message_megabytes(largest.edges, WIDTH) / 1e3:.1f} GB, which fits "
+        f"“more than {value['ten_graphs_mem']:g} GB”."
+    )
+)
+
 
 # %% tags=["hide-input"]
 def in_words(view):
@@ -107,33 +138,61 @@ def in_words(view):
     memory = steps.memory(view.rows)
     lines = []
     main = memory[memory["quantity"].isin(["added", "active"])]
-    mean = main.sort_values("num_layers", kind="stable").groupby(["contender", "num_layers"], sort=False)["value"]
+    mean = main.sort_values("num_layers", kind="stable").groupby(
+        ["contender", "num_layers"], sort=False
+    )["value"]
     mean = mean.mean().dropna()
     size, width = steps.size(view.circuit), view.setting["hidden_channels"]
     there = mean[mean.index.get_level_values(0) == REFERENCE]
     if len(there) and size:
         unit = steps.message_megabytes(size[1], width)
         (_, depth), most = there.idxmax(), there.max()
-        lines.append(f"- An array of messages is {unit:,.0f} MB here; the step on an `edge_index` takes "
-                     f"{most:,.0f} MB with {depth} layers, {most / unit:.1f} times that.")
+        lines.append(
+            f"- An array of messages is {unit:,.0f} MB here; the step on an `edge_index` takes "
+            f"{most:,.0f} MB with {depth} layers, {most / unit:.1f} times that."
+        )
     for name in dict.fromkeys(mean.index.get_level_values(0)):
         own = mean[name].sort_index()
         if len(own) > 1:
             first, last = own.index[0], own.index[-1]
-            lines.append(f"- {name}: {own[first]:,.0f} MB with {first} and {own[last]:,.0f} MB with {last} layers, "
-                         f"{(own[last] - own[first]) / (last - first):.2f} MB a layer (derived from its parameters: "
-                         f"{steps.layer_megabytes(name, 0, width):.2f}).")
-    if len(there) and len(leanest := mean[mean.index.get_level_values("num_layers") == there.index[-1][1]]) > 1:
+            lines.append(
+                f"- {name}: {own[first]:,.0f} MB with {first} and {own[last]:,.0f} MB with {last} layers, "
+                f"{(own[last] - own[first]) / (last - first):.2f} MB a layer (derived from its parameters: "
+                f"{steps.layer_megabytes(name, 0, width):.2f})."
+            )
+    if (
+        len(there)
+        and len(
+            leanest := mean[
+                mean.index.get_level_values("num_layers") == there.index[-1][1]
+            ]
+        )
+        > 1
+    ):
         (name, depth), least = leanest.idxmin(), leanest.min()
-        lines.append(f"- With {depth} layers the leanest route, {name}, takes {least / there.iloc[-1]:.0%} of what the "
-                     "`edge_index` takes.")
-    for other, words in (("reserved", "reserved"), ("reserved, expandable", "reserved with segments that grow")):
+        lines.append(
+            f"- With {depth} layers the leanest route, {name}, takes {least / there.iloc[-1]:.0%} of what the "
+            "`edge_index` takes."
+        )
+    for other, words in (
+        ("reserved", "reserved"),
+        ("reserved, expandable", "reserved with segments that grow"),
+    ):
         if other in {*memory["quantity"]}:
-            share = steps.over(memory, "active", other).set_index("contender")["value"]
-            base, rest = (steps.span(share[kept], ".0%") for kept in (share.index == REFERENCE,
-                                                                      share.index != REFERENCE))
-            paper = f" (paper: {value['fig3_active'] / value['fig3_reserved']:.0%})" * (other == "reserved")
-            lines.append(f"- Active over {words}: {base} on an `edge_index`{paper}, {rest} by the other routes.")
+            share = steps.over(memory, "active", other).set_index("contender")[
+                "value"
+            ]
+            base, rest = (
+                steps.span(share[kept], ".0%")
+                for kept in (share.index == REFERENCE, share.index != REFERENCE)
+            )
+            paper = (
+                f" (paper: {value['fig3_active'] / value['fig3_reserved']:.0%})"
+                * (other == "reserved")
+            )
+            lines.append(
+                f"- Active over {words}: {base} on an `edge_index`{paper}, {rest} by the other routes."
+            )
     return [f"On {view.circuit}, width {width}:", "", *lines, ""]
 
 

@@ -31,7 +31,14 @@ from gsrgnn.circuits import table1
 from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("profile", folder)
-claims = findings.claims("s31_forward", "s31_copy", "s31_backward", "s31_epoch", "fig4_hours", "ten_graphs_hours")
+claims = findings.claims(
+    "s31_forward",
+    "s31_copy",
+    "s31_backward",
+    "s31_epoch",
+    "fig4_hours",
+    "ten_graphs_hours",
+)
 value = claims["value"]
 EPOCHS = 250  # of the paper's trainings
 from_hours = value["fig4_hours"] * 3600 / EPOCHS
@@ -43,7 +50,9 @@ from_hours = value["fig4_hours"] * 3600 / EPOCHS
 findings.claims_table(claims)
 
 # %% tags=["hide-input"]
-Markdown(f"{value['fig4_hours']:.2f} hours for {EPOCHS} epochs are {from_hours:.1f} s an epoch.")
+Markdown(
+    f"{value['fig4_hours']:.2f} hours for {EPOCHS} epochs are {from_hours:.1f} s an epoch."
+)
 
 # %% [markdown]
 # ## How it is measured
@@ -71,50 +80,91 @@ page.remarks()
 MARKS = {
     "forward": [(100, value["s31_forward"], "paper: forward")],
     "backward": [(100, value["s31_backward"], "paper: backward")],
-    "step": [(100, value["s31_epoch"], "paper: section 3.1"), (100, from_hours, "paper: Figure 4")],
+    "step": [
+        (100, value["s31_epoch"], "paper: section 3.1"),
+        (100, from_hours, "paper: Figure 4"),
+    ],
 }
-PAPER = {"forward": value["s31_forward"], "backward": value["s31_backward"], "other": value["s31_copy"]}
+PAPER = {
+    "forward": value["s31_forward"],
+    "backward": value["s31_backward"],
+    "other": value["s31_copy"],
+}
 PAPER = {part: seconds / value["s31_epoch"] for part, seconds in PAPER.items()}
-UNITS = {"forward": "seconds forward", "backward": "seconds backward", "step": "seconds a step"}
+UNITS = {
+    "forward": "seconds forward",
+    "backward": "seconds backward",
+    "step": "seconds a step",
+}
 
 
 def shares(wide):
     """The parts' shares of a step, a line a contender, and the bounds of the forward pass's."""
     value, low, high = wide["value"], wide["low"], wide["high"]
     parts = value[["forward", "backward"]].div(value["step"], axis="index")
-    bounds = {"low": low["forward"] / high["step"], "high": high["forward"] / low["step"]}
-    return parts.assign(other=(1 - parts.sum(axis="columns")).clip(lower=0)), pd.DataFrame(bounds)
+    bounds = {
+        "low": low["forward"] / high["step"],
+        "high": high["forward"] / low["step"],
+    }
+    return parts.assign(
+        other=(1 - parts.sum(axis="columns")).clip(lower=0)
+    ), pd.DataFrame(bounds)
 
 
 def shares_picture(times, caption):
     """Of the deepest measured step of each contender."""
-    wide = times.dropna(subset=["value"]).pivot_table(["value", "low", "high"], ["contender", "num_layers"], "phase",
-                                                      sort=False).groupby(level=0, sort=False).tail(1)
-    wide.index = [f"{name}, {depth} layer{'s' * (depth != 1)}" for name, depth in wide.index]
+    wide = (
+        times.dropna(subset=["value"])
+        .pivot_table(
+            ["value", "low", "high"],
+            ["contender", "num_layers"],
+            "phase",
+            sort=False,
+        )
+        .groupby(level=0, sort=False)
+        .tail(1)
+    )
+    wide.index = [
+        f"{name}, {depth} layer{'s' * (depth != 1)}" for name, depth in wide.index
+    ]
     parts, bounds = shares(wide)
-    theirs = pd.DataFrame([PAPER] * len(parts), parts.index)[parts.index.str.startswith(REFERENCE)]
+    theirs = pd.DataFrame([PAPER] * len(parts), parts.index)[
+        parts.index.str.startswith(REFERENCE)
+    ]
     return figures.show(
         experiment_figures.step_shares(parts, bounds, theirs),
         alt="Stacked bars: shares of the forward pass, the backward pass and the rest in a step, a bar a route, with "
-            "an interval of the forward pass's share; the ends of the paper's shares as diamonds on the bar of its "
-            "route. The table below has the seconds.",
-        caption=f"{caption} The paper's “other” is its memory copy; ours is the update of the parameters.")
+        "an interval of the forward pass's share; the ends of the paper's shares as diamonds on the bar of its "
+        "route. The table below has the seconds.",
+        caption=f"{caption} The paper's “other” is its memory copy; ours is the update of the parameters.",
+    )
 
 
 def shown(view):
     times = steps.times(view.rows.sort_values("num_layers", kind="stable"))
-    pictures = [figures.show(
-        *(experiment_figures.contenders_by_depth(times[times["phase"] == phase], unit, view.label, MARKS[phase])
-          for phase, unit in UNITS.items()),
-        alt="Three line charts on logarithmic axes: seconds of the forward pass, of the backward pass and of a whole "
+    pictures = [
+        figures.show(
+            *(
+                experiment_figures.contenders_by_depth(
+                    times[times["phase"] == phase], unit, view.label, MARKS[phase]
+                )
+                for phase, unit in UNITS.items()
+            ),
+            alt="Three line charts on logarithmic axes: seconds of the forward pass, of the backward pass and of a whole "
             "training step of RevGNN against the number of layers, a line a route, with bars from the lowest to the "
             "highest round, a vermilion X where memory ran out, and the paper's values at 100 layers as diamonds. The "
-            "table below has the numbers.", caption=view.caption)]
+            "table below has the numbers.",
+            caption=view.caption,
+        )
+    ]
     if times["value"].notna().any():
         pictures.append(shares_picture(times, view.caption))
-    table = steps.table(times, ["contender", "phase"], lambda line:
-                        f"{line['value']:.3g} ({line['low']:.3g}–{line['high']:.3g})",
-                        "Seconds: median (lowest–highest round)")
+    table = steps.table(
+        times,
+        ["contender", "phase"],
+        lambda line: f"{line['value']:.3g} ({line['low']:.3g}–{line['high']:.3g})",
+        "Seconds: median (lowest–highest round)",
+    )
     return [*pictures, table.map(lambda _: "white-space: nowrap")]
 
 
@@ -127,38 +177,58 @@ page.show(shown, "hidden_channels", "device")
 parts = value["s31_forward"] + value["s31_copy"] + value["s31_backward"]
 apart = from_hours - value["s31_epoch"]
 mean_epoch = value["ten_graphs_hours"] * 3600 / EPOCHS / len(table1.rows())
-display(Markdown(
-    f"The paper's own times: the parts of section 3.1 add up to {parts:.2f} s, and it prints "
-    f"{value['s31_epoch']:.2f} s for the epoch. {EPOCHS} such epochs take {value['s31_epoch'] * EPOCHS / 3600:.2f} "
-    f"hours; Figure 4's {value['fig4_hours']:.2f} hours are {from_hours / value['s31_epoch']:.2f} times that. The "
-    f"difference, {apart:.1f} s an epoch, is as much as {apart / value['s31_forward']:.1f} forward passes, while an "
-    f"evaluation takes one. All ten graphs in {value['ten_graphs_hours']:g} hours are {mean_epoch:.1f} s an epoch on "
-    "average, which is near Figure 4 and not section 3.1. Both are marked in the figure. The [audit](06_audit.ipynb) "
-    "has more of the paper's values that cannot agree."))
+display(
+    Markdown(
+        f"The paper's own times: the parts of section 3.1 add up to {parts:.2f} s, and it prints "
+        f"{value['s31_epoch']:.2f} s for the epoch. {EPOCHS} such epochs take {value['s31_epoch'] * EPOCHS / 3600:.2f} "
+        f"hours; Figure 4's {value['fig4_hours']:.2f} hours are {from_hours / value['s31_epoch']:.2f} times that. The "
+        f"difference, {apart:.1f} s an epoch, is as much as {apart / value['s31_forward']:.1f} forward passes, while an "
+        f"evaluation takes one. All ten graphs in {value['ten_graphs_hours']:g} hours are {mean_epoch:.1f} s an epoch on "
+        "average, which is near Figure 4 and not section 3.1. Both are marked in the figure. The [audit](06_audit.ipynb) "
+        "has more of the paper's values that cannot agree."
+    )
+)
+
 
 # %% tags=["hide-input"]
 def in_words(view):
     """Which pass takes most, how time grows with the depth, and the distance between the routes."""
     times = steps.times(view.rows)
-    mean = times.dropna(subset=["value"]).pivot_table(index=["contender", "num_layers"], columns="phase",
-                                                      values="value", sort=False)
+    mean = times.dropna(subset=["value"]).pivot_table(
+        index=["contender", "num_layers"],
+        columns="phase",
+        values="value",
+        sort=False,
+    )
     paper = value["s31_backward"] / value["s31_forward"]
     lines = []
     for name in dict.fromkeys(mean.index.get_level_values(0)):
         own = mean.loc[name].sort_index()
         first, last = own.index[0], own.index[-1]
         step, ratio = own["step"], own["backward"] / own["forward"]
-        growth = (f"; from {first} to {last} layers the step takes {step[last] / step[first]:.1f} times as long"
-                  if first < last else "")
-        lines.append(f"- {name}, {last} layers: the backward pass takes {ratio[last]:.1f} times as "
-                     f"long as the forward pass (paper: {paper:.1f}){growth}.")
+        growth = (
+            f"; from {first} to {last} layers the step takes {step[last] / step[first]:.1f} times as long"
+            if first < last
+            else ""
+        )
+        lines.append(
+            f"- {name}, {last} layers: the backward pass takes {ratio[last]:.1f} times as "
+            f"long as the forward pass (paper: {paper:.1f}){growth}."
+        )
     if REFERENCE in mean.index:
         last = mean.loc[REFERENCE].index.max()
         peers = mean["step"].xs(last, level="num_layers")
         if (best := peers.idxmin()) != REFERENCE:
-            lines.append(f"- With {last} layers {best} makes a step {peers[REFERENCE] / peers[best]:.1f} times as "
-                         f"fast as {REFERENCE}, with the same depth and result: so much is the route's.")
-    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, ""]
+            lines.append(
+                f"- With {last} layers {best} makes a step {peers[REFERENCE] / peers[best]:.1f} times as "
+                f"fast as {REFERENCE}, with the same depth and result: so much is the route's."
+            )
+    return [
+        f"On {view.circuit}, width {view.setting['hidden_channels']}:",
+        "",
+        *lines,
+        "",
+    ]
 
 
 for view in page.views("hidden_channels", "device"):

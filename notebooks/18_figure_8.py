@@ -29,7 +29,12 @@ from gsrgnn.book.figures import experiments as experiment_figures
 from gsrgnn.book.figures import style as figures
 
 page = findings.Page("quality", folder)
-MEASURES = {"pearson": "Pearson", "spearman": "Spearman", "kendall": "Kendall", "r2": "R²"}
+MEASURES = {
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+    "kendall": "Kendall",
+    "r2": "R²",
+}
 claims = findings.claims(*(f"fig8_{measure}" for measure in MEASURES))
 
 # %% [markdown]
@@ -56,33 +61,62 @@ findings.claims_table(claims)
 # %% tags=["hide-input"]
 page.remarks()
 
+
 # %% tags=["hide-input"]
 def means(view):
     """Mean over the seeds, a line for each depth, k and measure."""
     by = view.rows.groupby(["num_layers", "k", "measure"], sort=False)
-    return by[["difference", "low", "high"]].mean().assign(seeds=by["seed"].nunique()).reset_index()
+    return (
+        by[["difference", "low", "high"]]
+        .mean()
+        .assign(seeds=by["seed"].nunique())
+        .reset_index()
+    )
 
 
 def shown(view):
     rows = means(view)
-    rows["text"] = [f"{d:+.3f} [{low:+.3f}, {high:+.3f}]"
-                    for d, low, high in zip(rows["difference"], rows["low"], rows["high"], strict=True)]
-    table = rows.pivot_table(index=["num_layers", "k", "seeds"], columns="measure", values="text", aggfunc="first")
+    rows["text"] = [
+        f"{d:+.3f} [{low:+.3f}, {high:+.3f}]"
+        for d, low, high in zip(
+            rows["difference"], rows["low"], rows["high"], strict=True
+        )
+    ]
+    table = rows.pivot_table(
+        index=["num_layers", "k", "seeds"],
+        columns="measure",
+        values="text",
+        aggfunc="first",
+    )
     table = table[list(MEASURES)].rename(columns=MEASURES)
     table.index.names, table.columns.name = ["layers", "k", "seeds"], None
-    pictures = [experiment_figures.quality(view.rows[view.rows["measure"] == measure], words,
-                                           claims["value"][f"fig8_{measure}"], view.label)
-                for measure, words in MEASURES.items()]
-    return [figures.show(
-        pictures, alt="Four dot plots, one a measure: the difference to RevGNN by k, a marker a depth, with 95% "
-        "intervals, and the paper's mean difference as a dotted line. The table below has the numbers.",
-        caption=view.caption), figures.table(table, caption="GSR-GNN less RevGNN, mean of the seeds [95% interval]")]
+    pictures = [
+        experiment_figures.quality(
+            view.rows[view.rows["measure"] == measure],
+            words,
+            claims["value"][f"fig8_{measure}"],
+            view.label,
+        )
+        for measure, words in MEASURES.items()
+    ]
+    return [
+        figures.show(
+            pictures,
+            alt="Four dot plots, one a measure: the difference to RevGNN by k, a marker a depth, with 95% "
+            "intervals, and the paper's mean difference as a dotted line. The table below has the numbers.",
+            caption=view.caption,
+        ),
+        figures.table(
+            table, caption="GSR-GNN less RevGNN, mean of the seeds [95% interval]"
+        ),
+    ]
 
 
 page.show(shown, "hidden_channels", "epochs", "learning_rates")
 
 # %% [markdown]
 # ## What differs, and why
+
 
 # %% tags=["hide-input"]
 def in_words(view):
@@ -92,20 +126,34 @@ def in_words(view):
         at_depth = []
         for depth, group in rows[rows["measure"] == measure].groupby("num_layers"):
             safe = group[group["low"] > -largest_loss]["k"].tolist()
-            at_depth.append(f"at {depth} layers " + (f"for k = {', '.join(map(str, safe))}" if safe else "for no k"))
-        lines.append(f"- {MEASURES[measure]}: the interval excludes a loss above {largest_loss:g} "
-                     f"{'; '.join(at_depth)}.")
+            at_depth.append(
+                f"at {depth} layers "
+                + (f"for k = {', '.join(map(str, safe))}" if safe else "for no k")
+            )
+        lines.append(
+            f"- {MEASURES[measure]}: the interval excludes a loss above {largest_loss:g} "
+            f"{'; '.join(at_depth)}."
+        )
     over_all = rows.groupby("measure")["difference"].mean()
-    lines.append("- Averaged over all depths and k, as the paper does: " + ", ".join(
-        f"{words} {over_all[measure]:+.4f} (paper {claims['value'][f'fig8_{measure}']:+g})"
-        for measure, words in MEASURES.items()) + ".")
+    lines.append(
+        "- Averaged over all depths and k, as the paper does: "
+        + ", ".join(
+            f"{words} {over_all[measure]:+.4f} (paper {claims['value'][f'fig8_{measure}']:+g})"
+            for measure, words in MEASURES.items()
+        )
+        + "."
+    )
     runs = view.rows[view.rows["measure"] == "pearson"]
-    same = runs.drop_duplicates(["num_layers", "seed"]).groupby("num_layers")["RevGNN"]
+    same = runs.drop_duplicates(["num_layers", "seed"]).groupby("num_layers")[
+        "RevGNN"
+    ]
     if (same.size() > 1).any():
         spread = same.agg(lambda scores: scores.max() - scores.min()).max()
-        lines.append(f"- Seeds alone move RevGNN's Pearson by up to {spread:.3f} at one depth, "
-                     f"{spread / claims['value']['fig8_pearson']:.0f} times the paper's mean difference. A difference "
-                     "of the paper's size says nothing by itself, with either sign.")
+        lines.append(
+            f"- Seeds alone move RevGNN's Pearson by up to {spread:.3f} at one depth, "
+            f"{spread / claims['value']['fig8_pearson']:.0f} times the paper's mean difference. A difference "
+            "of the paper's size says nothing by itself, with either sign."
+        )
     return [f"On {view.circuit}:", "", *lines, ""]
 
 

@@ -31,7 +31,9 @@ from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("speed", folder)
 claims = findings.claims("fig9_max", "fig9_min", "speedup_abstract", "speedup_max")
-table2 = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#").set_index("K")["speedup"]
+table2 = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#").set_index("K")[
+    "speedup"
+]
 
 # %% [markdown]
 # ## The claim
@@ -62,11 +64,14 @@ findings.claims_table(claims)
 # %% tags=["hide-input"]
 page.remarks()
 
+
 # %% tags=["hide-input"]
 def peers(rows):
     """The baseline and the strongest of a point's models, as frames of one row; empty where there is none."""
     others = rows[(rows["state"] == "measured") & ~rows["ours"].astype(bool)]
-    return others[others["contender"] == REFERENCE], others.nsmallest(1, "step_seconds") if len(others) else others
+    return others[others["contender"] == REFERENCE], others.nsmallest(
+        1, "step_seconds"
+    ) if len(others) else others
 
 
 def ratios(view):
@@ -74,13 +79,26 @@ def ratios(view):
     found = []
     for _, rows in view.rows.groupby("experiment point"):
         baseline, strongest = peers(rows)
-        own = rows["contender"].str.extract(r"^GSR k=(?P<k>\d+) (?P<route>edges|nets)$").astype({"k": float})
-        kept = rows["contender"].isin([*baseline["contender"], *strongest["contender"]]) | own["k"].notna()
+        own = (
+            rows["contender"]
+            .str.extract(r"^GSR k=(?P<k>\d+) (?P<route>edges|nets)$")
+            .astype({"k": float})
+        )
+        kept = (
+            rows["contender"].isin(
+                [*baseline["contender"], *strongest["contender"]]
+            )
+            | own["k"].notna()
+        )
         rows = rows.join(own)[kept & (rows["state"] == "measured")]
-        found.append(rows.join(findings.speedup(baseline, rows))
-                     .join(findings.speedup(strongest, rows).add_suffix(" strongest"))
-                     .assign(strongest="".join(strongest["contender"])))
-    return pd.concat(found).sort_values(["hidden_channels", "ours", "route", "k"], kind="stable")
+        found.append(
+            rows.join(findings.speedup(baseline, rows))
+            .join(findings.speedup(strongest, rows).add_suffix(" strongest"))
+            .assign(strongest="".join(strongest["contender"]))
+        )
+    return pd.concat(found).sort_values(
+        ["hidden_channels", "ours", "route", "k"], kind="stable"
+    )
 
 
 def of_gsr(rows):
@@ -89,8 +107,13 @@ def of_gsr(rows):
 
 def span(rows, ending=""):
     """Ratio and interval as text."""
-    texts = zip(*(rows[f"{name}{ending}"] for name in ("ratio", "low", "high")), strict=True)
-    return ["–" if ratio != ratio else f"{ratio:.3g} ({low:.3g} to {high:.3g})" for ratio, low, high in texts]
+    texts = zip(
+        *(rows[f"{name}{ending}"] for name in ("ratio", "low", "high")), strict=True
+    )
+    return [
+        "–" if ratio != ratio else f"{ratio:.3g} ({low:.3g} to {high:.3g})"
+        for ratio, low, high in texts
+    ]
 
 
 def shown(view):
@@ -98,23 +121,42 @@ def shown(view):
     own = of_gsr(rows)
     if own.empty:
         return []
-    paper = {"paper: Table 2, width 384": table2.to_dict(),
-             "paper: Figure 9, at least": {4: claims["value"]["fig9_max"], 64: claims["value"]["fig9_min"]}}
+    paper = {
+        "paper: Table 2, width 384": table2.to_dict(),
+        "paper: Figure 9, at least": {
+            4: claims["value"]["fig9_max"],
+            64: claims["value"]["fig9_min"],
+        },
+    }
     names = {f"{name} strongest": name for name in ("ratio", "low", "high")}
     picture = figures.show(
         experiment_figures.speedups(own, paper, REFERENCE),
-        experiment_figures.speedups(own.drop(columns=names.values()).rename(columns=names), {},
-                                    "the strongest other model"),
+        experiment_figures.speedups(
+            own.drop(columns=names.values()).rename(columns=names),
+            {},
+            "the strongest other model",
+        ),
         alt="Two charts on logarithmic axes: how many times as fast a training step of GSR-GNN is against k, a line "
-            "for each width and route, with intervals. Left against RevGNN on an edge_index, with the paper's values; "
-            "right against the strongest other model of the same run. The table below has the numbers.",
-        caption=view.caption)
-    table = pd.DataFrame({
-        "width": rows["hidden_channels"], "model": rows["contender"],
-        "step, ms": (rows["step_seconds"] * 1e3).map(lambda ms: f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"),
-        "× the baseline": span(rows), "× the strongest": span(rows, " strongest")})
-    table = figures.table(table, index=False,
-                          caption="A training step, and how many times as fast it is, with intervals")
+        "for each width and route, with intervals. Left against RevGNN on an edge_index, with the paper's values; "
+        "right against the strongest other model of the same run. The table below has the numbers.",
+        caption=view.caption,
+    )
+    table = pd.DataFrame(
+        {
+            "width": rows["hidden_channels"],
+            "model": rows["contender"],
+            "step, ms": (rows["step_seconds"] * 1e3).map(
+                lambda ms: f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"
+            ),
+            "× the baseline": span(rows),
+            "× the strongest": span(rows, " strongest"),
+        }
+    )
+    table = figures.table(
+        table,
+        index=False,
+        caption="A training step, and how many times as fast it is, with intervals",
+    )
     return [picture, table.map(lambda _: "white-space: nowrap")]
 
 
@@ -126,6 +168,7 @@ findings.not_measured(page.rows)
 # %% [markdown]
 # ## What differs, and why
 
+
 # %% tags=["hide-input"]
 def in_words(view):
     """By width: how far the speedup reaches, and what of it is owed to something else than sparsity."""
@@ -133,25 +176,48 @@ def in_words(view):
     for width, rows in ratios(view).groupby("hidden_channels"):
         own, strongest = of_gsr(rows), rows[rows["contender"] == rows["strongest"]]
         if own["ratio"].notna().any():
-            best, least = own.loc[own["ratio"].idxmax()], own.loc[own["ratio"].idxmin()]
-            met = {f"the paper's {claims['value']['fig9_max']:g}": claims["value"]["fig9_max"],
-                   f"its Table 2's {table2.max():g}": table2.max()}
+            best, least = (
+                own.loc[own["ratio"].idxmax()],
+                own.loc[own["ratio"].idxmin()],
+            )
+            met = {
+                f"the paper's {claims['value']['fig9_max']:g}": claims["value"][
+                    "fig9_max"
+                ],
+                f"its Table 2's {table2.max():g}": table2.max(),
+            }
             lines.append(
                 f"- Width {width}: {least['ratio']:.3g} times (k = {least['k']}, via {least['route']}) to "
                 f"{best['ratio']:.3g} times (k = {best['k']}, via {best['route']}) as fast as the baseline; "
-                + ", ".join(f"{words} {'is' if best['ratio'] >= value else 'is not'} reached"
-                            for words, value in met.items()) + ".")
+                + ", ".join(
+                    f"{words} {'is' if best['ratio'] >= value else 'is not'} reached"
+                    for words, value in met.items()
+                )
+                + "."
+            )
         else:
-            lines.append(f"- Width {width}: the baseline or GSR-GNN has no time, so there is no speedup over it.")
+            lines.append(
+                f"- Width {width}: the baseline or GSR-GNN has no time, so there is no speedup over it."
+            )
         if len(strongest) and len(own):
             peer, best = strongest.iloc[0], own.loc[own["ratio strongest"].idxmax()]
-            gap = f", which itself is {peer['ratio']:.3g} times as fast as the baseline" if peer["ratio"] > 0 else ""
+            gap = (
+                f", which itself is {peer['ratio']:.3g} times as fast as the baseline"
+                if peer["ratio"] > 0
+                else ""
+            )
             lines.append(
                 f"- Width {width}: at most {best['ratio strongest']:.3g} times (k = {best['k']}, via {best['route']}) "
                 f"as fast as the strongest other model, {peer['contender']}{gap}. Interval and all, "
                 f"{(own['low strongest'] > 1).sum()} of {len(own)} rows of GSR-GNN are faster than it and "
-                f"{(own['high strongest'] < 1).sum()} slower.")
-    return [f"On {view.circuit}, {view.setting['num_layers']} layers, {view.machine}:", "", *lines, ""]
+                f"{(own['high strongest'] < 1).sum()} slower."
+            )
+    return [
+        f"On {view.circuit}, {view.setting['num_layers']} layers, {view.machine}:",
+        "",
+        *lines,
+        "",
+    ]
 
 
 for view in page.views("num_layers"):

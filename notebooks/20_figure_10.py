@@ -30,8 +30,14 @@ from gsrgnn.book.figures import style as figures
 from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("memory", folder)
-claims = findings.claims("mem_reduction_max", "fig10_gap_r", "fig10_gap_f", "fig10_util", "small_gpu",
-                         "active_over_reserved")
+claims = findings.claims(
+    "mem_reduction_max",
+    "fig10_gap_r",
+    "fig10_gap_f",
+    "fig10_util",
+    "small_gpu",
+    "active_over_reserved",
+)
 value = claims["value"]
 
 # %% [markdown]
@@ -67,11 +73,14 @@ findings.claims_table(claims)
 # %% tags=["hide-input"]
 page.remarks()
 
+
 # %% tags=["hide-input"]
 def measured(view):
     """Memory by quantity, and the quantity that contenders are compared in."""
     memory = steps.memory(view.rows.sort_values("num_layers", kind="stable"))
-    return memory, "reserved" if "reserved" in {*memory["quantity"]} else steps.ADDED
+    return memory, "reserved" if "reserved" in {
+        *memory["quantity"]
+    } else steps.ADDED
 
 
 def ratios(memory, peers, lower=False):
@@ -79,52 +88,109 @@ def ratios(memory, peers, lower=False):
 
     With ``lower`` a depth without one takes the deepest measured, and the ratio is marked as a bound.
     """
-    means = memory[memory["contender"].isin(peers)].groupby(["num_layers", "contender"])["value"].mean().dropna()
+    means = (
+        memory[memory["contender"].isin(peers)]
+        .groupby(["num_layers", "contender"])["value"]
+        .mean()
+        .dropna()
+    )
     least = means.groupby("num_layers").min()
     lines = memory[memory["ours"]]
     depth = lines["num_layers"]
     known = depth.map(least)
-    below = depth.map(lambda layers: least[least.index < layers].iloc[-1:].max()) if lower else known
-    return lines.assign(value=lines["value"] / known.fillna(below), bound=known.isna() & below.notna())
+    below = (
+        depth.map(lambda layers: least[least.index < layers].iloc[-1:].max())
+        if lower
+        else known
+    )
+    return lines.assign(
+        value=lines["value"] / known.fillna(below),
+        bound=known.isna() & below.notna(),
+    )
 
 
 def compared(memory):
     """Ratios to the paper's route and to the leanest of all."""
     peers = memory[~memory["ours"]]["contender"].unique()
-    return {REFERENCE: ratios(memory, [REFERENCE], lower=True), "the leanest RevGNN": ratios(memory, peers)}
+    return {
+        REFERENCE: ratios(memory, [REFERENCE], lower=True),
+        "the leanest RevGNN": ratios(memory, peers),
+    }
 
 
-UNITS = {"added": "MB that a step adds", "allocated": "allocated MB", "reserved": "reserved MB"}
+UNITS = {
+    "added": "MB that a step adds",
+    "allocated": "allocated MB",
+    "reserved": "reserved MB",
+}
 
 
 def shown(view):
     memory, main = measured(view)
     kept = memory[memory["quantity"] == main]
     small = [(30, value["small_gpu"] * 1e3, "paper: GSR-GNN is below")]
-    drawings = [experiment_figures.contenders_by_depth(memory[memory["quantity"] == quantity], unit, view.label, small)
-                for quantity, unit in UNITS.items() if quantity in {*memory["quantity"]}]
+    drawings = [
+        experiment_figures.contenders_by_depth(
+            memory[memory["quantity"] == quantity], unit, view.label, small
+        )
+        for quantity, unit in UNITS.items()
+        if quantity in {*memory["quantity"]}
+    ]
     if main == "reserved":
         levels = [(value["fig10_util"] / 100, "paper: GSR-GNN, at least")]
-        drawings.append(experiment_figures.contenders_by_depth(steps.over(memory, "allocated", "reserved"),
-                                                               "allocated over reserved", view.label, levels=levels))
+        drawings.append(
+            experiment_figures.contenders_by_depth(
+                steps.over(memory, "allocated", "reserved"),
+                "allocated over reserved",
+                view.label,
+                levels=levels,
+            )
+        )
     for words, lines in compared(kept).items():
         levels = [(1, "as much")]
         if words == REFERENCE:
-            levels.insert(0, (1 - value["mem_reduction_max"] / 100, f"paper: {value['mem_reduction_max']:g}% less"))
-        drawings.append(experiment_figures.contenders_by_depth(lines, f"memory over that of\n{words}", view.label,
-                                                               levels=levels))
+            levels.insert(
+                0,
+                (
+                    1 - value["mem_reduction_max"] / 100,
+                    f"paper: {value['mem_reduction_max']:g}% less",
+                ),
+            )
+        drawings.append(
+            experiment_figures.contenders_by_depth(
+                lines, f"memory over that of\n{words}", view.label, levels=levels
+            )
+        )
     picture = figures.show(
-        *drawings, caption=view.caption,
+        *drawings,
+        caption=view.caption,
         alt="Line charts on logarithmic axes against the number of layers: memory of a training step, a line a "
-            "contender, with the paper's 8 GB at 30 layers as a diamond and a vermilion X where memory ran out; and "
-            "GSR-GNN's memory over RevGNN's, on an edge_index with the paper's best reduction as a dotted line, and by "
-            "its leanest route. The tables below have the numbers.")
+        "contender, with the paper's 8 GB at 30 layers as a diamond and a vermilion X where memory ran out; and "
+        "GSR-GNN's memory over RevGNN's, on an edge_index with the paper's best reduction as a dotted line, and by "
+        "its leanest route. The tables below have the numbers.",
+    )
     index = ["contender"] if main == steps.ADDED else ["contender", "quantity"]
-    tables = [steps.table(memory, index, lambda line: steps.megabytes(line["value"]), "MB of a step")]
+    tables = [
+        steps.table(
+            memory,
+            index,
+            lambda line: steps.megabytes(line["value"]),
+            "MB of a step",
+        )
+    ]
     for words, lines in compared(kept).items():
-        tables.append(steps.table(
-            lines, ["contender"], lambda line: "–" if pd.isna(line["value"]) else
-            f"{'≥ ' if line['bound'] else ''}{100 * (1 - line['value']):.1f}", f"Reduction against {words}, percent"))
+        tables.append(
+            steps.table(
+                lines,
+                ["contender"],
+                lambda line: (
+                    "–"
+                    if pd.isna(line["value"])
+                    else f"{'≥ ' if line['bound'] else ''}{100 * (1 - line['value']):.1f}"
+                ),
+                f"Reduction against {words}, percent",
+            )
+        )
     return [picture, *tables]
 
 
@@ -132,6 +198,7 @@ page.show(shown, "hidden_channels", "device")
 
 # %% [markdown]
 # ## What differs, and why
+
 
 # %% tags=["hide-input"]
 def sparse(lines):
@@ -146,23 +213,54 @@ def beside_the_paper(view):
         lines = sparse(lines).dropna(subset=["value"]).reset_index(drop=True)
         if len(lines):
             best = lines.loc[lines["value"].idxmin()]
-            rows.append((f"largest reduction, against {words}", f"{value['mem_reduction_max']:g}%",
-                         f"{'at least ' if best['bound'] else ''}{100 * (1 - best['value']):.1f}% "
-                         f"({best['contender']}, {best['num_layers']} layers)"))
+            rows.append(
+                (
+                    f"largest reduction, against {words}",
+                    f"{value['mem_reduction_max']:g}%",
+                    f"{'at least ' if best['bound'] else ''}{100 * (1 - best['value']):.1f}% "
+                    f"({best['contender']}, {best['num_layers']} layers)",
+                )
+            )
     ours = sparse(kept).dropna(subset=["value"])
-    peers = kept[kept["contender"] == REFERENCE].groupby("num_layers")["value"].mean()
-    gaps = (ours["num_layers"].map(peers) - ours["value"]).groupby(ours["contender"]).mean().dropna() / 1e3
+    peers = (
+        kept[kept["contender"] == REFERENCE].groupby("num_layers")["value"].mean()
+    )
+    gaps = (ours["num_layers"].map(peers) - ours["value"]).groupby(
+        ours["contender"]
+    ).mean().dropna() / 1e3
     if len(gaps):
-        rows.append((f"mean gap to {REFERENCE} over the depths where both are, by contender",
-                     f"{value['fig10_gap_r']:g} and {value['fig10_gap_f']:g} GB", f"{steps.span(gaps, '.3f')} GB"))
+        rows.append(
+            (
+                f"mean gap to {REFERENCE} over the depths where both are, by contender",
+                f"{value['fig10_gap_r']:g} and {value['fig10_gap_f']:g} GB",
+                f"{steps.span(gaps, '.3f')} GB",
+            )
+        )
     shallow = ours[ours["num_layers"] < 30]["value"] / 1e3
     if len(shallow):
-        rows.append(("GSR-GNN below 30 layers", f"under {value['small_gpu']:g} GB", f"{steps.span(shallow, '.3f')} GB"))
-    for name, claim in (("allocated", f"over {value['fig10_util']:g}%"),
-                        ("active", f"{value['active_over_reserved']:g}% at best")):
+        rows.append(
+            (
+                "GSR-GNN below 30 layers",
+                f"under {value['small_gpu']:g} GB",
+                f"{steps.span(shallow, '.3f')} GB",
+            )
+        )
+    for name, claim in (
+        ("allocated", f"over {value['fig10_util']:g}%"),
+        ("active", f"{value['active_over_reserved']:g}% at best"),
+    ):
         share = steps.over(sparse(memory), name, "reserved")["value"].dropna()
-        rows.append((f"{name} over reserved memory, GSR-GNN", claim,
-                     steps.span(share, ".1%") if len(share) else "a CPU has neither" if main == steps.ADDED else "–"))
+        rows.append(
+            (
+                f"{name} over reserved memory, GSR-GNN",
+                claim,
+                steps.span(share, ".1%")
+                if len(share)
+                else "a CPU has neither"
+                if main == steps.ADDED
+                else "–",
+            )
+        )
     return pd.DataFrame(rows, columns=["quantity", "paper", "ours"])
 
 
@@ -170,28 +268,55 @@ def in_words(view):
     """Growth a layer, repeats, and what was not measured."""
     memory, main = measured(view)
     kept = memory[memory["quantity"] == main]
-    values = kept.dropna(subset=["value"]).groupby(["contender", "num_layers"], sort=False)["value"]
+    values = kept.dropna(subset=["value"]).groupby(
+        ["contender", "num_layers"], sort=False
+    )["value"]
     size, mean, lines = steps.size(view.circuit), values.mean(), []
     for name in dict.fromkeys(mean.index.get_level_values(0)):
         own = mean[name].sort_index()
         if len(own) > 1:
             first, last = own.index[0], own.index[-1]
-            derived = (f" (derived: {steps.layer_megabytes(name, size[0], view.setting['hidden_channels']):.2f})"
-                       if size else "")
-            lines.append(f"- {name}: {(own[last] - own[first]) / (last - first):.2f} MB a layer{derived} from {first} "
-                         f"to {last} layers.")
+            derived = (
+                f" (derived: {steps.layer_megabytes(name, size[0], view.setting['hidden_channels']):.2f})"
+                if size
+                else ""
+            )
+            lines.append(
+                f"- {name}: {(own[last] - own[first]) / (last - first):.2f} MB a layer{derived} from {first} "
+                f"to {last} layers."
+            )
     if REFERENCE in mean.index and size:
-        unit, most = steps.message_megabytes(size[1], view.setting["hidden_channels"]), mean[REFERENCE].max()
-        lines.append(f"- An array of messages is {unit:,.0f} MB here; {REFERENCE} takes at most {most:,.0f} MB, "
-                     f"{most / unit:.2f} times that.")
+        unit, most = (
+            steps.message_megabytes(size[1], view.setting["hidden_channels"]),
+            mean[REFERENCE].max(),
+        )
+        lines.append(
+            f"- An array of messages is {unit:,.0f} MB here; {REFERENCE} takes at most {most:,.0f} MB, "
+            f"{most / unit:.2f} times that."
+        )
     spread = (values.max() / values.min() - 1)[values.size() > 1]
-    lines.append(f"- Runs of the same contender and depth differ by up to {spread.max():.1%}, {spread.median():.1%} in "
-                 "the middle." if len(spread) else "- Each value is one run, so how far runs differ is not known.")
-    return [f"On {view.circuit}, width {view.setting['hidden_channels']}:", "", *lines, ""]
+    lines.append(
+        f"- Runs of the same contender and depth differ by up to {spread.max():.1%}, {spread.median():.1%} in "
+        "the middle."
+        if len(spread)
+        else "- Each value is one run, so how far runs differ is not known."
+    )
+    return [
+        f"On {view.circuit}, width {view.setting['hidden_channels']}:",
+        "",
+        *lines,
+        "",
+    ]
 
 
 for view in page.views("hidden_channels", "device"):
-    display(figures.table(beside_the_paper(view), caption=f"{view.circuit}, on {view.machine}", index=False))
+    display(
+        figures.table(
+            beside_the_paper(view),
+            caption=f"{view.circuit}, on {view.machine}",
+            index=False,
+        )
+    )
     display(Markdown("\n".join(in_words(view))))
 
 findings.not_measured(page.rows)

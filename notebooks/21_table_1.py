@@ -35,12 +35,25 @@ from gsrgnn.circuits import table1
 
 # %% tags=["hide-input"]
 graphs = table1.rows()
-printed = pd.read_csv(table1.FILE, comment="#", dtype=str).fillna("–").set_index("number")
-printed = printed.assign(graph=[row.code for row in graphs], held=printed["val"] + ", " + printed["test"])
-columns = {"graph": "graph", "nodes": "nodes", "edges": "edges", "train": "train", "held": "val, test",
-           "labels": "labels", "label_max": "largest label"}
-figures.table(printed[list(columns)].rename(columns=columns).rename_axis(None),
-              caption="The paper's Table 1 (–: unreadable in our copy)")
+printed = (
+    pd.read_csv(table1.FILE, comment="#", dtype=str).fillna("–").set_index("number")
+)
+printed = printed.assign(
+    graph=[row.code for row in graphs], held=printed["val"] + ", " + printed["test"]
+)
+columns = {
+    "graph": "graph",
+    "nodes": "nodes",
+    "edges": "edges",
+    "train": "train",
+    "held": "val, test",
+    "labels": "labels",
+    "label_max": "largest label",
+}
+figures.table(
+    printed[list(columns)].rename(columns=columns).rename_axis(None),
+    caption="The paper's Table 1 (–: unreadable in our copy)",
+)
 
 # %% [markdown]
 # A graph's short name is CircuitNet's number of the design, and F for a core with a floating-point unit, R for one
@@ -50,10 +63,16 @@ figures.table(printed[list(columns)].rename(columns=columns).rename_axis(None),
 
 # %% tags=["hide-input"]
 gap = max(abs(row.train + row.val + row.test - row.nodes) for row in graphs)
-shares = {share: [row.code for row in graphs if row.held_share == share] for share in (0.15, 0.10)}
-display(Markdown(
-    f"Train, validation and test add up to the nodes, up to {gap:,} of rounding: the split is one of cells. "
-    f"{' and '.join(shares[0.15])} hold out 15% of their cells for validation and as many for test, the others 10%."))
+shares = {
+    share: [row.code for row in graphs if row.held_share == share]
+    for share in (0.15, 0.10)
+}
+display(
+    Markdown(
+        f"Train, validation and test add up to the nodes, up to {gap:,} of rounding: the split is one of cells. "
+        f"{' and '.join(shares[0.15])} hold out 15% of their cells for validation and as many for test, the others 10%."
+    )
+)
 
 # %% [markdown]
 # ## How it is measured
@@ -74,62 +93,113 @@ found = circuits.available()
 def counted(name):
     """What Table 1 has of a circuit, and its smallest and largest degree."""
     netlist = circuits.read(name)
-    graph = CircuitGraph.from_pins(netlist.cell, netlist.net, netlist.num_cells, norm="sum")
+    graph = CircuitGraph.from_pins(
+        netlist.cell, netlist.net, netlist.num_cells, norm="sum"
+    )
     degree, nodes = graph.degree.numpy().astype(int) - 1, netlist.num_cells
     held = round(table1.held_share(name) * nodes)
-    return {"nodes": nodes, "edges": degree.sum() + nodes, "least": degree.min(), "most": degree.max(),
-            "train": nodes - 2 * held, "held": held}
+    return {
+        "nodes": nodes,
+        "edges": degree.sum() + nodes,
+        "least": degree.min(),
+        "most": degree.max(),
+        "train": nodes - 2 * held,
+        "held": held,
+    }
 
 
 lines = []
 for row in graphs:
-    paper = {"nodes": row.nodes, "edges": row.edges, "train": row.train, "held": row.val}
+    paper = {
+        "nodes": row.nodes,
+        "edges": row.edges,
+        "train": row.train,
+        "held": row.val,
+    }
     lines.append({"graph": row.code, "source": "Table 1", **paper})
-    for source, name in (("synthetic", f"synthetic/{row.code}"), ("real", f"circuitnet/{row.name}")):
+    for source, name in (
+        ("synthetic", f"synthetic/{row.code}"),
+        ("real", f"circuitnet/{row.name}"),
+    ):
         if name in found and (real or source != "real"):
             counts = counted(name)
-            off = {f"{key} off": counts[key] / paper[key] - 1 for key in ("nodes", "edges")}
-            lines.append({"graph": row.code, "source": source, "name": name, **counts, **off})
+            off = {
+                f"{key} off": counts[key] / paper[key] - 1
+                for key in ("nodes", "edges")
+            }
+            lines.append(
+                {"graph": row.code, "source": source, "name": name, **counts, **off}
+            )
 counts = pd.DataFrame(lines)
 
 # %% tags=["hide-input"]
-shown = pd.DataFrame({
-    "nodes": counts["nodes"].map("{:,}".format), "edges": counts["edges"].map("{:,}".format),
-    "nodes off": counts["nodes off"].map("{:+.2%}".format), "edges off": counts["edges off"].map("{:+.2%}".format),
-    "degree": counts["least"].map("{:,.0f} to ".format) + counts["most"].map("{:,.0f}".format),
-    "train": counts["train"].map("{:,}".format), "val and test, each": counts["held"].map("{:,}".format)})
+shown = pd.DataFrame(
+    {
+        "nodes": counts["nodes"].map("{:,}".format),
+        "edges": counts["edges"].map("{:,}".format),
+        "nodes off": counts["nodes off"].map("{:+.2%}".format),
+        "edges off": counts["edges off"].map("{:+.2%}".format),
+        "degree": counts["least"].map("{:,.0f} to ".format)
+        + counts["most"].map("{:,.0f}".format),
+        "train": counts["train"].map("{:,}".format),
+        "val and test, each": counts["held"].map("{:,}".format),
+    }
+)
 shown.loc[counts["source"] == "Table 1", ["nodes off", "edges off", "degree"]] = "–"
-shown.index = pd.MultiIndex.from_frame(counts[["graph", "source"]], names=[None, None])
-display(figures.show(
-    experiment_figures.graph_sizes(counts),
-    alt="Scatter plot on logarithmic axes: edges against nodes of the ten graphs, the printed values as diamonds, "
+shown.index = pd.MultiIndex.from_frame(
+    counts[["graph", "source"]], names=[None, None]
+)
+display(
+    figures.show(
+        experiment_figures.graph_sizes(counts),
+        alt="Scatter plot on logarithmic axes: edges against nodes of the ten graphs, the printed values as diamonds, "
         "ours on them. The table below has the numbers.",
-    caption="The paper's ten graphs, the synthetic stand-ins and, where they are found, the real designs."))
+        caption="The paper's ten graphs, the synthetic stand-ins and, where they are found, the real designs.",
+    )
+)
 style = "white-space: nowrap"
-figures.table(shown, caption="Table 1 of the paper, and what is here").map(lambda _: style).map_index(lambda _: style)
+figures.table(shown, caption="Table 1 of the paper, and what is here").map(
+    lambda _: style
+).map_index(lambda _: style)
 
 # %% [markdown]
 # ## What differs, and why
 
+
 # %% tags=["hide-input"]
 def in_words():
     """How far the counts are off, and what the real designs' labels are."""
-    made, own = (counts[counts["source"] == source] for source in ("synthetic", "real"))
+    made, own = (
+        counts[counts["source"] == source] for source in ("synthetic", "real")
+    )
     assert made["nodes off"].abs().max() < 0.005
     assert made["edges off"].abs().max() < 0.02
-    yield (f"- Stand-ins: nodes are off by at most {made['nodes off'].abs().max():.2%}, edges by at most "
-           f"{made['edges off'].abs().max():.2%}. The largest degree is {made['most'].max():,.0f}, that of "
-           f"{made.loc[made['most'].idxmax(), 'graph']}.")
+    yield (
+        f"- Stand-ins: nodes are off by at most {made['nodes off'].abs().max():.2%}, edges by at most "
+        f"{made['edges off'].abs().max():.2%}. The largest degree is {made['most'].max():,.0f}, that of "
+        f"{made.loc[made['most'].idxmax(), 'graph']}."
+    )
     for line in own.itertuples(index=False):
         row = next(row for row in graphs if row.code == line.graph)
-        same = all(abs(value - told) <= step / 2 for value, told, step in (
-            (line.nodes, row.nodes, 100), (line.edges, row.edges, 100_000)))
+        same = all(
+            abs(value - told) <= step / 2
+            for value, told, step in (
+                (line.nodes, row.nodes, 100),
+                (line.edges, row.edges, 100_000),
+            )
+        )
         data = circuits.load(line.name)
-        label, top = printed.loc[printed["graph"] == line.graph, ["labels", "label_max"]].iloc[0]
-        yield (f"- {line.graph}, the real design: {line.nodes:,} nodes and {line.edges:,} edges "
-               f"{'round' if same else 'do not round'} to the printed numbers. The largest degree is {line.most:,.0f}.")
-        yield (f"- Its label here ({data.label_source}) has {len(np.unique(data.y)):,} different values up to "
-               f"{data.label_scale:.2f}; the paper prints {label} labels up to {top}.")
+        label, top = printed.loc[
+            printed["graph"] == line.graph, ["labels", "label_max"]
+        ].iloc[0]
+        yield (
+            f"- {line.graph}, the real design: {line.nodes:,} nodes and {line.edges:,} edges "
+            f"{'round' if same else 'do not round'} to the printed numbers. The largest degree is {line.most:,.0f}."
+        )
+        yield (
+            f"- Its label here ({data.label_source}) has {len(np.unique(data.y)):,} different values up to "
+            f"{data.label_scale:.2f}; the paper prints {label} labels up to {top}."
+        )
     if own.empty:
         yield "- None of the ten real designs was found here (`CIRCUITNET_ROOT`), so there is nothing real to compare."
 

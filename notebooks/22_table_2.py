@@ -38,33 +38,59 @@ by_k = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#").set_index("K")
 # %% [markdown]
 # ## The claim
 
+
 # %% tags=["hide-input"]
 def base(part):
     return claims["value"][f"t2_base_{part}"]
 
 
-paper = pd.concat([
-    pd.DataFrame({part: [base(part)] for part in ("forward", "backward", "copy", "total")}, ["RevGNN"]),
-    by_k[["forward", "backward", "total", "speedup"]].rename("K = {}".format)])
-columns = {"forward": "forward, s", "backward": "backward, s", "copy": "copy, s", "total": "total, s",
-           "speedup": "speedup"}
-figures.table(paper.rename(columns=columns)[list(columns.values())],
-              caption="The paper's Table 2: 100 layers, width 384; seconds an epoch").format("{:g}", na_rep="–")
+paper = pd.concat(
+    [
+        pd.DataFrame(
+            {
+                part: [base(part)]
+                for part in ("forward", "backward", "copy", "total")
+            },
+            ["RevGNN"],
+        ),
+        by_k[["forward", "backward", "total", "speedup"]].rename("K = {}".format),
+    ]
+)
+columns = {
+    "forward": "forward, s",
+    "backward": "backward, s",
+    "copy": "copy, s",
+    "total": "total, s",
+    "speedup": "speedup",
+}
+figures.table(
+    paper.rename(columns=columns)[list(columns.values())],
+    caption="The paper's Table 2: 100 layers, width 384; seconds an epoch",
+).format("{:g}", na_rep="–")
 
 # %% tags=["hide-input"]
 copies = by_k["total"] - by_k["forward"] - by_k["backward"]
-shares = [(by_k[part] / by_k["total"] * 100 - by_k[f"{part}_percent"]).abs().max() for part in ("forward", "backward")]
+shares = [
+    (by_k[part] / by_k["total"] * 100 - by_k[f"{part}_percent"]).abs().max()
+    for part in ("forward", "backward")
+]
 ratios = (base("total") / by_k["total"] - by_k["speedup"]).abs()
 section = reported["value"]
-between = {part: abs(base(part) - section[f"s31_{part}"]) for part in ("forward", "backward", "copy")}
+between = {
+    part: abs(base(part) - section[f"s31_{part}"])
+    for part in ("forward", "backward", "copy")
+}
 apart = [f"{part} by {gap:.2f} s" for part, gap in between.items() if gap > 0.005]
-display(Markdown(
-    f"Its numbers fit together within rounding: the parts of the baseline differ from its total by "
-    f"{abs(base('forward') + base('backward') + base('copy') - base('total')):.2f} s, those of GSR-GNN by up to "
-    f"{copies.abs().max():.2f} s, a share by up to {max(shares):.1f} points from what the times give, a speedup by up "
-    f"to {ratios.max():.1f}. Section 3.1 has the same baseline, and differs from the table in {' and '.join(apart)}. "
-    "The caption names graph 3, the text 356-R, which is graph 7. [The audit](06_audit.ipynb) has all of this, number "
-    "by number."))
+display(
+    Markdown(
+        f"Its numbers fit together within rounding: the parts of the baseline differ from its total by "
+        f"{abs(base('forward') + base('backward') + base('copy') - base('total')):.2f} s, those of GSR-GNN by up to "
+        f"{copies.abs().max():.2f} s, a share by up to {max(shares):.1f} points from what the times give, a speedup by up "
+        f"to {ratios.max():.1f}. Section 3.1 has the same baseline, and differs from the table in {' and '.join(apart)}. "
+        "The caption names graph 3, the text 356-R, which is graph 7. [The audit](06_audit.ipynb) has all of this, number "
+        "by number."
+    )
+)
 
 # %% [markdown]
 # ## How it is measured
@@ -93,15 +119,34 @@ PARTS = ["forward", "backward", "rest"]
 
 def steps(view):
     """The baseline and GSR-GNN, a row a contender: seconds of each part, with the lowest and the highest."""
-    rows = view.rows[view.rows["state"] == "measured"].drop_duplicates("contender").set_index("contender")
-    names = [name for name in rows.index if name == REFERENCE or re.match(r"GSR k=\d+ ", name)]
-    rows = rows.loc[sorted(names, key=lambda name: (name != REFERENCE, name.split()[-1]))]
-    return rows.assign(rest_seconds=rows["step_seconds"] - rows["forward_seconds"] - rows["backward_seconds"])
+    rows = (
+        view.rows[view.rows["state"] == "measured"]
+        .drop_duplicates("contender")
+        .set_index("contender")
+    )
+    names = [
+        name
+        for name in rows.index
+        if name == REFERENCE or re.match(r"GSR k=\d+ ", name)
+    ]
+    rows = rows.loc[
+        sorted(names, key=lambda name: (name != REFERENCE, name.split()[-1]))
+    ]
+    return rows.assign(
+        rest_seconds=rows["step_seconds"]
+        - rows["forward_seconds"]
+        - rows["backward_seconds"]
+    )
 
 
 def shares_of(rows):
     """The parts of a step as shares of it."""
-    return pd.DataFrame({part: rows[f"{part}_seconds"].clip(lower=0) / rows["step_seconds"] for part in PARTS})
+    return pd.DataFrame(
+        {
+            part: rows[f"{part}_seconds"].clip(lower=0) / rows["step_seconds"]
+            for part in PARTS
+        }
+    )
 
 
 def papers(names):
@@ -110,11 +155,19 @@ def papers(names):
     for name in names:
         k = re.search(r"k=(\d+)", name)
         if not k:
-            found[name] = {part: base(part) for part in ("forward", "backward", "total")} | {"speedup": 1.0}
+            found[name] = {
+                part: base(part) for part in ("forward", "backward", "total")
+            } | {"speedup": 1.0}
         elif int(k[1]) in by_k.index:
-            found[name] = by_k.loc[int(k[1]), ["forward", "backward", "total", "speedup"]].to_dict()
-    times = pd.DataFrame(found).T.reindex(columns=["forward", "backward", "total", "speedup"])
-    return times.assign(rest=(times["total"] - times["forward"] - times["backward"]).clip(lower=0))
+            found[name] = by_k.loc[
+                int(k[1]), ["forward", "backward", "total", "speedup"]
+            ].to_dict()
+    times = pd.DataFrame(found).T.reindex(
+        columns=["forward", "backward", "total", "speedup"]
+    )
+    return times.assign(
+        rest=(times["total"] - times["forward"] - times["backward"]).clip(lower=0)
+    )
 
 
 def ms(seconds):
@@ -123,7 +176,10 @@ def ms(seconds):
 
 def timed(rows, part):
     """Median and interval in ms as text."""
-    times = zip(*(rows[f"{part}_{name}"].map(ms) for name in ("seconds", "low", "high")), strict=True)
+    times = zip(
+        *(rows[f"{part}_{name}"].map(ms) for name in ("seconds", "low", "high")),
+        strict=True,
+    )
     return [f"{middle} ({low} to {high})" for middle, low, high in times]
 
 
@@ -132,31 +188,74 @@ def shown(view):
     if rows.empty:
         return []
     shares, theirs = shares_of(rows), papers(rows.index)
-    bounds = pd.DataFrame({"low": rows["forward_low"] / rows["step_high"],
-                           "high": rows["forward_high"] / rows["step_low"]})
-    totals = pd.DataFrame({"contender": rows.index, "value": rows["step_seconds"], "low": rows["step_low"],
-                           "high": rows["step_high"], "ours": rows["ours"].astype(bool)})
+    bounds = pd.DataFrame(
+        {
+            "low": rows["forward_low"] / rows["step_high"],
+            "high": rows["forward_high"] / rows["step_low"],
+        }
+    )
+    totals = pd.DataFrame(
+        {
+            "contender": rows.index,
+            "value": rows["step_seconds"],
+            "low": rows["step_low"],
+            "high": rows["step_high"],
+            "ours": rows["ours"].astype(bool),
+        }
+    )
     picture = figures.show(
-        experiment_figures.step_shares(shares, bounds, theirs[PARTS].div(theirs[PARTS].sum(axis=1), axis="index")),
-        experiment_figures.by_contender(totals, "seconds a step (paper: an epoch)", theirs["total"].to_dict()),
+        experiment_figures.step_shares(
+            shares,
+            bounds,
+            theirs[PARTS].div(theirs[PARTS].sum(axis=1), axis="index"),
+        ),
+        experiment_figures.by_contender(
+            totals, "seconds a step (paper: an epoch)", theirs["total"].to_dict()
+        ),
         alt="Two charts. Left a bar for each model, the shares of forward pass, backward pass and rest in its step, "
-            "with the ends of the paper's shares as diamonds. Right the seconds of a step on a logarithmic axis with "
-            "intervals, and the paper's totals as diamonds. The tables below have the numbers.", caption=view.caption)
-    times = pd.DataFrame({"forward, ms": timed(rows, "forward"), "backward, ms": timed(rows, "backward"),
-                          "rest, ms": rows["rest_seconds"].map(ms),
-                          "step, ms": timed(rows, "step")}, rows.index).rename_axis(None)
+        "with the ends of the paper's shares as diamonds. Right the seconds of a step on a logarithmic axis with "
+        "intervals, and the paper's totals as diamonds. The tables below have the numbers.",
+        caption=view.caption,
+    )
+    times = pd.DataFrame(
+        {
+            "forward, ms": timed(rows, "forward"),
+            "backward, ms": timed(rows, "backward"),
+            "rest, ms": rows["rest_seconds"].map(ms),
+            "step, ms": timed(rows, "step"),
+        },
+        rows.index,
+    ).rename_axis(None)
     ratio = findings.speedup(rows.loc[rows.index == REFERENCE], rows)["ratio"]
-    columns = {"forward": shares["forward"], "paper's": theirs["forward"] / theirs["total"],
-               "backward": shares["backward"], "paper's ": theirs["backward"] / theirs["total"],
-               "rest": shares["rest"], "paper's  ": theirs["rest"] / theirs["total"],
-               "speedup": ratio, "paper's   ": theirs["speedup"]}
-    beside = pd.DataFrame({name: column.reindex(rows.index) for name, column in columns.items()}).rename_axis(None)
-    percent = dict.fromkeys(list(columns)[:6], "{:.1%}") | dict.fromkeys(list(columns)[6:], "{:.1f}")
+    columns = {
+        "forward": shares["forward"],
+        "paper's": theirs["forward"] / theirs["total"],
+        "backward": shares["backward"],
+        "paper's ": theirs["backward"] / theirs["total"],
+        "rest": shares["rest"],
+        "paper's  ": theirs["rest"] / theirs["total"],
+        "speedup": ratio,
+        "paper's   ": theirs["speedup"],
+    }
+    beside = pd.DataFrame(
+        {name: column.reindex(rows.index) for name, column in columns.items()}
+    ).rename_axis(None)
+    percent = dict.fromkeys(list(columns)[:6], "{:.1%}") | dict.fromkeys(
+        list(columns)[6:], "{:.1f}"
+    )
     title = "Shares of a step, and speedup over the baseline; the paper's rest is its copies"
-    tables = (figures.table(times, caption="Median and interval of the rounds"),
-              figures.table(beside, caption=title).format(percent, na_rep="–"))
+    tables = (
+        figures.table(times, caption="Median and interval of the rounds"),
+        figures.table(beside, caption=title).format(percent, na_rep="–"),
+    )
     style = "white-space: nowrap"
-    return [picture, *(table.map(lambda _: style).map_index(lambda _: style) for table in tables)]
+    return [
+        picture,
+        *(
+            table.map(lambda _: style).map_index(lambda _: style)
+            for table in tables
+        ),
+    ]
 
 
 page.show(shown, "hidden_channels", "num_layers", "ks")
@@ -167,28 +266,50 @@ findings.not_measured(page.rows)
 # %% [markdown]
 # ## What differs, and why
 
+
 # %% tags=["hide-input"]
 def in_words(view):
     """Which part is gained most over the baseline, and how far the shares are from the paper's."""
     rows = steps(view)
     shares, theirs, lines = shares_of(rows), papers(rows.index), []
-    their_shares = theirs[["forward", "backward"]].div(theirs["total"], axis="index")
+    their_shares = theirs[["forward", "backward"]].div(
+        theirs["total"], axis="index"
+    )
     if REFERENCE in rows.index and len(rows) > 1:
         first = rows.drop(REFERENCE)["step_seconds"].idxmin()
-        gains = [f"{part} {rows[f'{part}_seconds'][REFERENCE] / rows[f'{part}_seconds'][first]:.3g} times"
-                 for part in ("forward", "backward")]
-        lines.append(f"- The fastest, {first}, against the baseline: {', '.join(gains)} as fast.")
-    unsure = rows.index[rows["rest_seconds"].abs() < rows["step_high"] - rows["step_low"]]
+        gains = [
+            f"{part} {rows[f'{part}_seconds'][REFERENCE] / rows[f'{part}_seconds'][first]:.3g} times"
+            for part in ("forward", "backward")
+        ]
+        lines.append(
+            f"- The fastest, {first}, against the baseline: {', '.join(gains)} as fast."
+        )
+    unsure = rows.index[
+        rows["rest_seconds"].abs() < rows["step_high"] - rows["step_low"]
+    ]
     if len(unsure):
         names = "" if len(unsure) == len(rows) else f": {', '.join(unsure)}"
-        lines.append(f"- The rest of {len(unsure)} of {len(rows)} rows is smaller than the spread of their steps, so "
-                     f"it is not told apart from nothing{names}.")
-    for name, part in (("the baseline", rows.index == REFERENCE), ("GSR-GNN", rows.index != REFERENCE)):
+        lines.append(
+            f"- The rest of {len(unsure)} of {len(rows)} rows is smaller than the spread of their steps, so "
+            f"it is not told apart from nothing{names}."
+        )
+    for name, part in (
+        ("the baseline", rows.index == REFERENCE),
+        ("GSR-GNN", rows.index != REFERENCE),
+    ):
         known = their_shares.index.intersection(rows.index[part])
         if len(known):
-            ours, paper = shares.loc[known, "backward"], their_shares.loc[known, "backward"]
-            here, there = (" to ".join(dict.fromkeys([f"{of.min():.0%}", f"{of.max():.0%}"])) for of in (ours, paper))
-            lines.append(f"- Backward share of {name}: {here} here, {there} in the paper.")
+            ours, paper = (
+                shares.loc[known, "backward"],
+                their_shares.loc[known, "backward"],
+            )
+            here, there = (
+                " to ".join(dict.fromkeys([f"{of.min():.0%}", f"{of.max():.0%}"]))
+                for of in (ours, paper)
+            )
+            lines.append(
+                f"- Backward share of {name}: {here} here, {there} in the paper."
+            )
     setting = f"width {view.setting['hidden_channels']}, {view.setting['num_layers']} layers"
     return [f"On {view.circuit}, {setting}, {view.machine}:", "", *lines, ""]
 

@@ -86,8 +86,14 @@ def test_cells(circuit):
 
 def steps(view):
     """The contenders' rows, with what a step adds to memory."""
-    rows = view.rows[view.rows["state"] != "trained"].drop_duplicates("contender").set_index("contender")
-    rows = rows.reindex(columns=rows.columns.union(["memory_peak", "memory_before", "step_seconds"]))
+    rows = (
+        view.rows[view.rows["state"] != "trained"]
+        .drop_duplicates("contender")
+        .set_index("contender")
+    )
+    rows = rows.reindex(
+        columns=rows.columns.union(["memory_peak", "memory_before", "step_seconds"])
+    )
     return rows.assign(growth=rows["memory_peak"] - rows["memory_before"])
 
 
@@ -100,39 +106,96 @@ def trained(view):
 
 def points(rows, value, low, high, ours):
     """`rows` as `experiment_figures.by_contender` takes them."""
-    return pd.DataFrame({"contender": rows.index, "value": value, "low": low, "high": high, "ours": ours}).astype(
-        {"ours": bool})
+    return pd.DataFrame(
+        {
+            "contender": rows.index,
+            "value": value,
+            "low": low,
+            "high": high,
+            "ours": ours,
+        }
+    ).astype({"ours": bool})
 
 
 def shown(view):
     rows, scores = steps(view), trained(view)
-    times = points(rows, rows["step_seconds"] * 1e3, rows["step_low"] * 1e3, rows["step_high"] * 1e3, rows["ours"])
+    times = points(
+        rows,
+        rows["step_seconds"] * 1e3,
+        rows["step_low"] * 1e3,
+        rows["step_high"] * 1e3,
+        rows["ours"],
+    )
     growth = points(rows, *[rows["growth"] / 1e6] * 3, rows["ours"])
     ours = scores.index.str.startswith("GSR")
     pearson = points(scores, scores["pearson"], scores["low"], scores["high"], ours)
     pictures = [
         figures.show(
             experiment_figures.by_contender(times, "ms a training step"),
-            experiment_figures.by_contender(growth, "MB that a training step adds at its peak"),
+            experiment_figures.by_contender(
+                growth, "MB that a training step adds at its peak"
+            ),
             alt="Two dot plots on logarithmic axes, a line for each contender, GSR-GNN's filled: milliseconds of a "
-                "training step with intervals, and the megabytes that it adds. The table below has the numbers.",
-            caption=view.caption),
+            "training step with intervals, and the megabytes that it adds. The table below has the numbers.",
+            caption=view.caption,
+        ),
         figures.show(
-            experiment_figures.by_contender(pearson, "Pearson on the test cells", source=view.label, log=False),
+            experiment_figures.by_contender(
+                pearson, "Pearson on the test cells", source=view.label, log=False
+            ),
             alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each trained model. The table "
-                "below has the numbers.", caption=view.caption)]
-    table = pd.DataFrame({
-        "step, ms": rows["step_seconds"] * 1e3, "fastest": rows["step_low"] * 1e3, "slowest": rows["step_high"] * 1e3,
-        "adds, MB": rows["growth"] / 1e6, "kept for going back, MB": rows["kept_bytes"] / 1e6})
+            "below has the numbers.",
+            caption=view.caption,
+        ),
+    ]
+    table = pd.DataFrame(
+        {
+            "step, ms": rows["step_seconds"] * 1e3,
+            "fastest": rows["step_low"] * 1e3,
+            "slowest": rows["step_high"] * 1e3,
+            "adds, MB": rows["growth"] / 1e6,
+            "kept for going back, MB": rows["kept_bytes"] / 1e6,
+        }
+    )
     for kind in ("active", "reserved"):  # GPU only
         if f"memory_{kind}" in rows and rows[f"memory_{kind}"].notna().any():
             table[f"{kind}, MB"] = rows[f"memory_{kind}"] / 1e6
-    correlations = scores[["pearson", "low", "high", "spearman", "kendall", "r2", "learning_rate", "best_epoch"]].copy()
-    correlations.columns = ["Pearson", "95% from", "to", "Spearman", "Kendall", "R²", "learning rate", "best epoch"]
-    formats = dict.fromkeys(correlations, "{:.3f}") | {"learning rate": "{:g}", "best epoch": "{:.0f}"}
-    step, score = (figures.table(frame.rename_axis(None), caption=title) for frame, title in (
-        (table, "A training step"), (correlations, "On the test cells")))
-    step = step.format(lambda n: f"{n:,.0f}" if n >= 100 else f"{n:.3g}", na_rep="–")
+    correlations = scores[
+        [
+            "pearson",
+            "low",
+            "high",
+            "spearman",
+            "kendall",
+            "r2",
+            "learning_rate",
+            "best_epoch",
+        ]
+    ].copy()
+    correlations.columns = [
+        "Pearson",
+        "95% from",
+        "to",
+        "Spearman",
+        "Kendall",
+        "R²",
+        "learning rate",
+        "best epoch",
+    ]
+    formats = dict.fromkeys(correlations, "{:.3f}") | {
+        "learning rate": "{:g}",
+        "best epoch": "{:.0f}",
+    }
+    step, score = (
+        figures.table(frame.rename_axis(None), caption=title)
+        for frame, title in (
+            (table, "A training step"),
+            (correlations, "On the test cells"),
+        )
+    )
+    step = step.format(
+        lambda n: f"{n:,.0f}" if n >= 100 else f"{n:.3g}", na_rep="–"
+    )
     return [pictures[0], step, pictures[1], score.format(formats, na_rep="–")]
 
 
@@ -144,18 +207,28 @@ findings.not_measured(page.rows)
 # %% [markdown]
 # ## What differs, and why
 
+
 # %% tags=["hide-input"]
 def pairs(k):
     """What is compared: a choice, and in the sense of the ratio the one and the other contender."""
     own = f"GSR k={k} nets"
-    return [("dense residual / sparse", f"GSR dense k={k} nets", own),
-            ("edges / nets, GSR-GNN", f"GSR k={k} edges", own),
-            ("edges / nets, GSR-GNN aggregating first", f"GSR aggregate first k={k} edges",
-             f"GSR aggregate first k={k} nets"),
-            ("edges / nets, GraphSAGE, each layer", "CheckpointSAGE each layer csr", "CheckpointSAGE each layer nets"),
-            ("GraphSAGE, each layer / GSR-GNN", "CheckpointSAGE each layer nets", own),
-            ("GraphSAGE, √L / GSR-GNN", "CheckpointSAGE sqrt(L) nets", own),
-            ("FusedRevGNN / GSR-GNN", "FusedRevGNN nets", own)]
+    return [
+        ("dense residual / sparse", f"GSR dense k={k} nets", own),
+        ("edges / nets, GSR-GNN", f"GSR k={k} edges", own),
+        (
+            "edges / nets, GSR-GNN aggregating first",
+            f"GSR aggregate first k={k} edges",
+            f"GSR aggregate first k={k} nets",
+        ),
+        (
+            "edges / nets, GraphSAGE, each layer",
+            "CheckpointSAGE each layer csr",
+            "CheckpointSAGE each layer nets",
+        ),
+        ("GraphSAGE, each layer / GSR-GNN", "CheckpointSAGE each layer nets", own),
+        ("GraphSAGE, √L / GSR-GNN", "CheckpointSAGE sqrt(L) nets", own),
+        ("FusedRevGNN / GSR-GNN", "FusedRevGNN nets", own),
+    ]
 
 
 def compared(view):
@@ -164,17 +237,24 @@ def compared(view):
     for title, one, other in pairs(view.setting["k"]):
         if one in rows.index and other in rows.index:
             time = findings.speedup(rows.loc[[one]], rows.loc[[other]]).iloc[0]
-            found[title] = {"time": time["ratio"], "from": time["low"], "to": time["high"],
-                            "memory": rows["growth"][one] / rows["growth"][other]}
+            found[title] = {
+                "time": time["ratio"],
+                "from": time["low"],
+                "to": time["high"],
+                "memory": rows["growth"][one] / rows["growth"][other],
+            }
     return pd.DataFrame(found, ["time", "from", "to", "memory"]).T
 
 
 def ratios(view):
     title = f"How many times the time, with its interval, and the memory; {view.circuit}"
-    return [figures.table(compared(view), caption=title).format("{:.2f}", na_rep="–")]
+    return [
+        figures.table(compared(view), caption=title).format("{:.2f}", na_rep="–")
+    ]
 
 
 page.show(ratios, *SETTING)
+
 
 # %% tags=["hide-input"]
 def in_words(view):
@@ -194,14 +274,27 @@ def in_words(view):
         gain = scores[f"GSR dense k={k}"] - scores[f"GSR k={k}"]
         best = trained(view).sort_values("pearson")
         apart = best["low"].iloc[-1] > best["high"].iloc[0]
-        yield (f"- Pearson with the dense residual is {abs(gain):.3f} {'above' if gain > 0 else 'below'} that with the "
-               f"sparse one. {best.index[-1]} has the highest, {best.index[0]} the lowest; their intervals "
-               f"{'do not overlap' if apart else 'overlap'}.")
+        yield (
+            f"- Pearson with the dense residual is {abs(gain):.3f} {'above' if gain > 0 else 'below'} that with the "
+            f"sparse one. {best.index[-1]} has the highest, {best.index[0]} the lowest; their intervals "
+            f"{'do not overlap' if apart else 'overlap'}."
+        )
 
 
 for view in page.views(*SETTING):
     setting = f"{view.setting['num_layers']} layers, width {view.setting['hidden_channels']}, k = {view.setting['k']}"
-    display(Markdown("\n".join([f"On {view.circuit}, {setting}, {view.machine}:", "", *in_words(view), ""])))
+    display(
+        Markdown(
+            "\n".join(
+                [
+                    f"On {view.circuit}, {setting}, {view.machine}:",
+                    "",
+                    *in_words(view),
+                    "",
+                ]
+            )
+        )
+    )
 
 # %% [markdown]
 # The dense residual trades arithmetic for memory: its layers are inverted going back, each from the next, so memory

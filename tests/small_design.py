@@ -47,9 +47,7 @@ def write_design(root, arrays, layout="demo"):
 def map_files(root, folder="routability_features"):
     """Where the congestion maps lie below `root`, by direction."""
     overflow = root / folder / "congestion" / "congestion_global_routing" / "overflow_based"
-    return {
-        way: overflow / f"congestion_GR_{way}_overflow" / f"{PLACEMENT}.npy" for way in ("horizontal", "vertical")
-    }
+    return {way: overflow / f"congestion_GR_{way}_overflow" / f"{PLACEMENT}.npy" for way in ("horizontal", "vertical")}
 
 
 def write_maps(root, horizontal, vertical, folder="routability_features"):

@@ -33,8 +33,9 @@ def x():
     return torch.randn(64, 7, dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("aggregation", "via"), [("edge_index", "nets"), ("segment_csr", "nets"), ("csr", "nets"),
-                                                  ("kernels", "edges")])
+@pytest.mark.parametrize(
+    ("aggregation", "via"), [("edge_index", "nets"), ("segment_csr", "nets"), ("csr", "nets"), ("kernels", "edges")]
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_route_gives_the_same_numbers(kind, aggregation, via, x):
     if aggregation == "segment_csr":
@@ -55,8 +56,9 @@ def count_aggregations(kind, monkeypatch):
     calls = []
     for name in ("forward", "backward"):
         plain = getattr(baselines._Product, name)
-        monkeypatch.setattr(baselines._Product, name,
-                            staticmethod(lambda *given, plain=plain: calls.append(1) or plain(*given)))
+        monkeypatch.setattr(
+            baselines._Product, name, staticmethod(lambda *given, plain=plain: calls.append(1) or plain(*given))
+        )
     result(make(kind, aggregation="csr"), graph(kind), torch.randn(64, 7, dtype=torch.float64))
     return len(calls) / 4
 

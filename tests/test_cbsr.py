@@ -84,12 +84,15 @@ def test_not_finite(bad):
         group_sparse(x, 2)
 
 
-@pytest.mark.parametrize(("x", "message"), [
-    (torch.randn(5), r"x is \[5\]"),
-    ([[1.0]], "x is list"),
-    (torch.ones(5, 6, dtype=torch.int64), "dtype torch.int64"),
-    (torch.ones(5, 6, dtype=torch.float16), "dtype torch.float16"),
-])
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.randn(5), r"x is \[5\]"),
+        ([[1.0]], "x is list"),
+        (torch.ones(5, 6, dtype=torch.int64), "dtype torch.int64"),
+        (torch.ones(5, 6, dtype=torch.float16), "dtype torch.float16"),
+    ],
+)
 def test_not_a_float_matrix(x, message):
     with pytest.raises(ValueError, match=message):
         group_sparse(x, 1)
@@ -106,32 +109,41 @@ def test_sizes_and_devices_that_differ():
         aggregate(GRAPH, torch.randn(5, 6, device="meta"))
 
 
-@pytest.mark.parametrize(("values", "indices", "columns", "message"), [
-    ([[1.0]], [[0, 1]], 3, r"values \[1, 1\] and indices \[1, 2\] differ"),
-    ([[1.0]], [[0.0]], 3, "indices has dtype torch.float32: it takes uint8"),
-    ([[1]], [[0]], 3, "values has dtype torch.int64: it takes float32"),
-    ([[1.0]], [[0]], 3.5, "num_columns is 3.5: it takes a whole number"),
-    ([[1.0]], [[0]], None, "num_columns is None"), ([[1.0]], [[0]], 2**40, "num_columns is 1099511627776"),
-    ([[1.0]], [[3]], 3, r"indices reach from 3 to 3, outside 0 \.\. 2"),
-    ([[1.0]], [[-1]], 3, "indices reach from -1"),
-    ([[1.0, 2.0]], [[1, 1]], 3, "must ascend"),
-    ([[1.0, 2.0]], [[0, 1]], 1, "k is 2 and the matrix has 1 columns"),
-])
+@pytest.mark.parametrize(
+    ("values", "indices", "columns", "message"),
+    [
+        ([[1.0]], [[0, 1]], 3, r"values \[1, 1\] and indices \[1, 2\] differ"),
+        ([[1.0]], [[0.0]], 3, "indices has dtype torch.float32: it takes uint8"),
+        ([[1]], [[0]], 3, "values has dtype torch.int64: it takes float32"),
+        ([[1.0]], [[0]], 3.5, "num_columns is 3.5: it takes a whole number"),
+        ([[1.0]], [[0]], None, "num_columns is None"),
+        ([[1.0]], [[0]], 2**40, "num_columns is 1099511627776"),
+        ([[1.0]], [[3]], 3, r"indices reach from 3 to 3, outside 0 \.\. 2"),
+        ([[1.0]], [[-1]], 3, "indices reach from -1"),
+        ([[1.0, 2.0]], [[1, 1]], 3, "must ascend"),
+        ([[1.0, 2.0]], [[0, 1]], 1, "k is 2 and the matrix has 1 columns"),
+    ],
+)
 def test_bad_cbsr(values, indices, columns, message):
     with pytest.raises(ValueError, match=message):
         CBSR(torch.tensor(values), torch.tensor(indices), columns)
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: CBSR([[1.0]], torch.zeros(1, 1, dtype=torch.long), 2), "values is list: it takes a dense tensor"),
-    (lambda: CBSR(torch.ones(1, 1), torch.zeros(1, 1, dtype=torch.long, device="meta"), 2), "the indices on meta"),
-    (lambda: group_sparse(torch.eye(5).to_sparse(), 1), "x is torch.sparse_coo: it takes a dense tensor"),
-    (lambda: aggregate(GRAPH, torch.eye(5).to_sparse_csr()), "x is torch.sparse_csr: it takes a dense tensor"),
-    (lambda: aggregate(torch.zeros(2, 3), torch.eye(5)), "graph is a Tensor: it takes a CircuitGraph"),
-    (lambda: aggregate(None, torch.eye(5)), "graph is a NoneType: it takes a CircuitGraph"),
-    *((lambda k=k: group_sparse(torch.eye(5), k), "k is a whole number in 1 .. 5")
-      for k in (0, 6, 2.5, float("nan"), float("inf"), None, True, "2", [2])),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: CBSR([[1.0]], torch.zeros(1, 1, dtype=torch.long), 2), "values is list: it takes a dense tensor"),
+        (lambda: CBSR(torch.ones(1, 1), torch.zeros(1, 1, dtype=torch.long, device="meta"), 2), "the indices on meta"),
+        (lambda: group_sparse(torch.eye(5).to_sparse(), 1), "x is torch.sparse_coo: it takes a dense tensor"),
+        (lambda: aggregate(GRAPH, torch.eye(5).to_sparse_csr()), "x is torch.sparse_csr: it takes a dense tensor"),
+        (lambda: aggregate(torch.zeros(2, 3), torch.eye(5)), "graph is a Tensor: it takes a CircuitGraph"),
+        (lambda: aggregate(None, torch.eye(5)), "graph is a NoneType: it takes a CircuitGraph"),
+        *(
+            (lambda k=k: group_sparse(torch.eye(5), k), "k is a whole number in 1 .. 5")
+            for k in (0, 6, 2.5, float("nan"), float("inf"), None, True, "2", [2])
+        ),
+    ],
+)
 def test_what_is_no_such_thing(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -153,10 +165,13 @@ def test_torch_accepts_the_registered_operators(dtype):
     x = torch.randn(5, 6, dtype=dtype)
     values, indices = torch.ops.gsrgnn.group_sparse(x, 2)
     ops, number = torch.ops.gsrgnn, GRAPH.number
-    for op, arguments in ((ops.group_sparse, (x.clone().requires_grad_(), 2)), (ops.scatter, (values, indices, 6)),
-                          (ops.aggregate, (values.clone().requires_grad_(), indices, 6, number)),
-                          (ops.aggregate_backward, (x, indices, number)),
-                          (ops.aggregate_dense, (x.clone().requires_grad_(), number, False))):
+    for op, arguments in (
+        (ops.group_sparse, (x.clone().requires_grad_(), 2)),
+        (ops.scatter, (values, indices, 6)),
+        (ops.aggregate, (values.clone().requires_grad_(), indices, 6, number)),
+        (ops.aggregate_backward, (x, indices, number)),
+        (ops.aggregate_dense, (x.clone().requires_grad_(), number, False)),
+    ):
         opcheck(op.default, arguments)
 
 
@@ -166,9 +181,15 @@ def test_bfloat16_is_summed_in_float32_and_has_its_gradient_in_bfloat16(via):
     kept = group_sparse(torch.randn(6, 9), 4)
     short = CBSR(kept.values.bfloat16().requires_grad_(), kept.indices, 9)
     wide = CBSR(short.values.detach().float().requires_grad_(), kept.indices, 9)
-    for first, second, x, y in ((short, wide, short.values, wide.values),
-                                (dense := short.to_dense().detach().requires_grad_(),
-                                 full := dense.detach().float().requires_grad_(), dense, full)):
+    for first, second, x, y in (
+        (short, wide, short.values, wide.values),
+        (
+            dense := short.to_dense().detach().requires_grad_(),
+            full := dense.detach().float().requires_grad_(),
+            dense,
+            full,
+        ),
+    ):
         out, expected = aggregate(graph, first), aggregate(graph, second)
         assert out.dtype == torch.float32
         assert torch.equal(out, expected)
@@ -176,8 +197,10 @@ def test_bfloat16_is_summed_in_float32_and_has_its_gradient_in_bfloat16(via):
         expected.square().sum().backward()
         assert x.grad.dtype == torch.bfloat16
         assert torch.equal(x.grad, y.grad.bfloat16())
-    for arguments in ((torch.ops.gsrgnn.aggregate, (short.values, kept.indices, 9, graph.number)),
-                      (torch.ops.gsrgnn.aggregate_dense, (dense, graph.number, False))):
+    for arguments in (
+        (torch.ops.gsrgnn.aggregate, (short.values, kept.indices, 9, graph.number)),
+        (torch.ops.gsrgnn.aggregate_dense, (dense, graph.number, False)),
+    ):
         opcheck(arguments[0].default, arguments[1])
     with pytest.raises(ValueError, match="x has dtype torch.float16: it takes float32, float64 or bfloat16"):
         aggregate(graph, CBSR(kept.values.half(), kept.indices, 9))

@@ -32,7 +32,12 @@ def test_the_pages_of_the_experiments_have_one_form(name):
     cells = read_source(ROOT / "notebooks" / f"{name}.py").cells
     lines = [line for cell in cells if cell.cell_type == "markdown" for line in cell.source.splitlines()]
     assert [line for line in lines if line.startswith("## ")] == [
-        "## The claim", "## How it is measured", "## What came out", "## What differs, and why", "## Run it again"]
+        "## The claim",
+        "## How it is measured",
+        "## What came out",
+        "## What differs, and why",
+        "## Run it again",
+    ]
 
 
 @pytest.fixture(params=NAMES)

@@ -18,8 +18,11 @@ from gsrgnn import CircuitGraph, aggregate
 from gsrgnn.circuits.data import Circuit
 from gsrgnn.graph import NORMS
 
-PINS = st.integers(1, 8).flatmap(lambda cells: st.tuples(
-    st.just(cells), st.lists(st.tuples(st.integers(0, cells - 1), st.sampled_from([0, 3, 4, 9])), max_size=25)))
+PINS = st.integers(1, 8).flatmap(
+    lambda cells: st.tuples(
+        st.just(cells), st.lists(st.tuples(st.integers(0, cells - 1), st.sampled_from([0, 3, 4, 9])), max_size=25)
+    )
+)
 
 
 def dense(adjacency):
@@ -75,9 +78,15 @@ def test_pins_make_the_clique_graph(netlist, norm, self_loops):
     np.testing.assert_allclose(dense_factors(graph.incidence(torch.float64, transposed=True)), want.T, atol=1e-12)
 
 
-@given(st.integers(1, 6).flatmap(lambda n: st.tuples(st.just(n), st.lists(
-    st.tuples(st.integers(0, n - 1), st.integers(0, n - 1), st.floats(0, 4)), max_size=12))),
-    st.sampled_from(NORMS), st.booleans())
+@given(
+    st.integers(1, 6).flatmap(
+        lambda n: st.tuples(
+            st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1), st.floats(0, 4)), max_size=12)
+        )
+    ),
+    st.sampled_from(NORMS),
+    st.booleans(),
+)
 def test_edges_keep_direction_multiplicity_and_weight(edges, norm, self_loops):
     num_nodes, edges = edges
     source, target, weight = np.array(edges).reshape(-1, 3).T
@@ -165,16 +174,21 @@ def clock(monkeypatch):
     return CircuitGraph.from_pins(range(80_000), [7] * 80_000, 80_000)
 
 
-REFUSED = (r"clique matrix, of up to 6,400,000,000 entries, takes 102.4 GB and 8.0 GB are free: leave out large nets "
-           r"with max_net \(the largest has 80,000 pins\), or stay with via='nets'")
+REFUSED = (
+    r"clique matrix, of up to 6,400,000,000 entries, takes 102.4 GB and 8.0 GB are free: leave out large nets "
+    r"with max_net \(the largest has 80,000 pins\), or stay with via='nets'"
+)
 
 
-@pytest.mark.parametrize("ask", [
-    lambda graph: graph.num_pairs,
-    lambda graph: graph.through("edges").adjacency(),
-    lambda graph: aggregate(graph, torch.ones(80_000, 1), via="edges"),
-    lambda graph: CircuitGraph.from_pins(range(80_000), [0] * 80_000, 80_000, multiplicity=False),
-])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda graph: graph.num_pairs,
+        lambda graph: graph.through("edges").adjacency(),
+        lambda graph: aggregate(graph, torch.ones(80_000, 1), via="edges"),
+        lambda graph: CircuitGraph.from_pins(range(80_000), [0] * 80_000, 80_000, multiplicity=False),
+    ],
+)
 def test_a_clique_matrix_that_does_not_fit_is_refused(clock, ask):
     with pytest.raises(MemoryError, match=REFUSED):
         ask(clock)
@@ -220,18 +234,22 @@ READ_ONLY = np.array([0, 1, 2])
 READ_ONLY.flags.writeable = False
 
 
-@pytest.mark.parametrize("cell", [
-    pd.DataFrame({"cell": [0, 9, 1, 2], "net": [0, 1, 0, 0]}).query("net == 0").cell,
-    pd.Series([0, 1, 2], dtype="Int64"),
-    (0, 1, 2),
-    READ_ONLY,
-    np.array([2, 1, 0])[::-1],
-    np.array([0, 1, 2], ">i4"),
-    np.array([0, 1, 2], np.uint64),
-    np.array([0, 1, 2], object),
-    [torch.tensor(0), np.int8(1), 2],
-    torch.tensor([0, 1, 2], dtype=torch.uint16),
-], ids=repr)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pd.DataFrame({"cell": [0, 9, 1, 2], "net": [0, 1, 0, 0]}).query("net == 0").cell,
+        pd.Series([0, 1, 2], dtype="Int64"),
+        (0, 1, 2),
+        READ_ONLY,
+        np.array([2, 1, 0])[::-1],
+        np.array([0, 1, 2], ">i4"),
+        np.array([0, 1, 2], np.uint64),
+        np.array([0, 1, 2], object),
+        [torch.tensor(0), np.int8(1), 2],
+        torch.tensor([0, 1, 2], dtype=torch.uint16),
+    ],
+    ids=repr,
+)
 @pytest.mark.filterwarnings("error")
 def test_pins_and_edges_come_in_any_form(cell):
     graph = CircuitGraph.from_pins(cell, cell, np.int64(3))
@@ -246,11 +264,19 @@ def test_nets_have_any_numbers():
     assert CircuitGraph.from_pins([0, 1, 2], [2**62, 2**62, 5], 3).neighbors(0).tolist() == [1]
 
 
-@pytest.mark.parametrize(("node", "message"), [
-    (-1, r"node holds -1, outside 0 \.\. 2"), (3, "node holds 3"), (2**70, "node holds"), (1.5, "node is 1.5"),
-    ("1", "node is '1': it takes one node's number"), (None, "node is None"), ([0, 1], r"node is \[0, 1\]"),
-    (True, "node is True"),
-])
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (-1, r"node holds -1, outside 0 \.\. 2"),
+        (3, "node holds 3"),
+        (2**70, "node holds"),
+        (1.5, "node is 1.5"),
+        ("1", "node is '1': it takes one node's number"),
+        (None, "node is None"),
+        ([0, 1], r"node is \[0, 1\]"),
+        (True, "node is True"),
+    ],
+)
 def test_neighbors_of_no_node(node, message):
     for graph in (CircuitGraph.from_pins([0, 1], [0, 0], 3), CircuitGraph.from_edge_index([[0], [1]], 3)):
         assert graph.neighbors(torch.tensor(1)).tolist() == graph.neighbors(np.uint8(1)).tolist() == [0]
@@ -258,41 +284,53 @@ def test_neighbors_of_no_node(node, message):
             graph.neighbors(node)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (dict(cell=[0, 1], net=[0], num_cells=2), "cell has 2 entries and net has 1"),
-    (dict(cell=[0, 2], net=[0, 0], num_cells=2), r"cell holds 2, outside 0 \.\. 1 for 2 nodes"),
-    (dict(cell=[-1, 0], net=[0, 0], num_cells=2), "cell holds -1"),
-    (dict(cell=[0, 1], net=[0, -3], num_cells=2), "net holds -3"),
-    (dict(cell=[0.5], net=[0], num_cells=2), "cell has dtype float64: it takes integers"),
-    (dict(cell=[True], net=[0], num_cells=2), "cell has dtype bool: it takes integers"),
-    (dict(cell=torch.ones(1).bfloat16(), net=[0], num_cells=2), "cell has dtype float64: it takes integers"),
-    (dict(cell=pd.Series([0, None], dtype="Int64"), net=[0, 0], num_cells=2), "cell has dtype .*: it takes integers"),
-    (dict(cell=np.ma.array([0, 1], mask=[0, 1]), net=[0, 0], num_cells=2), "cell has masked entries"),
-    (dict(cell=torch.eye(2).to_sparse(), net=[0], num_cells=2), r"cell \(torch.sparse_coo on cpu\) cannot be read"),
-    (dict(cell=torch.ones(1, device="meta"), net=[0], num_cells=2), r"cell \(torch.strided on meta\) cannot be read"),
-    (dict(cell=[[0], [0, 1]], net=[0, 0], num_cells=2), r"cell \(list\) cannot be read .*: it takes a 1-D array"),
-    (dict(cell=None, net=[0], num_cells=2), "cell is None: it takes a 1-D array"),
-    (dict(cell={0: 1}, net=[0], num_cells=2), "cell is {0: 1}"),
-    (dict(cell=[0, 1], net=["clk", "clk"], num_cells=2), "net has dtype <U3: it takes integers, which numpy.unique"),
-    (dict(cell=[0], net=np.array([2**63], np.uint64), num_cells=2), "net holds 9223372036854775808: .* below 2"),
-    (dict(cell=[0], net=[2**70], num_cells=2), "net has dtype object"),
-    (dict(cell=[[0]], net=[0], num_cells=2), r"cell has shape \(1, 1\)"),
-    (dict(cell=[0], net=[0], num_cells=0), "num_cells is 0"),
-    (dict(cell=[0], net=[0], num_cells=None), "num_cells is None: a graph has a whole number of nodes, at least 1"),
-    (dict(cell=[0], net=[0], num_cells=float("nan")), "num_cells is nan"),
-    (dict(cell=[0], net=[0], num_cells=float("inf")), "num_cells is inf"),
-    (dict(cell=[0], net=[0], num_cells="2"), "num_cells is '2'"),
-    (dict(cell=[0], net=[0], num_cells=[2, 2]), r"num_cells is \[2, 2\]"),
-    (dict(cell=[0], net=[0], num_cells=2**40), "num_cells is 1099511627776: .* and at most 2147483647"),
-    (dict(cell=[0], net=[0], num_cells=2, norm="max"), "norm 'max' is unknown; it is one of sum, mean, sym"),
-    (dict(cell=[0], net=[0], num_cells=2, max_net=1), "max_net is 1: it takes a whole number of pins, at least 2"),
-    (dict(cell=[0], net=[0], num_cells=2, max_net=2.5), "max_net is 2.5: it takes a whole number"),
-    (dict(cell=[0], net=[0], num_cells=2, max_net="3"), "max_net is '3': it takes a whole number"),
-    (dict(cell=[0], net=[0], num_cells=2, max_net=float("inf")), "max_net is inf: .* or None"),
-    (dict(cell=[0], net=[0], num_cells=2, self_loops="False"), "self_loops is 'False': it takes True or False"),
-    (dict(cell=[0], net=[0], num_cells=2, self_loops=2), "self_loops is 2"),
-    (dict(cell=[0], net=[0], num_cells=2, multiplicity="once"), "multiplicity is 'once': it takes True or False"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(cell=[0, 1], net=[0], num_cells=2), "cell has 2 entries and net has 1"),
+        (dict(cell=[0, 2], net=[0, 0], num_cells=2), r"cell holds 2, outside 0 \.\. 1 for 2 nodes"),
+        (dict(cell=[-1, 0], net=[0, 0], num_cells=2), "cell holds -1"),
+        (dict(cell=[0, 1], net=[0, -3], num_cells=2), "net holds -3"),
+        (dict(cell=[0.5], net=[0], num_cells=2), "cell has dtype float64: it takes integers"),
+        (dict(cell=[True], net=[0], num_cells=2), "cell has dtype bool: it takes integers"),
+        (dict(cell=torch.ones(1).bfloat16(), net=[0], num_cells=2), "cell has dtype float64: it takes integers"),
+        (
+            dict(cell=pd.Series([0, None], dtype="Int64"), net=[0, 0], num_cells=2),
+            "cell has dtype .*: it takes integers",
+        ),
+        (dict(cell=np.ma.array([0, 1], mask=[0, 1]), net=[0, 0], num_cells=2), "cell has masked entries"),
+        (dict(cell=torch.eye(2).to_sparse(), net=[0], num_cells=2), r"cell \(torch.sparse_coo on cpu\) cannot be read"),
+        (
+            dict(cell=torch.ones(1, device="meta"), net=[0], num_cells=2),
+            r"cell \(torch.strided on meta\) cannot be read",
+        ),
+        (dict(cell=[[0], [0, 1]], net=[0, 0], num_cells=2), r"cell \(list\) cannot be read .*: it takes a 1-D array"),
+        (dict(cell=None, net=[0], num_cells=2), "cell is None: it takes a 1-D array"),
+        (dict(cell={0: 1}, net=[0], num_cells=2), "cell is {0: 1}"),
+        (
+            dict(cell=[0, 1], net=["clk", "clk"], num_cells=2),
+            "net has dtype <U3: it takes integers, which numpy.unique",
+        ),
+        (dict(cell=[0], net=np.array([2**63], np.uint64), num_cells=2), "net holds 9223372036854775808: .* below 2"),
+        (dict(cell=[0], net=[2**70], num_cells=2), "net has dtype object"),
+        (dict(cell=[[0]], net=[0], num_cells=2), r"cell has shape \(1, 1\)"),
+        (dict(cell=[0], net=[0], num_cells=0), "num_cells is 0"),
+        (dict(cell=[0], net=[0], num_cells=None), "num_cells is None: a graph has a whole number of nodes, at least 1"),
+        (dict(cell=[0], net=[0], num_cells=float("nan")), "num_cells is nan"),
+        (dict(cell=[0], net=[0], num_cells=float("inf")), "num_cells is inf"),
+        (dict(cell=[0], net=[0], num_cells="2"), "num_cells is '2'"),
+        (dict(cell=[0], net=[0], num_cells=[2, 2]), r"num_cells is \[2, 2\]"),
+        (dict(cell=[0], net=[0], num_cells=2**40), "num_cells is 1099511627776: .* and at most 2147483647"),
+        (dict(cell=[0], net=[0], num_cells=2, norm="max"), "norm 'max' is unknown; it is one of sum, mean, sym"),
+        (dict(cell=[0], net=[0], num_cells=2, max_net=1), "max_net is 1: it takes a whole number of pins, at least 2"),
+        (dict(cell=[0], net=[0], num_cells=2, max_net=2.5), "max_net is 2.5: it takes a whole number"),
+        (dict(cell=[0], net=[0], num_cells=2, max_net="3"), "max_net is '3': it takes a whole number"),
+        (dict(cell=[0], net=[0], num_cells=2, max_net=float("inf")), "max_net is inf: .* or None"),
+        (dict(cell=[0], net=[0], num_cells=2, self_loops="False"), "self_loops is 'False': it takes True or False"),
+        (dict(cell=[0], net=[0], num_cells=2, self_loops=2), "self_loops is 2"),
+        (dict(cell=[0], net=[0], num_cells=2, multiplicity="once"), "multiplicity is 'once': it takes True or False"),
+    ],
+)
 def test_bad_pins(arguments, message):
     with pytest.raises(ValueError, match=message) as raised:
         CircuitGraph.from_pins(**arguments)
@@ -305,24 +343,36 @@ def test_more_nodes_than_fit(monkeypatch):
         CircuitGraph.from_pins([0], [0], 2 * 10**9)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (dict(edge_index=[[0], [0], [0]], num_nodes=2), r"edge_index has shape \(3, 1\)"),
-    (dict(edge_index=[[0], [2]], num_nodes=2), r"edge_index\[1\] holds 2"),
-    (dict(edge_index=[[0.0], [1.0]], num_nodes=2), "it takes integers"),
-    (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[1.0, 2.0]), r"edge_weight has shape \(2,\) .* 1 edges"),
-    (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[float("nan")]), "NaN or an infinity"),
-    (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[-1.0]), "use norm='sum'"),
-    (dict(edge_index=torch.eye(2).to_sparse(), num_nodes=2), r"edge_index \(torch.sparse_coo on cpu\) .*to_edge_index"),
-    (dict(edge_index=None, num_nodes=2), r"edge_index has shape \(\): it takes \[2, num_edges\]"),
-    (dict(edge_index=[[0, 1], [1]], num_nodes=2), "edge_index has 2 sources and 1 targets"),
-    (dict(edge_index=[[0], [1]], num_nodes=None), "num_nodes is None: a graph has a whole number of nodes"),
-    (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=torch.ones(1, requires_grad=True)), r"give .*\.detach\(\)"),
-    (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=torch.ones(1, 1)), r"edge_weight has shape \(1, 1\)"),
-    (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[1j]), "edge_weight has dtype complex128: it takes real"),
-    (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[None]), "edge_weight has dtype object"),
-    (dict(edge_index=[[0, 0], [1, 1]], num_nodes=2, edge_weight=[6e37, 6e37]), r"adds up to 8.5e\+37 .* scale it down"),
-    (dict(edge_index=[[0], [1]], num_nodes=2, self_loops="no"), "self_loops is 'no': it takes True or False"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(edge_index=[[0], [0], [0]], num_nodes=2), r"edge_index has shape \(3, 1\)"),
+        (dict(edge_index=[[0], [2]], num_nodes=2), r"edge_index\[1\] holds 2"),
+        (dict(edge_index=[[0.0], [1.0]], num_nodes=2), "it takes integers"),
+        (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[1.0, 2.0]), r"edge_weight has shape \(2,\) .* 1 edges"),
+        (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[float("nan")]), "NaN or an infinity"),
+        (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[-1.0]), "use norm='sum'"),
+        (
+            dict(edge_index=torch.eye(2).to_sparse(), num_nodes=2),
+            r"edge_index \(torch.sparse_coo on cpu\) .*to_edge_index",
+        ),
+        (dict(edge_index=None, num_nodes=2), r"edge_index has shape \(\): it takes \[2, num_edges\]"),
+        (dict(edge_index=[[0, 1], [1]], num_nodes=2), "edge_index has 2 sources and 1 targets"),
+        (dict(edge_index=[[0], [1]], num_nodes=None), "num_nodes is None: a graph has a whole number of nodes"),
+        (
+            dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=torch.ones(1, requires_grad=True)),
+            r"give .*\.detach\(\)",
+        ),
+        (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=torch.ones(1, 1)), r"edge_weight has shape \(1, 1\)"),
+        (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[1j]), "edge_weight has dtype complex128: it takes real"),
+        (dict(edge_index=[[0], [1]], num_nodes=2, edge_weight=[None]), "edge_weight has dtype object"),
+        (
+            dict(edge_index=[[0, 0], [1, 1]], num_nodes=2, edge_weight=[6e37, 6e37]),
+            r"adds up to 8.5e\+37 .* scale it down",
+        ),
+        (dict(edge_index=[[0], [1]], num_nodes=2, self_loops="no"), "self_loops is 'no': it takes True or False"),
+    ],
+)
 def test_bad_edges(arguments, message):
     with pytest.raises(ValueError, match=message):
         CircuitGraph.from_edge_index(**arguments)
@@ -337,18 +387,24 @@ def test_data_with_pins_and_edges_is_its_pins():
     assert CircuitGraph.from_data(both).neighbors(1).tolist() == [0]
 
 
-@pytest.mark.parametrize(("data", "message"), [
-    (HeteroData(), "data is a HeteroData: it takes a PyG Data with one kind of node"),
-    (PINS_OF_TWO, "data is a dict"),
-    ((EDGES, 3), "data is a tuple"),
-    (Data(edge_index=EDGES), "data does not say how many nodes it has: set data.num_nodes"),
-    (Data(**PINS_OF_TWO), "data does not say how many nodes it has"),
-    (Data(x=X, adj_t=torch.eye(3).to_sparse()), r"data has adj_t .*to_edge_index\(data.adj_t.t\(\)\)"),
-    (Data(x=X, edge_index=EDGES, edge_attr=torch.ones(2)), r"edge_attr \[2\] and no edge_weight: if these are"),
-    (Data(x=X, edge_index=EDGES, edge_attr=torch.ones(2, 1)), r"edge_attr \[2, 1\] and no edge_weight"),
-    (Batch.from_data_list([Data(num_nodes=2, cell=torch.tensor([0, 1]), net=torch.tensor([0, 0]))] * 2),
-     "has each circuit's cells numbered from 0: make the circuits gsrgnn.circuits.data.Circuit"),
-], ids=lambda value: None if isinstance(value, str) else type(value).__name__)
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (HeteroData(), "data is a HeteroData: it takes a PyG Data with one kind of node"),
+        (PINS_OF_TWO, "data is a dict"),
+        ((EDGES, 3), "data is a tuple"),
+        (Data(edge_index=EDGES), "data does not say how many nodes it has: set data.num_nodes"),
+        (Data(**PINS_OF_TWO), "data does not say how many nodes it has"),
+        (Data(x=X, adj_t=torch.eye(3).to_sparse()), r"data has adj_t .*to_edge_index\(data.adj_t.t\(\)\)"),
+        (Data(x=X, edge_index=EDGES, edge_attr=torch.ones(2)), r"edge_attr \[2\] and no edge_weight: if these are"),
+        (Data(x=X, edge_index=EDGES, edge_attr=torch.ones(2, 1)), r"edge_attr \[2, 1\] and no edge_weight"),
+        (
+            Batch.from_data_list([Data(num_nodes=2, cell=torch.tensor([0, 1]), net=torch.tensor([0, 0]))] * 2),
+            "has each circuit's cells numbered from 0: make the circuits gsrgnn.circuits.data.Circuit",
+        ),
+    ],
+    ids=lambda value: None if isinstance(value, str) else type(value).__name__,
+)
 @pytest.mark.filterwarnings("error")
 def test_data_that_is_no_graph(data, message):
     with pytest.raises(ValueError, match=message) as raised:
@@ -395,8 +451,12 @@ def test_what_was_prepared_stays_with_the_graph():
     graph = CircuitGraph.from_pins([0, 1, 2, 0, 3], [0, 0, 0, 1, 1], 4)
     x = torch.randn(4, 5)
     want = {via: aggregate(graph, x, via=via) for via in ("edges", "nets")}
-    for other in (pickle.loads(pickle.dumps(graph)), copy.copy(graph), copy.deepcopy(graph),
-                  pickle.loads(pickle.dumps(graph.through("edges")))):
+    for other in (
+        pickle.loads(pickle.dumps(graph)),
+        copy.copy(graph),
+        copy.deepcopy(graph),
+        pickle.loads(pickle.dumps(graph.through("edges"))),
+    ):
         assert not other._prepared
         for via, out in want.items():
             assert torch.equal(aggregate(other, x, via=via), out)

@@ -42,18 +42,21 @@ def test_any_real_tensor_or_array_is_taken():
         assert correlations(true, given) == correlations(true[:, None].double(), given) == want
 
 
-@pytest.mark.parametrize(("true", "predicted", "message"), [
-    ([1, 2], [1, 2, 3], "2 true and 3 predicted"),
-    ([1], [1], "1 true and 1 predicted"),
-    ([1, 2], [1, float("nan")], "NaN or an infinity"),
-    ([1, 2, 3], [[1, 2, 3]], "1 true and 3 predicted columns"),
-    ([[1, 2, 3]], [[1, 2, 3]], "1 true and 1 predicted values"),
-    ([[1, 2], [3, 4], [5, 7]], [[1, 2, 3], [4, 5, 7]], "2 true and 3 predicted columns"),
-    ([[1, 2], [3, 4], [5, 7]], [1, 2, 3], "2 true and 1 predicted columns"),
-    (1.0, 2.0, r"values are float64 \[\]: give real numbers, \[N\] or \[N, C\]"),
-    ([1, 2], np.zeros((2, 0)), r"values are float64 \[2, 0\]"),
-    ([1, 2], [1, 2j], r"values are complex128 \[2\]"),
-])
+@pytest.mark.parametrize(
+    ("true", "predicted", "message"),
+    [
+        ([1, 2], [1, 2, 3], "2 true and 3 predicted"),
+        ([1], [1], "1 true and 1 predicted"),
+        ([1, 2], [1, float("nan")], "NaN or an infinity"),
+        ([1, 2, 3], [[1, 2, 3]], "1 true and 3 predicted columns"),
+        ([[1, 2, 3]], [[1, 2, 3]], "1 true and 1 predicted values"),
+        ([[1, 2], [3, 4], [5, 7]], [[1, 2, 3], [4, 5, 7]], "2 true and 3 predicted columns"),
+        ([[1, 2], [3, 4], [5, 7]], [1, 2, 3], "2 true and 1 predicted columns"),
+        (1.0, 2.0, r"values are float64 \[\]: give real numbers, \[N\] or \[N, C\]"),
+        ([1, 2], np.zeros((2, 0)), r"values are float64 \[2, 0\]"),
+        ([1, 2], [1, 2j], r"values are complex128 \[2\]"),
+    ],
+)
 def test_bad_input(true, predicted, message):
     with pytest.raises(ValueError, match=message):
         correlations(true, predicted)

@@ -9,8 +9,11 @@ from gsrgnn.baselines import AGGREGATIONS, GCN, CheckpointSAGE, FusedRevGNN, Gra
 
 EDGES = torch.randint(0, 30, (2, 120))
 GRAPH = CircuitGraph.from_edge_index(EDGES, 30)
-MODELS = [lambda: GSRGNN(7, 16, 2, num_layers=3, k=4), lambda: GSRGNN(7, 16, 2, num_layers=3, k=4, residual="dense"),
-          lambda: RevGNN(7, 16, 2, num_layers=3)]
+MODELS = [
+    lambda: GSRGNN(7, 16, 2, num_layers=3, k=4),
+    lambda: GSRGNN(7, 16, 2, num_layers=3, k=4, residual="dense"),
+    lambda: RevGNN(7, 16, 2, num_layers=3),
+]
 
 
 @pytest.mark.parametrize("make", MODELS)

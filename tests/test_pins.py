@@ -36,13 +36,17 @@ def batch(*sizes, kind=Data):
 
 
 @pytest.mark.parametrize("sizes", [(5, 3), (3, 5), (4, 4), (4, 4, 4)])
-@pytest.mark.parametrize("then", [
-    lambda data: data,
-    lambda data: pickle.loads(pickle.dumps(data)),
-    lambda data: data.clone().to("cpu"),
-    lambda data: Data.from_dict(data.to_dict()),
-    lambda data: Batch.from_data_list([data, data]),
-], ids=["batch", "pickled", "cloned", "as a dict", "batched again"])
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda data: data,
+        lambda data: pickle.loads(pickle.dumps(data)),
+        lambda data: data.clone().to("cpu"),
+        lambda data: Data.from_dict(data.to_dict()),
+        lambda data: Batch.from_data_list([data, data]),
+    ],
+    ids=["batch", "pickled", "cloned", "as a dict", "batched again"],
+)
 def test_plain_data_in_a_batch_is_refused(sizes, then):
     with pytest.raises(ValueError, match=ASTRAY):
         CircuitGraph.from_data(then(batch(*sizes)))

@@ -103,9 +103,9 @@ CASES = {
     "spawn": "in_a_process('spawn')",
     "forkserver": "in_a_process('forkserver')",
     "a pool of forks": "[agree([part.tolist() for part in found]) "
-                       "for found in mp.get_context('fork').Pool(2).starmap(step, [job] * 2)]",
+    "for found in mp.get_context('fork').Pool(2).starmap(step, [job] * 2)]",
     "a loader": "[torch.testing.assert_close(p[0], out, rtol=1e-4, atol=1e-4) "
-                "for p in DataLoader(Predictions(*job), num_workers=2)]",
+    "for p in DataLoader(Predictions(*job), num_workers=2)]",
     "a loader behind torch alone": "",
     "ranks": "mp.spawn(one_rank, ((*job, out, grad), int(sys.argv[1])), nprocs=2)",
 }
@@ -116,8 +116,14 @@ def test_in_other_processes(case, tmp_path, unused_port):
     script = tmp_path / "job.py"
     script.write_text(START.replace("CASE", CASES[case]))
     environment = os.environ | {"PYTHONWARNINGS": "ignore", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, script, str(unused_port), case], env=environment, cwd=tmp_path, timeout=300,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, script, str(unused_port), case],
+        env=environment,
+        cwd=tmp_path,
+        timeout=300,
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout == "agrees\n", done.stderr[-3000:]
 
 

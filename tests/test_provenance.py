@@ -27,17 +27,32 @@ def test_provenance_is_words_for_every_question():
 def test_what_code_reaches_is_followed_through_packages_their_data_and_functions(tmp_path):
     package = tmp_path / "gsrgnn"
     for name, code in {
-        "__init__.py": "", "table.csv": "1", "loop.py": "import torch\nfrom gsrgnn.data import load",
-        "data/__init__.py": "def load(): from gsrgnn.data import maps", "data/files/a.npz": "", "data/unused.py": "",
-        "data/maps.py": "import gsrgnn.loop\n'gsrgnn.data.named'", "data/named.py": "", "data/__pycache__/a.nbc": "",
-        "other/__init__.py": "", "other/b.npz": "", "figures.py": "",
+        "__init__.py": "",
+        "table.csv": "1",
+        "loop.py": "import torch\nfrom gsrgnn.data import load",
+        "data/__init__.py": "def load(): from gsrgnn.data import maps",
+        "data/files/a.npz": "",
+        "data/unused.py": "",
+        "data/maps.py": "import gsrgnn.loop\n'gsrgnn.data.named'",
+        "data/named.py": "",
+        "data/__pycache__/a.nbc": "",
+        "other/__init__.py": "",
+        "other/b.npz": "",
+        "figures.py": "",
     }.items():
         path = package / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code)
     found = {path.relative_to(package).as_posix() for path in reached("from gsrgnn import loop", package)}
-    assert found == {"__init__.py", "table.csv", "loop.py", "data/__init__.py", "data/maps.py", "data/named.py",
-                     "data/files/a.npz"}
+    assert found == {
+        "__init__.py",
+        "table.csv",
+        "loop.py",
+        "data/__init__.py",
+        "data/maps.py",
+        "data/named.py",
+        "data/files/a.npz",
+    }
     assert reached("import os, gsrgnnx", package) == set()
 
 

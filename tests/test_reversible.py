@@ -75,8 +75,14 @@ def test_dense_inverse_gives_the_input_back(graph, x):
 def test_forwards_may_overlap_and_gradients_accumulate(graph, x, residual):
     stack, other = stack_of(4, residual), torch.randn_like(x)
     parameters = list(stack.parameters())
-    want = [a + b for a, b in zip(torch.autograd.grad(plain(stack, x, graph).sum(), parameters),
-                                  torch.autograd.grad(plain(stack, other, graph).sum(), parameters), strict=True)]
+    want = [
+        a + b
+        for a, b in zip(
+            torch.autograd.grad(plain(stack, x, graph).sum(), parameters),
+            torch.autograd.grad(plain(stack, other, graph).sum(), parameters),
+            strict=True,
+        )
+    ]
     first, second = stack(x, graph).sum(), stack(other, graph).sum()
     first.backward(retain_graph=True)
     second.backward()
@@ -150,9 +156,13 @@ def test_one_buffer_serves_every_step(graph):
         first.backward()
 
 
-@pytest.mark.parametrize("hooks", [
-    lambda: torch.autograd.graph.save_on_cpu(),
-    lambda: torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t)])
+@pytest.mark.parametrize(
+    "hooks",
+    [
+        lambda: torch.autograd.graph.save_on_cpu(),
+        lambda: torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t),
+    ],
+)
 def test_hooks_on_what_is_saved_hide_no_buffer_that_was_used_again(graph, x, hooks):
     stack = stack_of(3, "sparse")
     want = torch.autograd.grad(stack(x, graph).sum(), x)[0]
@@ -193,8 +203,10 @@ def test_backward_passes_of_one_forward_pass_in_several_threads(graph, x):
         assert all(pool.map(work, range(30)))
 
 
-@pytest.mark.parametrize(("residual", "free", "advice"), [
-    ("sparse", 20_000, "lower the width, k or the depth"), ("dense", 5_000, "lower the width")])
+@pytest.mark.parametrize(
+    ("residual", "free", "advice"),
+    [("sparse", 20_000, "lower the width, k or the depth"), ("dense", 5_000, "lower the width")],
+)
 def test_a_buffer_that_does_not_fit(graph, monkeypatch, residual, free, advice):
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=free))
     stack = ReversibleStack(WIDTH, 400, K, residual)
@@ -333,24 +345,30 @@ def test_copies_and_state_travel_without_scratch(graph, x):
     torch.testing.assert_close(loaded(x, graph), want)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (dict(width=15, num_layers=1, k=1), "width is 15"),
-    (dict(width=16, num_layers=0, k=1), "num_layers is 0"),
-    (dict(width=16, num_layers=1, k=9), "k is 9 and there are 8 columns"),
-    (dict(width=16, num_layers=1, k=0), "k is 0"),
-    (dict(width=16, num_layers=1, k=1, residual="none"), "residual 'none' is unknown; it is one of sparse, dense"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(width=15, num_layers=1, k=1), "width is 15"),
+        (dict(width=16, num_layers=0, k=1), "num_layers is 0"),
+        (dict(width=16, num_layers=1, k=9), "k is 9 and there are 8 columns"),
+        (dict(width=16, num_layers=1, k=0), "k is 0"),
+        (dict(width=16, num_layers=1, k=1, residual="none"), "residual 'none' is unknown; it is one of sparse, dense"),
+    ],
+)
 def test_bad_stack(arguments, message):
     with pytest.raises(ValueError, match=message):
         ReversibleStack(**arguments)
 
 
-@pytest.mark.parametrize(("x", "message"), [
-    (torch.randn(NODES, 14), rf"x has shape \[{NODES}, 14\] and the stack takes \[N, 16\]"),
-    (torch.randn(NODES - 1, WIDTH), f"x has {NODES - 1} rows and the graph {NODES} nodes"),
-    (torch.randn(NODES, WIDTH).double(), "x has dtype torch.float64 and the parameters torch.float32"),
-    (torch.randn(NODES, WIDTH, device="meta"), "x is on meta, the graph on cpu, .* the shift on cpu"),
-])
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.randn(NODES, 14), rf"x has shape \[{NODES}, 14\] and the stack takes \[N, 16\]"),
+        (torch.randn(NODES - 1, WIDTH), f"x has {NODES - 1} rows and the graph {NODES} nodes"),
+        (torch.randn(NODES, WIDTH).double(), "x has dtype torch.float64 and the parameters torch.float32"),
+        (torch.randn(NODES, WIDTH, device="meta"), "x is on meta, the graph on cpu, .* the shift on cpu"),
+    ],
+)
 def test_input_that_does_not_fit(graph, x, message):
     with pytest.raises(ValueError, match=message):
         ReversibleStack(WIDTH, 1, K)(x, graph)
@@ -360,14 +378,14 @@ OUT_OF_LINE = {
     "a node": lambda x, stack: x[7].mul_(1e7),
     "an entry": lambda x, stack: x[7, 12].fill_(-1e7),
     "a column": lambda x, stack: x[:, 12].mul_(1e7),
-    "half of the nodes": lambda x, stack: x[:NODES // 2].mul_(1e9),
+    "half of the nodes": lambda x, stack: x[: NODES // 2].mul_(1e9),
     "a gain": lambda x, stack: stack.gain[1, 0, 3].fill_(1e6),
     "a shift": lambda x, stack: stack.shift[1, 1, 3].fill_(-1e6),
     "nothing": lambda x, stack: None,
     "everything": lambda x, stack: x.mul_(1e7),
     "everything, tiny": lambda x, stack: (x.mul_(1e-9), stack.gain.mul_(1e-9)),
     "tiny beside what layers add": lambda x, stack: (x.mul_(1e-7), stack.bias.zero_()),
-    "tiny in half of the nodes": lambda x, stack: (x[:NODES // 2].mul_(1e-7), stack.bias.zero_()),
+    "tiny in half of the nodes": lambda x, stack: (x[: NODES // 2].mul_(1e-7), stack.bias.zero_()),
     "entries whose row and column cross": lambda x, stack: (x[7, 12].fill_(1e10), x[9, 3].fill_(1e10)),
 }
 

@@ -34,7 +34,7 @@ def test_a_chapter_opens_with_goals_and_ends_with_exercises_solved(name):
     assert "Afterwards you can" in cells[0].source
     text = "\n".join(cell.source for cell in cells)
     assert "## Recap" in text
-    exercises = text[text.index("## Exercises"):]
+    exercises = text[text.index("## Exercises") :]
     asked = re.findall(r"^\*\*\d\.\*\*", exercises, flags=re.MULTILINE)
     assert 2 <= len(asked) <= 3
     assert sum("hide-cell" in tags(cell) for cell in cells) == len(asked)

@@ -90,8 +90,16 @@ def test_same_seed_same_result(data):
     assert torch.equal(first.prediction, second.prediction)
 
 
-@pytest.mark.parametrize("make", [made, lambda: RevGNN(4, 16, num_layers=2), own, lambda: Clamped(made()),
-                                  lambda: torch.compile(own(), backend="eager")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        made,
+        lambda: RevGNN(4, 16, num_layers=2),
+        own,
+        lambda: Clamped(made()),
+        lambda: torch.compile(own(), backend="eager"),
+    ],
+)
 def test_the_model_keeps_the_best_epoch_and_the_labels_units(data, make):
     model = make()
     data = relabelled(data, 500 + 30 * data[0].y)
@@ -120,8 +128,12 @@ def test_the_labels_units_go_where_the_model_goes(data, make):
     for other in (again, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert torch.equal(predict(other, *data), want)
     arguments = data[0].x, data[1]
-    assert torch.equal(torch.func.functional_call(make().eval() if make is made else again.eval(), model.state_dict(),
-                                                  arguments).reshape(want.shape), want)
+    assert torch.equal(
+        torch.func.functional_call(
+            make().eval() if make is made else again.eval(), model.state_dict(), arguments
+        ).reshape(want.shape),
+        want,
+    )
 
 
 @pytest.mark.parametrize("make", [made, own])
@@ -149,8 +161,10 @@ def test_a_label_of_another_shape_or_dtype_is_the_same_label(data):
         got = train(made(), *relabelled(data, same), epochs=3)
         assert torch.equal(got.prediction, want.prediction)
         assert got.test == want.test
-    assert torch.equal(train(own(), *relabelled(data, y[:, 0]), epochs=3).prediction,
-                       train(own(), *relabelled(data, y), epochs=3).prediction)
+    assert torch.equal(
+        train(own(), *relabelled(data, y[:, 0]), epochs=3).prediction,
+        train(own(), *relabelled(data, y), epochs=3).prediction,
+    )
 
 
 @pytest.mark.parametrize("make", [made, own])
@@ -163,8 +177,9 @@ def test_every_column_has_its_own_scale_and_the_measures_are_the_mean(data, make
     test = data[0].test_mask
     each = [correlations(y[test, column], result.prediction[test, column]) for column in (0, 1)]
     assert result.test == pytest.approx({name: (each[0][name] + each[1][name]) / 2 for name in each[0]})
-    first, second = (train(make(2), *relabelled(data, y * torch.tensor([1.0, by])), epochs=1).history.loss[0]
-                     for by in (1, 1e4))
+    first, second = (
+        train(make(2), *relabelled(data, y * torch.tensor([1.0, by])), epochs=1).history.loss[0] for by in (1, 1e4)
+    )
     assert first == pytest.approx(second, rel=1e-4)
 
 
@@ -180,8 +195,13 @@ def test_where_validation_has_no_pearson_its_error_decides(data):
     y = torch.where(data[0].val_mask[:, None], 0.1, data[0].y)
     states = []
     model = made()
-    result = train(model, *relabelled(data, y), epochs=15, learning_rate=0.1,
-                   progress=lambda row: states.append(predict(model, *data)))
+    result = train(
+        model,
+        *relabelled(data, y),
+        epochs=15,
+        learning_rate=0.1,
+        progress=lambda row: states.append(predict(model, *data)),
+    )
     assert result.history.pearson.isna().all()
     errors = [float((state[data[0].val_mask] - 0.1).square().mean()) for state in states]
     assert errors.index(min(errors)) + 1 == result.best_epoch > 1
@@ -190,25 +210,37 @@ def test_where_validation_has_no_pearson_its_error_decides(data):
 LABEL = torch.arange(300.0)[:, None].sin()
 
 
-@pytest.mark.parametrize(("changed", "message"), [
-    ({"y": LABEL.repeat(1, 2)}, r"y is \[300, 2\] and the model gives \[300, 1\]: make it with out_channels=2"),
-    ({"y": LABEL.T}, "y has 1 rows and x has 300"),
-    ({"y": LABEL[None]}, r"y is float64 \[1, 300, 1\]: give real numbers, \[N\] or \[N, C\]"),
-    ({"y": LABEL + 0j}, "y is complex64"),
-    ({"y": None}, "data has no y"),
-    ({"y": torch.full((300,), 0.1)}, r"y\[:, 0\] is 0.1 for every cell of train_mask"),
-    ({"y": LABEL.index_fill(0, torch.tensor([17]), torch.nan)}, r"y\[17, 0\] is nan and the cell is one of train_mask"),
-    ({"y": LABEL.index_fill(0, torch.tensor([19]), torch.inf)}, r"y\[19, 0\] is inf and the cell is one of test_mask"),
-    ({"y": LABEL.double() + 1e9}, r"y\[:, 0\] has mean 1e\+09 and deviation 0.7.* torch.float32 does not resolve"),
-    ({"y": LABEL.double() * 1e39}, "torch.float32 does not resolve"),
-    ({"y": LABEL.double() * 1e-39}, "torch.float32 does not resolve"),
-    ({"train_mask": (BITS < 8).long()}, r"train_mask is torch.int64 \[300\] and must be torch.bool \[300\]"),
-    ({"val_mask": (BITS == 8)[:99]}, r"val_mask is torch.bool \[99\]"),
-    ({"test_mask": (BITS == 9)[:, None].repeat(1, 3)}, r"test_mask is torch.bool \[300, 3\].*choose one with \[:, i\]"),
-    ({"test_mask": BITS < 0}, "test_mask has 0 cells: it takes 2 or more"),
-    ({"val_mask": BITS >= 8}, "val_mask and test_mask have 30 cells in common"),
-    ({"val_mask": None}, "data has no val_mask"),
-])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"y": LABEL.repeat(1, 2)}, r"y is \[300, 2\] and the model gives \[300, 1\]: make it with out_channels=2"),
+        ({"y": LABEL.T}, "y has 1 rows and x has 300"),
+        ({"y": LABEL[None]}, r"y is float64 \[1, 300, 1\]: give real numbers, \[N\] or \[N, C\]"),
+        ({"y": LABEL + 0j}, "y is complex64"),
+        ({"y": None}, "data has no y"),
+        ({"y": torch.full((300,), 0.1)}, r"y\[:, 0\] is 0.1 for every cell of train_mask"),
+        (
+            {"y": LABEL.index_fill(0, torch.tensor([17]), torch.nan)},
+            r"y\[17, 0\] is nan and the cell is one of train_mask",
+        ),
+        (
+            {"y": LABEL.index_fill(0, torch.tensor([19]), torch.inf)},
+            r"y\[19, 0\] is inf and the cell is one of test_mask",
+        ),
+        ({"y": LABEL.double() + 1e9}, r"y\[:, 0\] has mean 1e\+09 and deviation 0.7.* torch.float32 does not resolve"),
+        ({"y": LABEL.double() * 1e39}, "torch.float32 does not resolve"),
+        ({"y": LABEL.double() * 1e-39}, "torch.float32 does not resolve"),
+        ({"train_mask": (BITS < 8).long()}, r"train_mask is torch.int64 \[300\] and must be torch.bool \[300\]"),
+        ({"val_mask": (BITS == 8)[:99]}, r"val_mask is torch.bool \[99\]"),
+        (
+            {"test_mask": (BITS == 9)[:, None].repeat(1, 3)},
+            r"test_mask is torch.bool \[300, 3\].*choose one with \[:, i\]",
+        ),
+        ({"test_mask": BITS < 0}, "test_mask has 0 cells: it takes 2 or more"),
+        ({"val_mask": BITS >= 8}, "val_mask and test_mask have 30 cells in common"),
+        ({"val_mask": None}, "data has no val_mask"),
+    ],
+)
 @pytest.mark.parametrize("make", [made, own])
 def test_a_label_or_a_mask_that_does_not_fit_is_refused_and_the_model_left(data, make, changed, message):
     bad, model = copy.copy(data[0]), make()

@@ -12,8 +12,9 @@ from gsrgnn.lab.experiments import points
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("snakemake") is None,
-                                reason="snakemake is not installed: pip install gsrgnn[cluster]")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("snakemake") is None, reason="snakemake is not installed: pip install gsrgnn[cluster]"
+)
 
 
 def snakemake(*options):
@@ -29,22 +30,32 @@ def commands(output):
 
 
 def test_a_dry_run_here_has_a_command_for_every_point(tmp_path):
-    output = snakemake("-n", "-p", "--cores", "2",
-                       "--config", "profile=smoke", f"results={tmp_path}", "only=depth,speed")
+    output = snakemake(
+        "-n", "-p", "--cores", "2", "--config", "profile=smoke", f"results={tmp_path}", "only=depth,speed"
+    )
     wanted = points("smoke", ["depth", "speed"])
     found = commands(output)
     assert len(found) == len(wanted)
     assert sum(f"--results {tmp_path}" in command for command in found) == len(wanted)
     for point in wanted:
-        (command,) = [c for c in found if c.startswith(f"{point.experiment} ") and point.name in output
-                      and all(f"{name}={value}" in c for name, value in point.parameters.items())]
+        (command,) = [
+            c
+            for c in found
+            if c.startswith(f"{point.experiment} ")
+            and point.name in output
+            and all(f"{name}={value}" in c for name, value in point.parameters.items())
+        ]
     assert output.count("NUMBA_NUM_THREADS=1 ") == len(points("smoke", ["depth"]))
     assert output.count("NUMBA_NUM_THREADS=2 ") == 1  # speed has the machine to itself
 
 
-@pytest.mark.parametrize(("scheduler", "plugins"), [
-    ("slurm", ["snakemake_executor_plugin_slurm"]),
-    ("kubernetes", ["snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_fs"])])
+@pytest.mark.parametrize(
+    ("scheduler", "plugins"),
+    [
+        ("slurm", ["snakemake_executor_plugin_slurm"]),
+        ("kubernetes", ["snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_fs"]),
+    ],
+)
 def test_a_dry_run_for_a_cluster_gives_each_point_a_gpu(scheduler, plugins):
     if missing := [plugin for plugin in plugins if importlib.util.find_spec(plugin) is None]:
         pytest.skip(f"not installed: {', '.join(missing)}")

@@ -90,9 +90,7 @@ def _build_pages(root: Path, say: Callable[[str], None]) -> None:
         *(sys.executable, "-c", "from jupyter_book.cli.main import main; main()"),
         *("build", str(root), "--path-output", str(staging), "-n", "-W", "--keep-going", "-q"),
     ]
-    built = subprocess.run(
-        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    built = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if built.returncode != 0:
         raise RuntimeError(f"the pages have warnings; the last good book stays in place\n{built.stdout}")
 

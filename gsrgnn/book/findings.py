@@ -31,7 +31,8 @@ def claims_table(claims: pd.DataFrame):
     shown = claims.reset_index()[["where", "quantity", "value", "unit", "conditions"]]
     words = ["where", "quantity", "unit", "conditions"]
     return figures.table(shown, {"value": "{:,g}"}, "What the paper reports", index=False).set_properties(
-        subset=words, **{"text-align": "left"})
+        subset=words, **{"text-align": "left"}
+    )
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,10 @@ class View:
         """Where the figure's data come from, for the line below it."""
         setting = "".join(f", {name.replace('_', ' ')} {value}" for name, value in self.setting.items())
         first, last = (date.partition(" ")[0] for date in (self.rows["date"].min(), self.rows["date"].max()))
-        return (f"{self.circuit}{setting}; label {self.label}; run on {self.machine}, "
-                f"{first if first == last else f'{first} to {last}'}.")
+        return (
+            f"{self.circuit}{setting}; label {self.label}; run on {self.machine}, "
+            f"{first if first == last else f'{first} to {last}'}."
+        )
 
 
 class Page:
@@ -77,9 +80,11 @@ class Page:
     def remarks(self) -> Markdown | None:
         """What is missing, left out, stale or out of memory, in words; None where nothing is."""
         if self.rows.empty:
-            text = (f"There is no record of this experiment in `{self.folder}` yet, so there is nothing of ours to "
-                    f"show. `gsrgnn sweep cpu --only {self.experiment}` makes the records on two cores, and this page "
-                    "shows them when the book is built again.")
+            text = (
+                f"There is no record of this experiment in `{self.folder}` yet, so there is nothing of ours to "
+                f"show. `gsrgnn sweep cpu --only {self.experiment}` makes the records on two cores, and this page "
+                "shows them when the book is built again."
+            )
             return Markdown("\n".join([text, "", *(f"- Left out: {words}." for words in self.wrong)]))
         lines = [f"- Left out: {words}." for words in self.wrong]
         every = pd.concat([self.rows, self.out_of_memory])
@@ -107,8 +112,9 @@ class Page:
         return figures.switch(by_machine) if by_machine else None
 
 
-def found(experiment: str, folder: str = "results",
-          now: Callable[[bool], dict] | None = None) -> tuple[pd.DataFrame, list[str]]:
+def found(
+    experiment: str, folder: str = "results", now: Callable[[bool], dict] | None = None
+) -> tuple[pd.DataFrame, list[str]]:
     """An experiment's records as one frame and in words what is wrong with the other files.
 
     The frame has two further columns: ``experiment point``, the record's number, and ``stale``.

@@ -78,9 +78,17 @@ def board(folder: str = "results") -> pd.DataFrame:
         else:
             verdict = (REPRODUCED if ours.same else IN_KIND) if ours.holds else NOT
         conditions = f" ({value['conditions']})" if value["conditions"] else ""
-        lines.append({"id": name, "where": value["where"], "claim": f"{value['quantity']}{conditions}",
-                      "paper": f"{value['value']:,g} {value['unit']}".strip(), "ours": ours.words if ours else "–",
-                      "verdict": verdict, "page": claim.page})
+        lines.append(
+            {
+                "id": name,
+                "where": value["where"],
+                "claim": f"{value['quantity']}{conditions}",
+                "paper": f"{value['value']:,g} {value['unit']}".strip(),
+                "ours": ours.words if ours else "–",
+                "verdict": verdict,
+                "page": claim.page,
+            }
+        )
     frame = pd.DataFrame(lines).set_index("id")
     frame.attrs["left out"] = list(dict.fromkeys(words for page in pages.values() for words in page.wrong))
     return frame
@@ -89,8 +97,11 @@ def board(folder: str = "results") -> pd.DataFrame:
 def as_markdown(frame: pd.DataFrame, link: Callable[[str], str]) -> str:
     """The frame of `board` as a Markdown table; ``link`` makes an address of a page's name."""
     lines = ["| The paper | its value | ours | verdict |", "|:--|--:|:--|:--|"]
-    lines += [f"| {line['where']}: {line['claim']} | {line['paper']} | {line['ours']} | "
-              f"[{line['verdict']}]({link(line['page'])}) |" for _, line in frame.iterrows()]
+    lines += [
+        f"| {line['where']}: {line['claim']} | {line['paper']} | {line['ours']} | "
+        f"[{line['verdict']}]({link(line['page'])}) |"
+        for _, line in frame.iterrows()
+    ]
     return "\n".join(lines)
 
 
@@ -118,8 +129,17 @@ def summary(frame: pd.DataFrame) -> str:
 
 def _claims() -> dict[str, Claim]:
     figure_1, figure_3, figure_4, figure_8, figure_9, figure_10, table_2 = (
-        partial(Claim, page) for page in ("14_figure_1", "16_figure_3", "17_figure_4", "18_figure_8", "19_figure_9",
-                                          "20_figure_10", "22_table_2"))
+        partial(Claim, page)
+        for page in (
+            "14_figure_1",
+            "16_figure_3",
+            "17_figure_4",
+            "18_figure_8",
+            "19_figure_9",
+            "20_figure_10",
+            "22_table_2",
+        )
+    )
     return {
         "mem_reduction_max": figure_10(_reduction),
         "speedup_abstract": figure_9(partial(_speedup, least=("speedup_abstract",))),
@@ -139,17 +159,23 @@ def _claims() -> dict[str, Claim]:
         "s31_backward": figure_4(partial(_share, part="backward", of=("s31_backward", "s31_epoch")), "backward-time"),
         "s31_epoch": figure_4(erratum="total-time"),
         "t2_base_forward": table_2(partial(_share, part="forward", of=("t2_base_forward", "t2_base_total"))),
-        "t2_base_backward": table_2(partial(_share, part="backward", of=("t2_base_backward", "t2_base_total")),
-                                    "backward-time"),
+        "t2_base_backward": table_2(
+            partial(_share, part="backward", of=("t2_base_backward", "t2_base_total")), "backward-time"
+        ),
         "t2_base_copy": table_2(),
         "t2_base_total": table_2(erratum="total-time"),
         "t2_k4_forward": table_2(partial(_speedup, k=4, least=("t2_base_forward", "t2_k4_forward"), phase="forward")),
-        "t2_k4_backward": table_2(partial(_speedup, k=4, least=("t2_base_backward", "t2_k4_backward"),
-                                          phase="backward"), "our-backward-time"),
-        **{f"t2_k{k}_total": table_2(partial(_speedup, k=k, least=("t2_base_total", f"t2_k{k}_total")))
-           for k in (4, 8, 16, 32, 64)},
-        **{f"fig8_{measure}": figure_8(partial(_quality, measure=measure))
-           for measure in ("pearson", "spearman", "kendall", "r2")},
+        "t2_k4_backward": table_2(
+            partial(_speedup, k=4, least=("t2_base_backward", "t2_k4_backward"), phase="backward"), "our-backward-time"
+        ),
+        **{
+            f"t2_k{k}_total": table_2(partial(_speedup, k=k, least=("t2_base_total", f"t2_k{k}_total")))
+            for k in (4, 8, 16, 32, 64)
+        },
+        **{
+            f"fig8_{measure}": figure_8(partial(_quality, measure=measure))
+            for measure in ("pearson", "spearman", "kendall", "r2")
+        },
         "fig9_max": figure_9(partial(_speedup, k=4, least=("fig9_max",))),
         "fig9_min": figure_9(partial(_speedup, k=64, least=("fig9_min",))),
         "fig10_gap_r": figure_10(),
@@ -165,6 +191,7 @@ def _quotient(paper, names):
 
 def _views(pages, experiment, *setting):
     """The records by circuit, machine and setting: those of a GPU first, then the widest, then the deepest."""
+
     def order(view):
         at = view.setting
         return at["device"] != "cuda", -at["hidden_channels"], -at.get("num_layers", 0)
@@ -213,8 +240,10 @@ def _plateau(pages, paper):
         mean = view.rows[view.rows["model"] == "RevGNN"].groupby("num_layers")["pearson"].mean()
         if len(mean) > 2 and mean.index.max() > paper["fig2_plateau"]:
             best = mean.idxmax()
-            return Ours(f"best at {best} of at most {mean.index.max()} layers; {_where(view)}",
-                        paper["fig2_plateau"] / FACTOR <= best < mean.index.max())
+            return Ours(
+                f"best at {best} of at most {mean.index.max()} layers; {_where(view)}",
+                paper["fig2_plateau"] / FACTOR <= best < mean.index.max(),
+            )
     return None
 
 
@@ -225,8 +254,10 @@ def _quality(pages, paper, measure):
         if len(rows):
             mean = rows["difference"].mean()
             depths = " and ".join(map(str, sorted(set(rows["num_layers"]))))
-            return Ours(f"{mean:+.4f} over {len(rows)} runs; {_where(view, layers=depths)}",
-                        mean >= paper[f"fig8_{measure}"] - LOSS)
+            return Ours(
+                f"{mean:+.4f} over {len(rows)} runs; {_where(view, layers=depths)}",
+                mean >= paper[f"fig8_{measure}"] - LOSS,
+            )
     return None
 
 
@@ -240,13 +271,21 @@ def _speedup(pages, paper, least, k=None, phase="step"):
     found = []
     for view in _views(pages, "speed", "num_layers"):
         base = _steps(view, REFERENCE)
-        contenders = [f"GSR k={k} edges"] if k else [
-            name for name in view.rows["contender"] if name.startswith("GSR k=") and name.endswith(" edges")]
+        contenders = (
+            [f"GSR k={k} edges"]
+            if k
+            else [name for name in view.rows["contender"] if name.startswith("GSR k=") and name.endswith(" edges")]
+        )
         for name in contenders if base is not None else ():
             if (ours := _steps(view, name)) is not None:
                 ratio = base[f"{phase}_seconds"] / ours[f"{phase}_seconds"]
-                found.append((ratio, f"{ratio:.1f}x ({name.removeprefix('GSR ')}); "
-                                     f"{_where(view, layers=view.setting['num_layers'])}"))
+                found.append(
+                    (
+                        ratio,
+                        f"{ratio:.1f}x ({name.removeprefix('GSR ')}); "
+                        f"{_where(view, layers=view.setting['num_layers'])}",
+                    )
+                )
     if not found:
         return None
     ratio, words = max(found)
@@ -289,8 +328,13 @@ def _reduction(pages, paper):
         if len(base) and len(ours):
             grown = ours.apply(_grown, axis="columns")
             percent = 100 * (1 - grown.min() / base.apply(_grown, axis="columns").min())
-            found.append((percent, f"{percent:.1f} percent ({ours.loc[grown.idxmin(), 'contender']}); "
-                                   f"{_where(view, layers=view.setting['num_layers'])}"))
+            found.append(
+                (
+                    percent,
+                    f"{percent:.1f} percent ({ours.loc[grown.idxmin(), 'contender']}); "
+                    f"{_where(view, layers=view.setting['num_layers'])}",
+                )
+            )
     if not found:
         return None
     percent, words = max(found)
@@ -303,6 +347,8 @@ def _small_gpu(pages, paper):
         rows = view.rows[view.rows["memory_peak"].notna() & view.rows["contender"].str.startswith("GSR k=")]
         if len(rows) and view.setting["hidden_channels"] >= 256 and 10 <= view.setting["num_layers"] <= 30:
             grown = rows.apply(_grown, axis="columns").max()
-            return Ours(f"{grown / 1e9:.2f} GB at most; {_where(view, layers=view.setting['num_layers'])}",
-                        grown / 1e9 < paper["small_gpu"])
+            return Ours(
+                f"{grown / 1e9:.2f} GB at most; {_where(view, layers=view.setting['num_layers'])}",
+                grown / 1e9 < paper["small_gpu"],
+            )
     return None

@@ -41,9 +41,14 @@ def memory(rows: pd.DataFrame) -> pd.DataFrame:
     else:
         measured = {ADDED: rows["memory_peak"] - rows["memory_before"]}
     about = rows[["contender", "num_layers"]].assign(
-        ours=rows["ours"].astype(bool), note=rows["memory_note"].fillna(rows["note"]))
-    return pd.concat([about.assign(quantity=name, value=values / 1e6, outcome=outcomes(values, about["note"]))
-                      for name, values in measured.items()]).sort_index(kind="stable", ignore_index=True)
+        ours=rows["ours"].astype(bool), note=rows["memory_note"].fillna(rows["note"])
+    )
+    return pd.concat(
+        [
+            about.assign(quantity=name, value=values / 1e6, outcome=outcomes(values, about["note"]))
+            for name, values in measured.items()
+        ]
+    ).sort_index(kind="stable", ignore_index=True)
 
 
 def over(memory: pd.DataFrame, part: str, whole: str) -> pd.DataFrame:
@@ -62,9 +67,18 @@ def times(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.reindex(columns=[*rows, *(name for name in wanted if name not in rows)])
     rows = rows.reset_index(drop=True)
     about = rows[["contender", "ours", "num_layers", "note"]]
-    return pd.concat([about.assign(phase=phase, value=rows[f"{phase}_seconds"], low=rows[f"{phase}_low"],
-                                   high=rows[f"{phase}_high"], outcome=outcomes(rows["step_seconds"], rows["note"]))
-                      for phase in ("forward", "backward", "step")]).sort_index(kind="stable", ignore_index=True)
+    return pd.concat(
+        [
+            about.assign(
+                phase=phase,
+                value=rows[f"{phase}_seconds"],
+                low=rows[f"{phase}_low"],
+                high=rows[f"{phase}_high"],
+                outcome=outcomes(rows["step_seconds"], rows["note"]),
+            )
+            for phase in ("forward", "backward", "step")
+        ]
+    ).sort_index(kind="stable", ignore_index=True)
 
 
 def table(lines: pd.DataFrame, index: list[str], cell: Callable[[pd.Series], str], caption: str):
@@ -78,8 +92,9 @@ def table(lines: pd.DataFrame, index: list[str], cell: Callable[[pd.Series], str
     texts = [cell(line) if line["outcome"] == MEASURED else line["outcome"] for _, line in lines.iterrows()]
     groups = lines.assign(text=texts).groupby([*index, "num_layers"], sort=False)["text"]
     shown = groups.agg(lambda group: "; ".join(dict.fromkeys(group))).unstack("num_layers").sort_index(axis="columns")
-    shown = shown.reindex(pd.MultiIndex.from_frame(lines[index].drop_duplicates()) if index[1:] else
-                          lines[index[0]].drop_duplicates()).fillna("–")
+    shown = shown.reindex(
+        pd.MultiIndex.from_frame(lines[index].drop_duplicates()) if index[1:] else lines[index[0]].drop_duplicates()
+    ).fillna("–")
     shown.index = [", ".join(key) if index[1:] else key for key in shown.index]
     shown.columns = [f"{depth} layer{'s' * (depth != 1)}" for depth in shown]
     return figures.table(shown, caption=caption)
@@ -90,8 +105,11 @@ def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] |
 
     Warns where the record is damaged.
     """
-    known = {name: (row.nodes, row.edges) for row in table1.rows()
-             for name in (f"synthetic/{row.code}", f"circuitnet/{row.name}")}
+    known = {
+        name: (row.nodes, row.edges)
+        for row in table1.rows()
+        for name in (f"synthetic/{row.code}", f"circuitnet/{row.name}")
+    }
     try:
         known |= {entry["circuit"]: (entry["cells"], entry["edges"]) for entry in read_circuits(path)["circuits"]}
     except FileNotFoundError:

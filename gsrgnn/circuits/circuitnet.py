@@ -268,6 +268,7 @@ def _check_matched(matched, instances, placement, node_file, placement_file):
 
 def _alike(names, others, spellings):
     """How many of `names` are among `others` once both are spelled alike."""
+
     def spell(name):
         for spelling in spellings:
             name = _SPELLINGS[spelling](name)

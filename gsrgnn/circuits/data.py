@@ -203,7 +203,9 @@ def _check_pins(cell, net, num_cells):
     if len(cell) != len(net):
         raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
     if len(cell) and (cell.min() < 0 or cell.max() >= num_cells):
-        raise ValueError(f"cell holds {int(cell.min())} to {int(cell.max())}: a Circuit of {num_cells} cells has 0 to "
-                         f"{num_cells - 1}")
+        raise ValueError(
+            f"cell holds {int(cell.min())} to {int(cell.max())}: a Circuit of {num_cells} cells has 0 to "
+            f"{num_cells - 1}"
+        )
     if len(net) and net.min() < 0:
         raise ValueError(f"net holds {int(net.min())}: nets are numbered from 0")

@@ -74,8 +74,12 @@ def _fetch_all(targets, files, url, incoming, say):
 
 def _fetch_one(url, expected, incoming, bar):
     def download(url, output, _pooch):
-        get = pooch.HTTPDownloader(chunk_size=_CHUNK, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"},
-                                   hooks={"response": _refuse_packed})
+        get = pooch.HTTPDownloader(
+            chunk_size=_CHUNK,
+            timeout=_TIMEOUT,
+            headers={"Accept-Encoding": "identity"},
+            hooks={"response": _refuse_packed},
+        )
         with open(output, "wb") as file:
             get(url, _Bounded(file, expected["bytes"], bar), None)
 

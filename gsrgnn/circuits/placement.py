@@ -478,4 +478,3 @@ def _reach(low, high, count, at):
     for n in range(count):
         total += max(high[n], at) - min(low[n], at)
     return total
-

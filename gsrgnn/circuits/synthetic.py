@@ -76,7 +76,7 @@ def generate(num_cells, seed=0, num_edges=None):
     grid, at = _place(rng, num_cells, macros)
     fan_out = _fan_out(rng, num_cells)
     inputs = rng.choice(list(_INPUTS), num_cells, p=_shares(_INPUTS.values()))
-    inputs[num_cells - macros:] = _MACRO_INPUTS
+    inputs[num_cells - macros :] = _MACRO_INPUTS
     driver, sink = _connect(rng, at, grid, fan_out, inputs)
 
     cell, net = np.concatenate([np.arange(num_cells), sink]), np.concatenate([np.arange(num_cells), driver])
@@ -245,7 +245,7 @@ def _tail_sizes(num_cells, edges, local_edges):
 
 def _tail(rng, at, sizes, macros):
     """The cells on each clock or reset net: drawn from the nearest to a random point that are on none so far."""
-    core = at[:len(at) - macros]
+    core = at[: len(at) - macros]
     used = np.zeros(len(core))
     hubs = np.arange(len(core), len(at))
     members = []
@@ -254,7 +254,7 @@ def _tail(rng, at, sizes, macros):
         count = size - len(joined)
         centre = core[rng.integers(len(core))]
         distance = np.abs(core - centre).max(axis=1) + used * at.max()
-        near = np.argsort(distance, kind="stable")[:4 * count]
+        near = np.argsort(distance, kind="stable")[: 4 * count]
         drawn = rng.choice(near, count, replace=False)
         used[drawn] += 1
         members.append(np.concatenate([drawn, joined]))
@@ -270,8 +270,12 @@ def _cells(rng, at, grid, inputs, fan_out, tail_cell, macros):
     cell_type = [
         f"{_FLIP_FLOP if clocked else choice[k % len(choice)]}_x{strength}_0"
         for choice, k, clocked, strength in zip(
-            (_TYPES[min(n, 6)] for n in inputs.tolist()), rng.integers(6, size=num_cells).tolist(),
-            flip_flop.tolist(), drive.tolist(), strict=True)
+            (_TYPES[min(n, 6)] for n in inputs.tolist()),
+            rng.integers(6, size=num_cells).tolist(),
+            flip_flop.tolist(),
+            drive.tolist(),
+            strict=True,
+        )
     ]
     width = _WIDTH_PER_INPUT * inputs.clip(1, 6) + _WIDTH_OF_FLIP_FLOP * flip_flop
     size = np.stack([width, np.full(num_cells, _HEIGHT)], axis=1)

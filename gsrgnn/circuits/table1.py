@@ -43,8 +43,11 @@ def rows():
     with FILE.open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(line for line in file if not line.startswith("#"))
         return tuple(
-            Row(int(row["number"]), row["circuitnet_name"],
-                *(_count(row[column]) for column in ("nodes", "edges", "train", "val", "test")))
+            Row(
+                int(row["number"]),
+                row["circuitnet_name"],
+                *(_count(row[column]) for column in ("nodes", "edges", "train", "val", "test")),
+            )
             for row in table
         )
 

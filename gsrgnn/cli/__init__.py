@@ -47,6 +47,7 @@ class PlainErrors(TyperGroup):
 @contextmanager
 def ending_signals():
     """In the block SIGTERM and SIGHUP raise SystemExit, where nobody has said what else they do."""
+
     def leave(number, frame):
         raise SystemExit(128 + number)
 
@@ -125,9 +126,7 @@ def run(
 
 @app.command()
 def book(
-    profile: Annotated[
-        str, typer.Option(help=f"how much to run: {', '.join(experiments.PROFILES)}")
-    ] = "smoke",
+    profile: Annotated[str, typer.Option(help=f"how much to run: {', '.join(experiments.PROFILES)}")] = "smoke",
     timeout: Timeout = notebooks.TIMEOUT,
     force: Force = False,
 ) -> None:

@@ -25,8 +25,10 @@ def on(device_type):
     Raises ValueError for a device that has none, ModuleNotFoundError for CUDA without numba-cuda.
     """
     if device_type not in _MODULES:
-        raise ValueError(f"no kernels for device {device_type!r}: gsrgnn has them for {sorted(_MODULES)}; "
-                         "move the graph and the model there with .to(device)")
+        raise ValueError(
+            f"no kernels for device {device_type!r}: gsrgnn has them for {sorted(_MODULES)}; "
+            "move the graph and the model there with .to(device)"
+        )
     return importlib.import_module(_MODULES[device_type])
 
 
@@ -49,8 +51,9 @@ def cheaper_order(operator, num_rows, width, k):
         by_row = getattr(operator, "adjacency", operator)  # of row groups, which share what they read
         rows = sampled = len(by_row.indices)
         entries, read = len(getattr(operator, "columns", by_row.indices)), 0
-    aggregate = (COST["scattered"] * k * (2 * entries + sampled) + 3 * COST["row"] * width * read
-                 + 4 * num_rows * width * width)
+    aggregate = (
+        COST["scattered"] * k * (2 * entries + sampled) + 3 * COST["row"] * width * read + 4 * num_rows * width * width
+    )
     transform = 3 * COST["row"] * width * rows + COST["kept"] * num_rows * k * width
     return "transform" if transform < aggregate else "aggregate"
 
@@ -144,8 +147,11 @@ def _graphs(rng, num_nodes):
 
     ones = np.ones(pins.shape[1], np.float32)
     nets = Incidence(Adjacency(*_csr(pins.T), ones, in_scale), Adjacency(*_csr(pins), out_scale, ones), scaled(few)[0])
-    return {"over edges": scaled(few), "over shared neighbours": scaled(pins @ pins.T),
-            "through nets": (nets, scaled(pins @ pins.T + few)[1])}
+    return {
+        "over edges": scaled(few),
+        "over shared neighbours": scaled(pins @ pins.T),
+        "through nets": (nets, scaled(pins @ pins.T + few)[1]),
+    }
 
 
 class _OnArrays:
@@ -166,6 +172,7 @@ class _OnArrays:
                 if isinstance(array, np.ndarray):
                     array[...] = tensor.cpu().numpy()
             return result
+
         return call
 
 

@@ -20,15 +20,19 @@ def gpu_missing():
     if not torch.cuda.is_available():
         return "torch finds no NVIDIA GPU, or its driver is too old for this torch: see nvidia-smi"
     if (capability := torch.cuda.get_device_capability()) < CAPABILITY:
-        return (f"{torch.cuda.get_device_name()} has compute capability {capability[0]}.{capability[1]}: "
-                f"the kernels need {CAPABILITY[0]}.{CAPABILITY[1]} or more (Ampere, Hopper and later)")
+        return (
+            f"{torch.cuda.get_device_name()} has compute capability {capability[0]}.{capability[1]}: "
+            f"the kernels need {CAPABILITY[0]}.{CAPABILITY[1]} or more (Ampere, Hopper and later)"
+        )
     try:
         version("numba-cuda")
     except PackageNotFoundError:
         return "numba-cuda is not installed: pip install 'gsrgnn[cuda]'"
     if (driver := driver_cuda()) and driver[0] < TOOLKIT:
-        return (f"the driver is for CUDA {driver[0]}.{driver[1]} and the compiler for {TOOLKIT}: update the driver, or "
-                f"pip install 'numba-cuda[cu{driver[0]}]' and a torch for it")
+        return (
+            f"the driver is for CUDA {driver[0]}.{driver[1]} and the compiler for {TOOLKIT}: update the driver, or "
+            f"pip install 'numba-cuda[cu{driver[0]}]' and a torch for it"
+        )
     return None
 
 
@@ -66,6 +70,12 @@ def abilities():
             lines.append((f"compile sm_{capability[0]}{capability[1]}", words))
     lines.append(("simulate", "yes: pytest tests/kernels/test_cuda.py"))
     missing = gpu_missing()
-    lines.append(("run", f"no: {missing}" if missing else
-                  f"yes: {torch.cuda.get_device_name()}, {torch.cuda.mem_get_info()[1] / 1e9:.0f} GB"))
+    lines.append(
+        (
+            "run",
+            f"no: {missing}"
+            if missing
+            else f"yes: {torch.cuda.get_device_name()}, {torch.cuda.mem_get_info()[1] / 1e9:.0f} GB",
+        )
+    )
     return lines

@@ -8,8 +8,20 @@ import numpy as np
 
 from gsrgnn.kernels.adjacency import Adjacency
 
-__all__ = ["Adjacency", "aggregate", "aggregate_backward", "aggregate_dense", "gather", "group_sparse",
-           "layer_norm", "layer_norm_backward", "product", "product_backward", "scatter", "to_fixed"]
+__all__ = [
+    "Adjacency",
+    "aggregate",
+    "aggregate_backward",
+    "aggregate_dense",
+    "gather",
+    "group_sparse",
+    "layer_norm",
+    "layer_norm_backward",
+    "product",
+    "product_backward",
+    "scatter",
+    "to_fixed",
+]
 
 
 def group_sparse(x, k):
@@ -99,6 +111,5 @@ def layer_norm_backward(z, gain, eps, grad):
     rstd = 1 / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)
     normal = centred * rstd
     scaled = grad * gain
-    dz = rstd * (scaled - scaled.mean(axis=1, keepdims=True)
-                 - normal * (scaled * normal).mean(axis=1, keepdims=True))
+    dz = rstd * (scaled - scaled.mean(axis=1, keepdims=True) - normal * (scaled * normal).mean(axis=1, keepdims=True))
     return dz, (grad * normal).sum(axis=0), grad.sum(axis=0)

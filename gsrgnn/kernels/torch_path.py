@@ -41,12 +41,12 @@ def magnitudes(x, row, column):
 
 def to_fixed(x, start, scale, out):
     """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``."""
-    out.copy_((x[:, start:start + out.shape[1]] * scale.dense()).round_())
+    out.copy_((x[:, start : start + out.shape[1]] * scale.dense()).round_())
 
 
 def from_fixed(x, scale, start, out):
     """The numbers that the fixed-point ``x [N, D]`` stands for, into the columns of ``out`` from ``start`` on."""
-    torch.div(x, scale.dense(), out=out[:, start:start + x.shape[1]])
+    torch.div(x, scale.dense(), out=out[:, start : start + x.shape[1]])
 
 
 def scatter_over(values, indices, out):
@@ -132,7 +132,7 @@ def _select(x, values, indices):
 
 def _largest(x, indices):
     """The columns of as many of each row's largest entries as ``indices`` has, ascending."""
-    return torch.sort(x, dim=1, descending=True, stable=True).indices[:, :indices.shape[1]].sort(dim=1).values
+    return torch.sort(x, dim=1, descending=True, stable=True).indices[:, : indices.shape[1]].sort(dim=1).values
 
 
 def _dense(values, indices, width):

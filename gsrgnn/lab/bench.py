@@ -73,8 +73,9 @@ class Row:
         if options.pop("checkpoints", None) == "sqrt":
             options["segment"] = max(1, round(math.sqrt(num_layers)))
         aggregation = "kernels" if self.route in ("edges", "nets") else self.route
-        return getattr(baselines, self.model)(in_channels, hidden_channels, num_layers=num_layers,
-                                              aggregation=aggregation, **options)
+        return getattr(baselines, self.model)(
+            in_channels, hidden_channels, num_layers=num_layers, aggregation=aggregation, **options
+        )
 
     def graph(self, graphs):
         """Of `graphs`, by norm, the one this row's model takes, through its route."""
@@ -102,13 +103,17 @@ def rows(hidden, k, only=None):
     routes = ("edge_index", "segment_csr", "csr", "edges", "nets")
     every = [Row(f"{model} {route}", model, route) for model in ("GCN", "GraphSAGE", "RevGNN") for route in routes]
     every += [Row(f"FusedRevGNN {route}", "FusedRevGNN", route) for route in ("csr", "edges", "nets")]
-    every += [Row(f"CheckpointSAGE {name} {route}", "CheckpointSAGE", route, options)
-              for name, options in (("each layer", {}), ("sqrt(L)", {"checkpoints": "sqrt"}))
-              for route in ("csr", "nets")]
+    every += [
+        Row(f"CheckpointSAGE {name} {route}", "CheckpointSAGE", route, options)
+        for name, options in (("each layer", {}), ("sqrt(L)", {"checkpoints": "sqrt"}))
+        for route in ("csr", "nets")
+    ]
     every += [Row(f"GSR k={x} {route}", "GSRGNN", route, {"k": x}) for x in ks for route in ("edges", "nets")]
-    for x in ks[len(ks) // 2:][:1]:
-        every += [Row(f"GSR aggregate first k={x} {route}", "GSRGNN", route, {"k": x, "first": "aggregate"})
-                  for route in ("edges", "nets")]
+    for x in ks[len(ks) // 2 :][:1]:
+        every += [
+            Row(f"GSR aggregate first k={x} {route}", "GSRGNN", route, {"k": x, "first": "aggregate"})
+            for route in ("edges", "nets")
+        ]
         every.append(Row(f"GSR dense k={x} nets", "GSRGNN", "nets", {"k": x, "residual": "dense"}))
     if only is None:
         return every
@@ -120,8 +125,21 @@ def rows(hidden, k, only=None):
     return kept
 
 
-def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64), steps=5, only=None,
-        memory_layers=None, gradient_layers=(10, 100), limit=30.0, device="cpu", output=None, say=print):
+def run(
+    *,
+    circuit="synthetic/5000",
+    hidden=128,
+    layers=4,
+    k=(4, 8, 16, 32, 64),
+    steps=5,
+    only=None,
+    memory_layers=None,
+    gradient_layers=(10, 100),
+    limit=30.0,
+    device="cpu",
+    output=None,
+    say=print,
+):
     """Measure every row of `rows` and write the record; returns it.
 
     Times: after a warm-up, ``steps`` rounds in which each contender makes one step of training (forward, backward,
@@ -156,9 +174,14 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
     if device == "cuda" and (why := gpu_missing()):
         raise ValueError(f"device is 'cuda' and no GPU can be used: {why}")
     memory_layers = sorted(set(memory_layers or [layers]))
-    for name, value, least in (("hidden", hidden, 2), ("layers", layers, 1), ("steps", steps, 5),
-                               *(("k", x, 1) for x in k), *(("memory_layers", x, 1) for x in memory_layers),
-                               *(("gradient_layers", x, 1) for x in gradient_layers)):
+    for name, value, least in (
+        ("hidden", hidden, 2),
+        ("layers", layers, 1),
+        ("steps", steps, 5),
+        *(("k", x, 1) for x in k),
+        *(("memory_layers", x, 1) for x in memory_layers),
+        *(("gradient_layers", x, 1) for x in gradient_layers),
+    ):
         if int(value) != value or value < least:
             raise ValueError(f"{name} is {value}: it takes a whole number, at least {least}")
     if hidden % 2:
@@ -177,17 +200,34 @@ def run(*, circuit="synthetic/5000", hidden=128, layers=4, k=(4, 8, 16, 32, 64),
     inputs = _on(inputs, device)
     graphs = _graphs(inputs)
     record = {
-        "format": FORMAT, "complete": False,
-        "parameters": {"circuit": circuit, "hidden": hidden, "layers": layers, "k": list(k), "steps": steps,
-                       "only": only, "memory_layers": memory_layers, "gradient_layers": list(gradient_layers),
-                       "limit": limit, "device": device},
-        "graph": {"nodes": graphs["mean"].num_nodes, "edges": graphs["mean"].num_edges,
-                  "nets": graphs["mean"].num_nets, "pins": len(data.cell), "features": data.num_features},
+        "format": FORMAT,
+        "complete": False,
+        "parameters": {
+            "circuit": circuit,
+            "hidden": hidden,
+            "layers": layers,
+            "k": list(k),
+            "steps": steps,
+            "only": only,
+            "memory_layers": memory_layers,
+            "gradient_layers": list(gradient_layers),
+            "limit": limit,
+            "device": device,
+        },
+        "graph": {
+            "nodes": graphs["mean"].num_nodes,
+            "edges": graphs["mean"].num_edges,
+            "nets": graphs["mean"].num_nets,
+            "pins": len(data.cell),
+            "features": data.num_features,
+        },
         "threads": {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()},
         "provenance": provenance(),
         "floor": _floor(data, hidden, layers, device),
-        "rows": [{"name": row.name, "ours": row.ours, "state": "not reached", "note": "the run ended before",
-                  "memory": {}} for row in contenders],
+        "rows": [
+            {"name": row.name, "ours": row.ours, "state": "not reached", "note": "the run ended before", "memory": {}}
+            for row in contenders
+        ],
         "profile": [],
         "top_k": [],
         "gradient": [],
@@ -238,15 +278,24 @@ def floor(nodes, features, hidden, layers, pins, device="cpu"):
     ``copy_bytes_per_second`` and ``seconds``, the floor itself.
     """
     d = hidden // 2
-    shapes = {(nodes, d, d): 6 * layers, (d, nodes, d): 2 * layers,
-              (nodes, features, hidden): 1, (features, nodes, hidden): 1}
+    shapes = {
+        (nodes, d, d): 6 * layers,
+        (d, nodes, d): 2 * layers,
+        (nodes, features, hidden): 1,
+        (features, nodes, hidden): 1,
+    }
     products = sum(times * measure.product_seconds(*shape, device=device) for shape, times in shapes.items())
     multiplications = sum(times * math.prod(shape) for shape, times in shapes.items())
     parameters = layers * 2 * (d * d + 3 * d) + hidden * (features + 1) + 3 * hidden + 1
     streamed = 4 * (6 * nodes * hidden * layers + 7 * parameters + nodes * features + 2 * pins)
     speed = measure.copy_speed(2**30 if device == "cuda" else 2**27, device=device)
-    return {"products_seconds": products, "multiplications": multiplications, "streamed_bytes": streamed,
-            "copy_bytes_per_second": speed, "seconds": products + streamed / speed}
+    return {
+        "products_seconds": products,
+        "multiplications": multiplications,
+        "streamed_bytes": streamed,
+        "copy_bytes_per_second": speed,
+        "seconds": products + streamed / speed,
+    }
 
 
 def _on(inputs, device):
@@ -255,8 +304,10 @@ def _on(inputs, device):
 
 def _graphs(inputs):
     device = inputs["x"].device
-    return {norm: CircuitGraph.from_pins(inputs["cell"], inputs["net"], len(inputs["x"]), norm=norm).to(device)
-            for norm in ("mean", "sym")}
+    return {
+        norm: CircuitGraph.from_pins(inputs["cell"], inputs["net"], len(inputs["x"]), norm=norm).to(device)
+        for norm in ("mean", "sym")
+    }
 
 
 class _Trainer:
@@ -290,6 +341,7 @@ class _Trainer:
 
     def captured_seconds(self, rounds):
         """Median seconds of the step replayed as one CUDA graph. Raises RuntimeError where it cannot be captured."""
+
         def step():
             self.optimizer.zero_grad()
             loss = mse_loss(self.model(self.x, self.graph), self.y)
@@ -412,6 +464,7 @@ def profile(row, inputs, graphs, hidden, layers, rounds):
             result = call(*arguments, **options)
             taken[name].append(time.perf_counter() - start)
             return result
+
         return run
 
     trainer.timed_step()
@@ -427,14 +480,33 @@ def profile(row, inputs, graphs, hidden, layers, rounds):
     stream = 4 * len(inputs["x"]) * (hidden // 2)
     kept = len(inputs["x"]) * row.options["k"] * (4 + index_dtype(hidden // 2).itemsize)
     nets = 8 * trainer.graph.num_summed_nets * (hidden // 2)
-    moved = {"magnitudes": 2 * stream, "to_fixed": 2 * stream, "from_fixed": 2 * stream,
-             "group_sparse_fixed": stream + kept, "product": kept + stream,
-             "add_layer_norm": 3 * stream + nets, "undo_layer_norm": 5 * stream + nets,
-             "aggregate_dense": 2 * stream + nets, "aggregate": kept + stream + nets,
-             "aggregate_backward": stream + 2 * kept + nets, "product_backward": stream + 2 * kept,
-             "scatter_fixed": kept + stream, "scatter_add": kept + 2 * stream, "scatter_over": 2 * kept + 2 * stream}
-    entries = [{"row": row.name, "name": name, "calls": times[0][0], "seconds": median(t for _, t in times),
-                "moved_bytes": times[0][0] * moved.get(name, 0)} for name, times in steps.items() if times[0][0]]
+    moved = {
+        "magnitudes": 2 * stream,
+        "to_fixed": 2 * stream,
+        "from_fixed": 2 * stream,
+        "group_sparse_fixed": stream + kept,
+        "product": kept + stream,
+        "add_layer_norm": 3 * stream + nets,
+        "undo_layer_norm": 5 * stream + nets,
+        "aggregate_dense": 2 * stream + nets,
+        "aggregate": kept + stream + nets,
+        "aggregate_backward": stream + 2 * kept + nets,
+        "product_backward": stream + 2 * kept,
+        "scatter_fixed": kept + stream,
+        "scatter_add": kept + 2 * stream,
+        "scatter_over": 2 * kept + 2 * stream,
+    }
+    entries = [
+        {
+            "row": row.name,
+            "name": name,
+            "calls": times[0][0],
+            "seconds": median(t for _, t in times),
+            "moved_bytes": times[0][0] * moved.get(name, 0),
+        }
+        for name, times in steps.items()
+        if times[0][0]
+    ]
     return sorted(entries, key=lambda entry: -entry["seconds"])
 
 
@@ -445,9 +517,11 @@ def _top_k(num_rows, width, ks, rounds):
     fixed = reference.to_fixed(x.numpy(), 2.0**20)
     for k in ks:
         values, indices = np.empty((num_rows, k), np.float32), np.empty((num_rows, k), index_dtype(width))
-        calls = {"group_sparse": partial(cpu.group_sparse, x.numpy(), values, indices),
-                 "group_sparse_fixed": partial(cpu.group_sparse_fixed, fixed, scale, values, indices),
-                 "torch.topk": partial(torch.topk, x, k, dim=1)}
+        calls = {
+            "group_sparse": partial(cpu.group_sparse, x.numpy(), values, indices),
+            "group_sparse_fixed": partial(cpu.group_sparse_fixed, fixed, scale, values, indices),
+            "torch.topk": partial(torch.topk, x, k, dim=1),
+        }
         times = {name: [] for name in calls}
         for name, seconds in measure.in_turn({name: partial(_seconds, call) for name, call in calls.items()}, rounds):
             times[name].append(seconds)
@@ -523,14 +597,19 @@ def table(record):
             peak, before = (memory.get(name, math.nan) / 1e6 for name in ("peak", "before"))
             line |= {f"peak MB, {depth} layers": peak, f"growth MB, {depth} layers": peak - before}
             if on_gpu:
-                line |= {f"{name} MB, {depth} layers": memory.get(name, math.nan) / 1e6
-                         for name in ("active", "reserved", "reserved, expandable")}
+                line |= {
+                    f"{name} MB, {depth} layers": memory.get(name, math.nan) / 1e6
+                    for name in ("active", "reserved", "reserved, expandable")
+                }
             if "note" in memory and entry["state"] == "measured":
                 notes.append(f"memory, {depth} layers: {memory['note']}")
         step = seconds.get("step", math.nan)
-        line |= {"RevGNN edge_index / this": reference / step,
-                 "best peer / this": (peer["seconds"]["step"] if peer else math.nan) / step,
-                 "this / floor": step / record["floor"]["seconds"], "note": "; ".join(notes)}
+        line |= {
+            "RevGNN edge_index / this": reference / step,
+            "best peer / this": (peer["seconds"]["step"] if peer else math.nan) / step,
+            "this / floor": step / record["floor"]["seconds"],
+            "note": "; ".join(notes),
+        }
         shown.append(line)
     return pd.DataFrame(shown).set_index("row")
 
@@ -542,13 +621,21 @@ def observations(record):
     """
     found = []
     for entry in record["rows"]:
-        line = {"contender": entry["name"], "ours": entry["ours"], "state": entry["state"], "note": entry["note"],
-                "kept_bytes": entry.get("kept_bytes"), "floor_seconds": record["floor"]["seconds"]}
+        line = {
+            "contender": entry["name"],
+            "ours": entry["ours"],
+            "state": entry["state"],
+            "note": entry["note"],
+            "kept_bytes": entry.get("kept_bytes"),
+            "floor_seconds": record["floor"]["seconds"],
+        }
         for phase, seconds in entry.get("seconds", {}).items():
             times = entry["times"][phase]
             line |= {f"{phase}_seconds": seconds, f"{phase}_low": min(times), f"{phase}_high": max(times)}
-        found += [line | {"memory_layers": int(depth), **{f"memory_{name}": value for name, value in memory.items()}}
-                  for depth, memory in entry["memory"].items()]
+        found += [
+            line | {"memory_layers": int(depth), **{f"memory_{name}": value for name, value in memory.items()}}
+            for depth, memory in entry["memory"].items()
+        ]
     return found
 
 
@@ -575,13 +662,18 @@ def targets(record):
         return math.nan if any(map(math.isnan, ratios)) else min(ratios, default=math.nan)
 
     peer = best_peer(record)
-    rows = [("a step faster than RevGNN's on an edge_index, k = 4", ">=", 35, over(step(REFERENCE), [4], "nets")),
-            ("a step faster than RevGNN's on an edge_index, k = 64", ">=", 15, over(step(REFERENCE), [64], "nets")),
-            ("via edges, faster than RevGNN csr, k <= 16", ">=", 3, over(step("RevGNN csr"), [4, 8, 16], "edges")),
-            ("via nets, k = 16, faster than the best peer", ">=", 2,
-             over(peer["seconds"]["step"] if peer else math.nan, [16], "nets")),
-            ("via nets, k = 16, in multiples of the floor", "<=", 2,
-             step("GSR k=16 nets") / record["floor"]["seconds"])]
+    rows = [
+        ("a step faster than RevGNN's on an edge_index, k = 4", ">=", 35, over(step(REFERENCE), [4], "nets")),
+        ("a step faster than RevGNN's on an edge_index, k = 64", ">=", 15, over(step(REFERENCE), [64], "nets")),
+        ("via edges, faster than RevGNN csr, k <= 16", ">=", 3, over(step("RevGNN csr"), [4, 8, 16], "edges")),
+        (
+            "via nets, k = 16, faster than the best peer",
+            ">=",
+            2,
+            over(peer["seconds"]["step"] if peer else math.nan, [16], "nets"),
+        ),
+        ("via nets, k = 16, in multiples of the floor", "<=", 2, step("GSR k=16 nets") / record["floor"]["seconds"]),
+    ]
     faster = [entry["torch.topk"] / entry["group_sparse"] for entry in record["top_k"] if 8 <= entry["k"] <= 32]
     rows.append(("row-wise top k, k = 8 .. 32, faster than torch.topk", ">=", 3, min(faster, default=math.nan)))
     error = [entry["same choices"] for entry in record["gradient"] if entry["num_layers"] == 100]
@@ -594,18 +686,44 @@ def targets(record):
             growth = _growth(entry, high) - _growth(entry, low) - state
             if entry["name"] == "GSR k=16 nets":
                 kept = (high - low) * nodes * 16 * (4 + index_dtype(d).itemsize)
-                rows.append((f"sparse, k = 16: growth of the peak from {low} to {high} layers over the CBSR bytes",
-                             "<=", 1.05, growth / kept))
+                rows.append(
+                    (
+                        f"sparse, k = 16: growth of the peak from {low} to {high} layers over the CBSR bytes",
+                        "<=",
+                        1.05,
+                        growth / kept,
+                    )
+                )
             elif entry["name"].startswith("GSR dense"):
-                rows.append((f"dense: growth of the peak from {low} to {high} layers, in streams [N, {p['hidden']}]",
-                             "<=", 0.05, growth / (4 * nodes * p["hidden"])))
-        rows.append((f"peak below RevGNN's on an edge_index, k = 16, {high} layers, percent", ">=", 87.2,
-                     100 * (1 - _growth(_row(record, "GSR k=16 nets"), high) / max(
-                         (_growth(_row(record, REFERENCE), depth) for depth in p["memory_layers"]),
-                         key=lambda bytes: -1 if math.isnan(bytes) else bytes))))
+                rows.append(
+                    (
+                        f"dense: growth of the peak from {low} to {high} layers, in streams [N, {p['hidden']}]",
+                        "<=",
+                        0.05,
+                        growth / (4 * nodes * p["hidden"]),
+                    )
+                )
+        rows.append(
+            (
+                f"peak below RevGNN's on an edge_index, k = 16, {high} layers, percent",
+                ">=",
+                87.2,
+                100
+                * (
+                    1
+                    - _growth(_row(record, "GSR k=16 nets"), high)
+                    / max(
+                        (_growth(_row(record, REFERENCE), depth) for depth in p["memory_layers"]),
+                        key=lambda bytes: -1 if math.isnan(bytes) else bytes,
+                    )
+                ),
+            )
+        )
     frame = pd.DataFrame(rows, columns=["target", "sign", "bound", "measured"])
-    frame["met"] = [None if math.isnan(m) else bool(m >= b if sign == ">=" else m <= b)
-                    for sign, b, m in zip(frame["sign"], frame["bound"], frame["measured"], strict=True)]
+    frame["met"] = [
+        None if math.isnan(m) else bool(m >= b if sign == ">=" else m <= b)
+        for sign, b, m in zip(frame["sign"], frame["bound"], frame["measured"], strict=True)
+    ]
     return frame
 
 
@@ -619,8 +737,14 @@ def _growth(entry, depth):
 
 
 def _step_seconds(record, name):
-    return next((entry["seconds"]["step"] for entry in record["rows"]
-                 if entry["name"] == name and entry["state"] == "measured"), math.nan)
+    return next(
+        (
+            entry["seconds"]["step"]
+            for entry in record["rows"]
+            if entry["name"] == name and entry["state"] == "measured"
+        ),
+        math.nan,
+    )
 
 
 def report(record):
@@ -628,8 +752,9 @@ def report(record):
     p, graph, least, made = (record[part] for part in ("parameters", "graph", "floor", "provenance"))
     shown = table(record)
     notes = shown.pop("note")
-    formats = ["{:,.0f}".format if " MB" in name else "{:,.1f}".format if " ms" in name else "{:,.2f}".format
-               for name in shown]
+    formats = [
+        "{:,.0f}".format if " MB" in name else "{:,.1f}".format if " ms" in name else "{:,.2f}".format for name in shown
+    ]
     shown.columns = pd.MultiIndex.from_tuples([_two_lines(name) for name in shown])
     shown.index.name = None
     peer = best_peer(record)
@@ -681,8 +806,11 @@ def read(path):
 
 def read_all(folder="results", device="cpu"):
     """Every complete record of `run` on a device in ``folder``, and what is wrong with the others."""
-    paths = [path for path in sorted(Path(folder).glob("bench-*.json"))
-             if not path.name.endswith(".partial.json") and path.name.startswith("bench-cuda-") == (device == "cuda")]
+    paths = [
+        path
+        for path in sorted(Path(folder).glob("bench-*.json"))
+        if not path.name.endswith(".partial.json") and path.name.startswith("bench-cuda-") == (device == "cuda")
+    ]
     return read_each(paths, read)
 
 
@@ -697,10 +825,31 @@ class _Wrong(Exception):
     pass
 
 
-_PARTS = {"format": str, "complete": bool, "parameters": dict, "graph": dict, "threads": dict, "provenance": dict,
-          "floor": dict, "rows": list, "top_k": list, "gradient": list, "checksum": str}
-_PARAMETERS = {"circuit": str, "hidden": int, "layers": int, "k": list, "steps": int, "only": (str, type(None)),
-               "memory_layers": list, "gradient_layers": list, "limit": (int, float), "device": str}
+_PARTS = {
+    "format": str,
+    "complete": bool,
+    "parameters": dict,
+    "graph": dict,
+    "threads": dict,
+    "provenance": dict,
+    "floor": dict,
+    "rows": list,
+    "top_k": list,
+    "gradient": list,
+    "checksum": str,
+}
+_PARAMETERS = {
+    "circuit": str,
+    "hidden": int,
+    "layers": int,
+    "k": list,
+    "steps": int,
+    "only": (str, type(None)),
+    "memory_layers": list,
+    "gradient_layers": list,
+    "limit": (int, float),
+    "device": str,
+}
 _ROW = {"name": str, "ours": bool, "state": str, "note": str, "memory": dict}
 
 
@@ -721,8 +870,10 @@ def _check(record):
     names = [entry["name"] for entry in record["rows"]]
     if names != wanted:
         missing, extra = ([n for n in one if n not in other] for one, other in ((wanted, names), (names, wanted)))
-        raise _Wrong(f"its rows are not those of its parameters (missing: {', '.join(missing) or 'none'}; "
-                     f"unknown: {', '.join(extra) or 'none'})")
+        raise _Wrong(
+            f"its rows are not those of its parameters (missing: {', '.join(missing) or 'none'}; "
+            f"unknown: {', '.join(extra) or 'none'})"
+        )
     for entry in record["rows"]:
         _check_row(entry, record)
     for entry in record.get("profile", ()):  # earlier records have none
@@ -731,8 +882,17 @@ def _check(record):
         for name in ("k", "rows", "width", "group_sparse", "group_sparse_fixed", "torch.topk"):
             _positive(entry, name, "a top k")
     for entry in record["gradient"]:
-        _has(entry, {"num_layers": int, "residual": str, "same choices": float, "own choices": float,
-                     "choices that differ": float}, "a gradient")
+        _has(
+            entry,
+            {
+                "num_layers": int,
+                "residual": str,
+                "same choices": float,
+                "own choices": float,
+                "choices that differ": float,
+            },
+            "a gradient",
+        )
     if record["checksum"] != checksum(record):
         raise _Wrong("was changed after it was written (its checksum does not fit)")
 

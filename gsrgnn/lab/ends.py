@@ -72,7 +72,7 @@ def _counters(proc: Path) -> Iterator[Path]:
             for _, controllers, group in groups:
                 if ("memory" in controllers.split(",")) if kind == "cgroup" else not controllers:
                     for fields in mounts:
-                        root, at, (found, _, options) = fields[3], fields[4], fields[fields.index("-") + 1:][:3]
+                        root, at, (found, _, options) = fields[3], fields[4], fields[fields.index("-") + 1 :][:3]
                         inside = group == root or group.startswith(root.rstrip("/") + "/")
                         if found == kind and inside and (kind == "cgroup2" or "memory" in options.split(",")):
                             yield Path(at.replace(r"\040", " "), group.removeprefix(root).lstrip("/"), name)
@@ -100,6 +100,9 @@ def end_marked(mark: str, session: int | None = None) -> None:
 def _marked(mark: str, session: int | None) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE and (
-                    session == os.getsid(process.pid) or mark in process.environ().get(MARK, "").split()):
+            if (
+                process.pid != os.getpid()
+                and process.status() != psutil.STATUS_ZOMBIE
+                and (session == os.getsid(process.pid) or mark in process.environ().get(MARK, "").split())
+            ):
                 yield process

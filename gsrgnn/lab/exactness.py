@@ -14,6 +14,7 @@ def plain(stack, x, graph, choices=None):
 
     ``choices [L, 2, N, k]`` are the columns to keep in place of the largest, as `ReversibleStack.choices` gives them.
     """
+
     def keep(group, layer, number):
         if choices is None:
             return group_sparse(group, stack.k)

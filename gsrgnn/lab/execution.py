@@ -137,8 +137,16 @@ class _Engine(Engine):
                 await super().start_kernel(**options)
                 run.kernel = self.provisioner.process
 
-        _Client(nb_man, run, kernel_name=kernel_name, kernel_manager_class=ThisPython, timeout=execution_timeout,
-                startup_timeout=60, iopub_timeout=ARRIVES, log=logger).execute()
+        _Client(
+            nb_man,
+            run,
+            kernel_name=kernel_name,
+            kernel_manager_class=ThisPython,
+            timeout=execution_timeout,
+            startup_timeout=60,
+            iopub_timeout=ARRIVES,
+            log=logger,
+        ).execute()
 
 
 papermill_engines.register(_Engine.NAME, _Engine)
@@ -198,8 +206,9 @@ class _Client(PapermillNotebookClient):
             return {}
         size = _size(data)
         if self.shown + size > SHOWN:  # what an update takes the place of does not count
-            self.shown = sum(_size(output.get("data", {})) for number, output in enumerate(cell.outputs)
-                             if number not in replaced)
+            self.shown = sum(
+                _size(output.get("data", {})) for number, output in enumerate(cell.outputs) if number not in replaced
+            )
         self.shown += size
         if self.shown <= SHOWN:
             return data
@@ -220,8 +229,11 @@ def without_progress_bars(text: str) -> str:
 
 def _cell_reached(notebook: NotebookNode) -> str:
     """The last code cell that was started, in words: its number among the code cells and its first lines."""
-    code = [cell for cell in notebook.cells
-            if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])]
+    code = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
     started = [cell for cell in code if cell.metadata.papermill.start_time]
     if not started:
         return "before its first code cell:"

@@ -30,20 +30,49 @@ class Experiment:
     size: tuple[str, ...]
 
 
-EXPERIMENTS = {experiment.name: experiment for experiment in (
-    Experiment("depth", "test correlations by depth: GSR-GNN, RevGNN, GraphSAGE, GCN", "Figures 1 and 2", False,
-               ("num_layers", "hidden_channels", "epochs", "learning_rates")),
-    Experiment("profile", "RevGNN's time and memory by depth, forward, backward and copy apart",
-               "Figures 3 and 4, section 3.1", True, ("num_layers", "hidden_channels")),
-    Experiment("quality", "what GSR-GNN gains or loses against RevGNN in four measures, by k", "Figure 8", False,
-               ("num_layers", "hidden_channels", "epochs", "learning_rates")),
-    Experiment("speed", "a step's time by k and width, against the paper's baseline and the strongest",
-               "Figure 9, Table 2", True, ("num_layers", "hidden_channels")),
-    Experiment("memory", "memory of a step by depth", "Figure 10, the abstract", True,
-               ("num_layers", "hidden_channels")),
-    Experiment("beyond", "the dense residual, the nets and checkpoints, which the paper leaves out", "none", True,
-               ("num_layers", "hidden_channels")),
-)}
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment(
+            "depth",
+            "test correlations by depth: GSR-GNN, RevGNN, GraphSAGE, GCN",
+            "Figures 1 and 2",
+            False,
+            ("num_layers", "hidden_channels", "epochs", "learning_rates"),
+        ),
+        Experiment(
+            "profile",
+            "RevGNN's time and memory by depth, forward, backward and copy apart",
+            "Figures 3 and 4, section 3.1",
+            True,
+            ("num_layers", "hidden_channels"),
+        ),
+        Experiment(
+            "quality",
+            "what GSR-GNN gains or loses against RevGNN in four measures, by k",
+            "Figure 8",
+            False,
+            ("num_layers", "hidden_channels", "epochs", "learning_rates"),
+        ),
+        Experiment(
+            "speed",
+            "a step's time by k and width, against the paper's baseline and the strongest",
+            "Figure 9, Table 2",
+            True,
+            ("num_layers", "hidden_channels"),
+        ),
+        Experiment(
+            "memory", "memory of a step by depth", "Figure 10, the abstract", True, ("num_layers", "hidden_channels")
+        ),
+        Experiment(
+            "beyond",
+            "the dense residual, the nets and checkpoints, which the paper leaves out",
+            "none",
+            True,
+            ("num_layers", "hidden_channels"),
+        ),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -105,8 +134,10 @@ def _smoke() -> Grids:
     """Every experiment once, on circuits of a few hundred cells: CI, minutes in all."""
     circuit = ["synthetic/300"]
     training = {"hidden_channels": [16], "epochs": [3], "learning_rates": [[1e-2]]}
-    yield "depth", {"circuit": circuit, "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [2, 6],
-                    **training}
+    yield (
+        "depth",
+        {"circuit": circuit, "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [2, 6], **training},
+    )
     yield "quality", {"circuit": circuit, "num_layers": [4], "ks": [[2, 4]], "resamples": [50], **training}
     bench = {"circuit": circuit, "hidden_channels": [16], "num_layers": [2]}
     yield "profile", bench
@@ -120,22 +151,55 @@ def _cpu() -> Grids:
     first, second = real_circuits()
     training = {"hidden_channels": [64], "epochs": [120], "learning_rates": [[2e-3, 5e-3]]}
     bench = {"circuit": [second], "hidden_channels": [64]}
-    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [2, 10],
-                    "seed": [0], **training}
+    yield (
+        "depth",
+        {
+            "circuit": [first],
+            "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"],
+            "num_layers": [2, 10],
+            "seed": [0],
+            **training,
+        },
+    )
     yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [0], **training}
     yield "speed", {"circuit": [second], "hidden_channels": [64, 384], "num_layers": [4], "ks": [[4, 8, 16, 32, 64]]}
     yield "memory", bench | {"num_layers": [10, 40, 100], "ks": [[4, 16]], "repeat": [0]}
     yield "profile", bench | {"num_layers": [1, 4, 10]}
     yield "beyond", bench | {"num_layers": [10], "k": [8], **training}
-    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [40],
-                    "seed": [0], **training}
+    yield (
+        "depth",
+        {
+            "circuit": [first],
+            "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"],
+            "num_layers": [40],
+            "seed": [0],
+            **training,
+        },
+    )
     yield "quality", {"circuit": [second], "num_layers": [30], "ks": [[4, 8, 16]], "seed": [0], **training}
-    yield "memory", {"circuit": [first], "hidden_channels": [384], "num_layers": [10], "ks": [[4, 16]],
-                     "limit": [300.0], "repeat": [0]}
+    yield (
+        "memory",
+        {
+            "circuit": [first],
+            "hidden_channels": [384],
+            "num_layers": [10],
+            "ks": [[4, 16]],
+            "limit": [300.0],
+            "repeat": [0],
+        },
+    )
     yield "memory", bench | {"num_layers": [10], "ks": [[4, 16]], "repeat": [1]}
     yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [1, 2], **training}
-    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [2, 10],
-                    "seed": [1], **training}
+    yield (
+        "depth",
+        {
+            "circuit": [first],
+            "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"],
+            "num_layers": [2, 10],
+            "seed": [1],
+            **training,
+        },
+    )
     yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [40], "seed": [1], **training}
 
 
@@ -152,8 +216,18 @@ def _gpu() -> Grids:
     yield "quality", {"circuit": real, "num_layers": [40], "ks": [[4, 16]], "seed": [0], **training}
     yield "profile", bench | {"num_layers": [10, 40, 70, 100]}
     yield "speed", bench | {"hidden_channels": [256], "num_layers": [100], "ks": [[4, 16, 64]]}
-    yield "beyond", {"circuit": real, "hidden_channels": [128], "num_layers": [40], "k": [16], "epochs": [100],
-                     "learning_rates": [[1e-3, 5e-3]], **cuda}
+    yield (
+        "beyond",
+        {
+            "circuit": real,
+            "hidden_channels": [128],
+            "num_layers": [40],
+            "k": [16],
+            "epochs": [100],
+            "learning_rates": [[1e-3, 5e-3]],
+            **cuda,
+        },
+    )
     yield "depth", {"circuit": real, "model": ["GSRGNN", "RevGNN"], "num_layers": [20, 40], **training}
 
 
@@ -168,12 +242,32 @@ def _paper() -> Grids:
         yield "memory", bench | {"ks": ks}
         yield "profile", bench
         yield "beyond", bench | {"k": [16], **training}
-        yield "depth", {"circuit": [graph], "model": ["GSRGNN", "RevGNN"], "hidden_channels": widths,
-                        "num_layers": [2, *depths], "seed": seeds, **training}
-        yield "depth", {"circuit": [graph], "model": ["GraphSAGE", "GCN"], "hidden_channels": widths,
-                        "num_layers": [2, 4, 8, 16], "seed": seeds, **training}
-        yield "quality", {"circuit": [graph], "hidden_channels": widths, "num_layers": depths, "ks": ks, "seed": seeds,
-                          **training}
+        yield (
+            "depth",
+            {
+                "circuit": [graph],
+                "model": ["GSRGNN", "RevGNN"],
+                "hidden_channels": widths,
+                "num_layers": [2, *depths],
+                "seed": seeds,
+                **training,
+            },
+        )
+        yield (
+            "depth",
+            {
+                "circuit": [graph],
+                "model": ["GraphSAGE", "GCN"],
+                "hidden_channels": widths,
+                "num_layers": [2, 4, 8, 16],
+                "seed": seeds,
+                **training,
+            },
+        )
+        yield (
+            "quality",
+            {"circuit": [graph], "hidden_channels": widths, "num_layers": depths, "ks": ks, "seed": seeds, **training},
+        )
 
 
 SWEEPS = {"smoke": _smoke, "cpu": _cpu, "gpu": _gpu, "paper": _paper}

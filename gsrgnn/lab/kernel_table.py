@@ -47,9 +47,15 @@ def run(*, circuits_=CIRCUITS, widths=WIDTHS, ks=KS, repeats=REPEATS, output=Non
     if why := gpu_missing():
         raise ValueError(f"the kernel table needs a GPU: {why}")
     ceilings = measured_ceilings()
-    record = {"format": FORMAT, "complete": False, "provenance": provenance(), "gpu": torch.cuda.get_device_name(),
-              "ceilings": {name: getattr(ceilings, name) for name in ("hbm", "l2", "shared", "issue", "l2_size")},
-              "repeats": repeats, "rows": []}
+    record = {
+        "format": FORMAT,
+        "complete": False,
+        "provenance": provenance(),
+        "gpu": torch.cuda.get_device_name(),
+        "ceilings": {name: getattr(ceilings, name) for name in ("hbm", "l2", "shared", "issue", "l2_size")},
+        "repeats": repeats,
+        "rows": [],
+    }
     output = Path(output or "results/kernels-cuda.json")
     check_writable(output)
     try:
@@ -82,11 +88,20 @@ def read(path):
 
 def table(record):
     """The record as a frame: circuit, width, k, kernel, ms, bound in ms, what binds, time over bound, note."""
-    rows = [{"circuit": row["circuit"], "width": row["width"], "k": row["k"], "kernel": row["name"],
-             "ms": 1e3 * row.get("seconds", np.nan), "bound ms": 1e3 * row.get("bound", np.nan),
-             "by": row.get("by", ""), "over bound": row.get("seconds", np.nan) / row.get("bound", np.nan),
-             "note": row.get("note", "")}
-            for row in record["rows"]]
+    rows = [
+        {
+            "circuit": row["circuit"],
+            "width": row["width"],
+            "k": row["k"],
+            "kernel": row["name"],
+            "ms": 1e3 * row.get("seconds", np.nan),
+            "bound ms": 1e3 * row.get("bound", np.nan),
+            "by": row.get("by", ""),
+            "over bound": row.get("seconds", np.nan) / row.get("bound", np.nan),
+            "note": row.get("note", ""),
+        }
+        for row in record["rows"]
+    ]
     return pd.DataFrame(rows, columns=["circuit", "width", "k", "kernel", "ms", "bound ms", "by", "over bound", "note"])
 
 
@@ -118,14 +133,17 @@ def _rows(graph, width, k, ceilings, repeats):
         calls[f"aggregate, {via}"] = partial(ours.aggregate, straight, values, indices, out, nets)
         calls[f"aggregate_backward, {via}"] = partial(ours.aggregate_backward, transposed, grad, indices, dvalues, nets)
         calls[f"aggregate_dense, {via}"] = partial(ours.aggregate_dense, straight, x, out, nets)
-    calls["aggregate_backward, edges, atomic"] = partial(ours.aggregate_backward_atomic, transposed, grad,
-                                                         indices, dvalues)
+    calls["aggregate_backward, edges, atomic"] = partial(
+        ours.aggregate_backward_atomic, transposed, grad, indices, dvalues
+    )
     edges = len(straight.indices)
     sizes = n, edges, width, k, index
-    bounds |= {"aggregate, edges": limits.aggregate(ceilings, *sizes),
-               "aggregate_backward, edges": limits.aggregate_backward(ceilings, *sizes),
-               "aggregate_backward, edges, atomic": limits.aggregate_backward_atomic(ceilings, *sizes),
-               "aggregate_dense, edges": limits.aggregate_dense(ceilings, n, edges, width)}
+    bounds |= {
+        "aggregate, edges": limits.aggregate(ceilings, *sizes),
+        "aggregate_backward, edges": limits.aggregate_backward(ceilings, *sizes),
+        "aggregate_backward, edges, atomic": limits.aggregate_backward_atomic(ceilings, *sizes),
+        "aggregate_dense, edges": limits.aggregate_dense(ceilings, n, edges, width),
+    }
     half = partial(ours.aggregate, straight, out=out)
     calls["aggregate, edges, bfloat16"] = lambda: half(values=values.bfloat16(), indices=indices)
     for name, dtype in (("cuSPARSE float32", torch.float32), ("cuSPARSE bfloat16", torch.bfloat16)):
@@ -188,8 +206,14 @@ def measured_ceilings():
     source, target = torch.ones(2, 2**29, device="cuda")
     hbm = 2 * source.nbytes / _fastest(lambda: target.copy_(source))
     l2 = probes.l2_speed(properties.L2_cache_size // 4, blocks, _fastest)
-    return limits.Ceilings(hbm, l2, probes.shared_speed(blocks, _fastest), probes.issue_rate(blocks, _fastest),
-                           properties.L2_cache_size, f"{properties.name}, measured")
+    return limits.Ceilings(
+        hbm,
+        l2,
+        probes.shared_speed(blocks, _fastest),
+        probes.issue_rate(blocks, _fastest),
+        properties.L2_cache_size,
+        f"{properties.name}, measured",
+    )
 
 
 def _fastest(call, repeats=10):

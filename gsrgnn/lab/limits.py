@@ -33,8 +33,14 @@ class Ceilings:
     source: str
 
 
-H200 = Ceilings(hbm=4.8e12, l2=5.5e12, shared=132 * 128 * 1.755e9, issue=132 * 4 * 1.755e9, l2_size=60e6,
-                source="an H200 by its data sheet, its L2 assumed at 5.5 TB/s")
+H200 = Ceilings(
+    hbm=4.8e12,
+    l2=5.5e12,
+    shared=132 * 128 * 1.755e9,
+    issue=132 * 4 * 1.755e9,
+    l2_size=60e6,
+    source="an H200 by its data sheet, its L2 assumed at 5.5 TB/s",
+)
 """4.8 TB/s; 132 multiprocessors at 1.755 GHz, each 128 bytes of shared memory and 4 instructions a clock."""
 
 
@@ -88,7 +94,7 @@ def conflicts(width, k, draws=2000):
     groups = max(1, 32 // k)
     columns = np.sort(np.argsort(rng.random((draws, groups, width)), axis=2)[:, :, :k], axis=2)
     banks = (columns + width * np.arange(groups)[:, None]) % BANKS
-    rounds = [banks[:, :, first:first + 32].reshape(draws, -1) for first in range(0, k, 32)]
+    rounds = [banks[:, :, first : first + 32].reshape(draws, -1) for first in range(0, k, 32)]
     return float(np.mean([[np.bincount(row, minlength=BANKS).max() for row in one] for one in rounds]))
 
 
@@ -96,8 +102,12 @@ def top_k(ceilings, rows, width, k, index=1, steps=20):
     """`group_sparse`: the row in, values and indices out; ``steps`` of bisection over the row in registers."""
     items = -(-width // 32)
     instructions = 8 * items + steps * (2 * items + 8) + 12 * items + 20
-    return Bound(rows * (4 * width + (4 + index) * k) / ceilings.hbm,
-                 rows * (4 * width + (4 + index) * k) / ceilings.l2, 0, rows * instructions / ceilings.issue)
+    return Bound(
+        rows * (4 * width + (4 + index) * k) / ceilings.hbm,
+        rows * (4 * width + (4 + index) * k) / ceilings.l2,
+        0,
+        rows * instructions / ceilings.issue,
+    )
 
 
 def aggregate(ceilings, rows, edges, width, k, index=1):
@@ -109,8 +119,12 @@ def aggregate(ceilings, rows, edges, width, k, index=1):
     l2 = edges * (8 + SECTOR * kept_sectors(k, index)) + 4 * rows * width
     accesses = 2 * edges / groups * rounds * conflicts(width, k)  # a load and a store for each warp's addition
     cleared = rows * groups * width / 32 * 2
-    return Bound(hbm / ceilings.hbm, l2 / ceilings.l2, 128 * (accesses + cleared) / ceilings.shared,
-                 (edges / groups * (6 + 8 * rounds) + 4 * cleared) / ceilings.issue)
+    return Bound(
+        hbm / ceilings.hbm,
+        l2 / ceilings.l2,
+        128 * (accesses + cleared) / ceilings.shared,
+        (edges / groups * (6 + 8 * rounds) + 4 * cleared) / ceilings.issue,
+    )
 
 
 def aggregate_backward(ceilings, rows, edges, width, k, index=1):
@@ -119,8 +133,9 @@ def aggregate_backward(ceilings, rows, edges, width, k, index=1):
     gradient = 4 * rows * width
     read = SECTOR * sampled_sectors(width, k)
     hbm = 8 * edges + (4 + index) * k * rows + (gradient if gradient < ceilings.l2_size else edges * read)
-    return Bound(hbm / ceilings.hbm, edges * (8 + read) / ceilings.l2, 0,
-                 edges / groups * (5 + 3 * rounds) / ceilings.issue)
+    return Bound(
+        hbm / ceilings.hbm, edges * (8 + read) / ceilings.l2, 0, edges / groups * (5 + 3 * rounds) / ceilings.issue
+    )
 
 
 def aggregate_backward_atomic(ceilings, rows, edges, width, k, index=1):
@@ -132,17 +147,24 @@ def aggregate_backward_atomic(ceilings, rows, edges, width, k, index=1):
     groups = max(1, 32 // lanes)
     hbm = 8 * edges + (4 + index) * k * rows + 4 * rows * width
     l2 = edges * (8 + SECTOR * (sectors(4 * k) + sectors(index * k))) + 4 * rows * width
-    return Bound(hbm / ceilings.hbm, l2 / ceilings.l2,
-                 128 * edges / groups * rounds * conflicts(width, k) / ceilings.shared,
-                 edges / groups * (5 + 5 * rounds) / ceilings.issue)
+    return Bound(
+        hbm / ceilings.hbm,
+        l2 / ceilings.l2,
+        128 * edges / groups * rounds * conflicts(width, k) / ceilings.shared,
+        edges / groups * (5 + 5 * rounds) / ceilings.issue,
+    )
 
 
 def aggregate_dense(ceilings, rows, edges, width, itemsize=4):
     """`aggregate_dense` (SpMM): a neighbour's whole row from the L2."""
     x = itemsize * rows * width
     hbm = 8 * edges + 4 * rows * width + (x if x < ceilings.l2_size else itemsize * edges * width)
-    return Bound(hbm / ceilings.hbm, edges * (8 + itemsize * width) / ceilings.l2, 0,
-                 edges * (3 + 3 * -(-width // 32)) / ceilings.issue)
+    return Bound(
+        hbm / ceilings.hbm,
+        edges * (8 + itemsize * width) / ceilings.l2,
+        0,
+        edges * (3 + 3 * -(-width // 32)) / ceilings.issue,
+    )
 
 
 def add_layer_norm(ceilings, rows, width):
@@ -154,5 +176,9 @@ def add_layer_norm(ceilings, rows, width):
 def undo_layer_norm(ceilings, rows, width):
     """The same undone and differentiated: z and x in and out, the gradient in; three column sums in shared memory."""
     size, items = 20 * rows * width, -(-width // 32)
-    return Bound(size / ceilings.hbm, size / ceilings.l2, 128 * 6 * rows * items / ceilings.shared,
-                 rows * (items * 36 + 60) / ceilings.issue)
+    return Bound(
+        size / ceilings.hbm,
+        size / ceilings.l2,
+        128 * 6 * rows * items / ceilings.shared,
+        rows * (items * 36 + 60) / ceilings.issue,
+    )

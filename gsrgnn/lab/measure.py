@@ -81,8 +81,11 @@ def kept_bytes(forward, apart=()):
         out = forward()
     gc.collect()
     others = _storages((out, *apart))
-    alive = [torch.UntypedStorage._new_with_weak_ptr(ref.cdata)
-             for address, ref in found.items() if address not in others and not ref.expired()]
+    alive = [
+        torch.UntypedStorage._new_with_weak_ptr(ref.cdata)
+        for address, ref in found.items()
+        if address not in others and not ref.expired()
+    ]
     return sum(storage.nbytes() for storage in alive)
 
 

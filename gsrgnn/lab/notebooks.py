@@ -184,12 +184,8 @@ def assemble(notebook: NotebookNode, executed: NotebookNode) -> NotebookNode:
             if injected and "parameters" in tags(cell):
                 hidden = {"tags": ["injected-parameters", "remove-cell"]}
                 cells.append(NotebookNode(injected, id="injected-parameters", metadata=NotebookNode(hidden)))
-    cells.append(
-        nbformat.v4.new_markdown_cell(_provenance_box(executed.metadata.gsrgnn.made), id="provenance")
-    )
-    return nbformat.from_dict(
-        {"cells": cells, "metadata": executed.metadata, "nbformat": 4, "nbformat_minor": 5}
-    )
+    cells.append(nbformat.v4.new_markdown_cell(_provenance_box(executed.metadata.gsrgnn.made), id="provenance"))
+    return nbformat.from_dict({"cells": cells, "metadata": executed.metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
 def tags(cell: NotebookNode) -> list[str]:
@@ -233,7 +229,4 @@ def _data_present() -> str:
 
 def _provenance_box(rows: list[list[str]]) -> str:
     table = "\n".join(f"| {name} | `{value.replace('|', '/')}` |" for name, value in rows)
-    return (
-        "```{admonition} How this page was made\n:class: dropdown\n\n"
-        f"| What | Value |\n|:--|:--|\n{table}\n```"
-    )
+    return f"```{{admonition}} How this page was made\n:class: dropdown\n\n| What | Value |\n|:--|:--|\n{table}\n```"

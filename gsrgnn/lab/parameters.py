@@ -8,10 +8,28 @@ from types import NoneType
 
 from nbformat import NotebookNode
 
-ONE = {bool: "True or False", int: "a whole number", float: "a number", str: "text", list: "a list", tuple: "a tuple",
-       dict: "a dict", set: "a set", NoneType: "None"}
-MANY = {bool: "True or False", int: "whole numbers", float: "numbers", str: "texts", list: "lists", tuple: "tuples",
-        dict: "dicts", set: "sets", NoneType: "None"}
+ONE = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    tuple: "a tuple",
+    dict: "a dict",
+    set: "a set",
+    NoneType: "None",
+}
+MANY = {
+    bool: "True or False",
+    int: "whole numbers",
+    float: "numbers",
+    str: "texts",
+    list: "lists",
+    tuple: "tuples",
+    dict: "dicts",
+    set: "sets",
+    NoneType: "None",
+}
 HANDED_ON = (NoneType, bool, int, float, str, list, tuple, dict)  # what papermill writes into a notebook as it is
 TYPES = {kind.__name__: kind for kind in ONE if kind is not NoneType}
 
@@ -49,15 +67,23 @@ class Declared:
 
 def declared(notebook: NotebookNode) -> dict[str, Declared]:
     """The parameters that the cells tagged `parameters` assign, by name, in order."""
-    return _declared(tuple(cell.source for cell in notebook.cells
-                           if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])))
+    return _declared(
+        tuple(
+            cell.source
+            for cell in notebook.cells
+            if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
+        )
+    )
 
 
 def refused(notebook: NotebookNode, parameters: dict) -> list[str]:
     """What is wrong with values for a notebook's parameters, in words; a name that it lacks is no matter here."""
     known = declared(notebook)
-    return [f"{name} is {_short(repr(value))}: {wrong}" for name, value in parameters.items()
-            if name in known and (wrong := known[name].wrong(value))]
+    return [
+        f"{name} is {_short(repr(value))}: {wrong}"
+        for name, value in parameters.items()
+        if name in known and (wrong := known[name].wrong(value))
+    ]
 
 
 @cache

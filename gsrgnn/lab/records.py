@@ -37,11 +37,15 @@ def publish(rows, label_source, threads):
     from IPython.display import display
 
     frame = pd.DataFrame(rows)
-    made = {"label source": label_source,
-            "threads": ", ".join(f"{count} {library}" for library, count in threads.items())}
+    made = {
+        "label source": label_source,
+        "threads": ", ".join(f"{count} {library}" for library, count in threads.items()),
+    }
     observations = [{name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
-    display({MIME: {"rows": observations, "made": made}, "text/html": frame._repr_html_(), "text/plain": str(frame)},
-            raw=True)
+    display(
+        {MIME: {"rows": observations, "made": made}, "text/html": frame._repr_html_(), "text/plain": str(frame)},
+        raw=True,
+    )
 
 
 def published(notebook):
@@ -110,8 +114,11 @@ def read_circuits(path):
     record = load(path)
     try:
         here = [entry for entry in record["circuits"] if "error" not in entry]
-        whole = all(isinstance(entry["circuit"], str) and isinstance(entry[count], int)
-                    for entry in here for count in ("cells", "nets", "pins", "edges"))
+        whole = all(
+            isinstance(entry["circuit"], str) and isinstance(entry[count], int)
+            for entry in here
+            for count in ("cells", "nets", "pins", "edges")
+        )
         whole &= all(isinstance(record["provenance"][name], str) for name in ("date", "code hash", "CPU", "cores"))
     except (KeyError, TypeError):
         whole = False
@@ -180,10 +187,15 @@ def frame(found: Iterable[dict]) -> pd.DataFrame:
     lines = []
     for record in found:
         made = record["provenance"]
-        about = {"record state": record["state"], "machine": machine_in_words(made),
-                 **{name: made[name] for name in ("label source", "date", "code hash")}}
-        given = {name: str(value) if isinstance(value, list) else value
-                 for name, value in (record["parameters"] | record["defaults"]).items()}
+        about = {
+            "record state": record["state"],
+            "machine": machine_in_words(made),
+            **{name: made[name] for name in ("label source", "date", "code hash")},
+        }
+        given = {
+            name: str(value) if isinstance(value, list) else value
+            for name, value in (record["parameters"] | record["defaults"]).items()
+        }
         lines += [given | row | about for row in record["rows"] or [{}]]
     return pd.DataFrame(lines)
 

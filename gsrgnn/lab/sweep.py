@@ -236,8 +236,10 @@ def run(
         statuses = survey(wanted, places)
         on_gpu = [s for s in statuses if not s.finished and s.point.on_gpu]
         if on_gpu and not torch.cuda.is_available():
-            raise ValueError(f"{len(on_gpu)} points of {profile} run on a GPU and PyTorch finds none (gsrgnn doctor): "
-                             "smoke and cpu need none")
+            raise ValueError(
+                f"{len(on_gpu)} points of {profile} run on a GPU and PyTorch finds none (gsrgnn doctor): "
+                "smoke and cpu need none"
+            )
         return _Sweep(statuses, places, jobs, keep_stale, timeout, say).run()
 
 
@@ -367,8 +369,11 @@ def listing(statuses: list[Status]) -> str:
 
 def summary(statuses: list[Status]) -> str:
     """How a sweep ended: how many are in which state, and everything that is not simply done."""
-    lines = [f"{s.state}: {s.point.experiment} {s.point.name}" + f"\n  {s.note}" * bool(s.note)
-             for s in statuses if s.state != DONE]
+    lines = [
+        f"{s.state}: {s.point.experiment} {s.point.name}" + f"\n  {s.note}" * bool(s.note)
+        for s in statuses
+        if s.state != DONE
+    ]
     return "\n".join([*lines, f"{len(statuses)} points: {_counts(statuses)}"])
 
 

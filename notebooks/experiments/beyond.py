@@ -49,9 +49,19 @@ from gsrgnn.training import tune
 
 # %%
 with TemporaryDirectory() as folder:
-    record = bench.run(circuit=circuit, hidden=hidden_channels, layers=num_layers, k=[k],
-                       only="FusedRevGNN nets,CheckpointSAGE,GSR", memory_layers=[num_layers], gradient_layers=(),
-                       steps=steps, limit=limit, device=device, output=Path(folder) / "bench.json")
+    record = bench.run(
+        circuit=circuit,
+        hidden=hidden_channels,
+        layers=num_layers,
+        k=[k],
+        only="FusedRevGNN nets,CheckpointSAGE,GSR",
+        memory_layers=[num_layers],
+        gradient_layers=(),
+        steps=steps,
+        limit=limit,
+        device=device,
+        output=Path(folder) / "bench.json",
+    )
 
 # %%
 data = circuits.load(circuit).to(device)
@@ -61,10 +71,14 @@ graph = CircuitGraph.from_data(data, norm="mean").to(device)
 def tuned(kind, **options):
     def make():
         seed_everything(seed)
-        return kind(data.num_features, hidden_channels, num_layers=num_layers, **options).to(device)
+        return kind(
+            data.num_features, hidden_channels, num_layers=num_layers, **options
+        ).to(device)
 
     with bounded_memory() if device == "cpu" else nullcontext():
-        rate, run = tune(make, data, graph, epochs=epochs, learning_rates=learning_rates)
+        rate, run = tune(
+            make, data, graph, epochs=epochs, learning_rates=learning_rates
+        )
     return {**run.test, "learning_rate": rate, "best_epoch": run.best_epoch}
 
 
@@ -75,5 +89,8 @@ trained = {
 }
 
 # %%
-scores = [{"contender": name, "state": "trained", "note": "", **score} for name, score in trained.items()]
+scores = [
+    {"contender": name, "state": "trained", "note": "", **score}
+    for name, score in trained.items()
+]
 publish(bench.observations(record) + scores, data.label_source, record["threads"])

@@ -45,25 +45,46 @@ from gsrgnn.training import tune
 
 # %%
 data = circuits.load(circuit).to(device)
-graph = CircuitGraph.from_data(data, norm="sym" if model == "GCN" else "mean").to(device)
+graph = CircuitGraph.from_data(data, norm="sym" if model == "GCN" else "mean").to(
+    device
+)
 
 
 def make():
     seed_everything(seed)
     options = {"k": k} if model == "GSRGNN" else {}
-    kind = {"GSRGNN": GSRGNN, "RevGNN": baselines.RevGNN, "GraphSAGE": baselines.GraphSAGE, "GCN": baselines.GCN}[model]
-    return kind(data.num_features, hidden_channels, num_layers=num_layers, **options).to(device)
+    kind = {
+        "GSRGNN": GSRGNN,
+        "RevGNN": baselines.RevGNN,
+        "GraphSAGE": baselines.GraphSAGE,
+        "GCN": baselines.GCN,
+    }[model]
+    return kind(
+        data.num_features, hidden_channels, num_layers=num_layers, **options
+    ).to(device)
 
 
 with bounded_memory() if device == "cpu" else nullcontext():
-    rate, run = tune(make, data, graph, epochs=epochs, learning_rates=learning_rates)
+    rate, run = tune(
+        make, data, graph, epochs=epochs, learning_rates=learning_rates
+    )
 
 # %% [markdown]
 # A test score's standard error by chance of the split is about $(1 - r^2) / \sqrt{n}$ for $n$ test cells.
 
 # %%
 publish(
-    [{**run.test, "validation": run.history["pearson"].max(), "learning_rate": rate, "best_epoch": run.best_epoch,
-      "epoch_seconds": median(run.history["seconds"]), "test_cells": int(data.test_mask.sum()),
-      "parameters": sum(p.numel() for p in make().parameters())}],
-    data.label_source, {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()})
+    [
+        {
+            **run.test,
+            "validation": run.history["pearson"].max(),
+            "learning_rate": rate,
+            "best_epoch": run.best_epoch,
+            "epoch_seconds": median(run.history["seconds"]),
+            "test_cells": int(data.test_mask.sum()),
+            "parameters": sum(p.numel() for p in make().parameters()),
+        }
+    ],
+    data.label_source,
+    {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()},
+)

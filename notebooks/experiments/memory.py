@@ -37,9 +37,23 @@ from gsrgnn.lab.records import publish
 # %%
 contenders = "RevGNN edge_index,RevGNN csr,RevGNN nets,GSR k*nets,GSR dense"
 with TemporaryDirectory() as folder:
-    record = bench.run(circuit=circuit, hidden=hidden_channels, layers=1, k=ks, only=contenders,
-                       memory_layers=[num_layers], gradient_layers=(), steps=steps, limit=limit, device=device,
-                       output=Path(folder) / "bench.json")
+    record = bench.run(
+        circuit=circuit,
+        hidden=hidden_channels,
+        layers=1,
+        k=ks,
+        only=contenders,
+        memory_layers=[num_layers],
+        gradient_layers=(),
+        steps=steps,
+        limit=limit,
+        device=device,
+        output=Path(folder) / "bench.json",
+    )
 
 # %%
-publish(bench.observations(record), circuits.load(circuit).label_source, record["threads"])
+publish(
+    bench.observations(record),
+    circuits.load(circuit).label_source,
+    record["threads"],
+)

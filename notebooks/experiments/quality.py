@@ -52,7 +52,9 @@ graph = CircuitGraph.from_data(data, norm="mean").to(device)
 def tuned(kind, **options):
     def make():
         seed_everything(seed)
-        return kind(data.num_features, hidden_channels, num_layers=num_layers, **options).to(device)
+        return kind(
+            data.num_features, hidden_channels, num_layers=num_layers, **options
+        ).to(device)
 
     with bounded_memory() if device == "cpu" else nullcontext():
         return tune(make, data, graph, epochs=epochs, learning_rates=learning_rates)
@@ -71,11 +73,31 @@ test = data.test_mask.cpu()
 true = data.y.cpu()[test].numpy().ravel()
 rows = []
 for k, (rate, run) in runs.items():
-    gains = difference(true, run.prediction.cpu()[test].numpy(), peer.prediction.cpu()[test].numpy(), resamples)
-    rows += [{"k": k, "measure": measure, "RevGNN": peer.test[measure], "GSRGNN": run.test[measure],
-              "difference": gain, "low": low, "high": high,
-              "RevGNN_learning_rate": peer_rate, "GSRGNN_learning_rate": rate,
-              "RevGNN_best_epoch": peer.best_epoch, "GSRGNN_best_epoch": run.best_epoch}
-             for measure, (gain, low, high) in gains.items()]
+    gains = difference(
+        true,
+        run.prediction.cpu()[test].numpy(),
+        peer.prediction.cpu()[test].numpy(),
+        resamples,
+    )
+    rows += [
+        {
+            "k": k,
+            "measure": measure,
+            "RevGNN": peer.test[measure],
+            "GSRGNN": run.test[measure],
+            "difference": gain,
+            "low": low,
+            "high": high,
+            "RevGNN_learning_rate": peer_rate,
+            "GSRGNN_learning_rate": rate,
+            "RevGNN_best_epoch": peer.best_epoch,
+            "GSRGNN_best_epoch": run.best_epoch,
+        }
+        for measure, (gain, low, high) in gains.items()
+    ]
 
-publish(rows, data.label_source, {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()})
+publish(
+    rows,
+    data.label_source,
+    {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()},
+)

@@ -25,16 +25,12 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "code_hash", lambda: "the package's")
     for folder in ("book", "notebooks"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "_toc.yml").write_text(
-        "format: jb-book\nroot: book/index\nchapters: [{file: chapters/page}]\n"
-    )
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters: [{file: chapters/page}]\n")
     (tmp_path / "_config.yml").write_text(
         "title: Tiny\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n"
     )
     (tmp_path / "book" / "index.md").write_text("# Tiny\n")
-    (tmp_path / "notebooks" / "page.py").write_text(
-        '# %% [markdown]\n# # Page\n\n# %% tags=["parameters"]\nk = 1\n'
-    )
+    (tmp_path / "notebooks" / "page.py").write_text('# %% [markdown]\n# # Page\n\n# %% tags=["parameters"]\nk = 1\n')
     return tmp_path
 
 

@@ -53,9 +53,14 @@ def test_a_page_names_what_is_stale_lost_and_left_out(tmp_path):
 
 
 def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_choice(tmp_path):
-    for number, (made, parameters) in enumerate((
-            ({"CPU": "A"}, {}), ({"CPU": "B"}, {}), ({"CPU": "B", "label source": "other"}, {}),
-            ({"CPU": "A"}, {"hidden_channels": 7}))):
+    for number, (made, parameters) in enumerate(
+        (
+            ({"CPU": "A"}, {}),
+            ({"CPU": "B"}, {}),
+            ({"CPU": "B", "label source": "other"}, {}),
+            ({"CPU": "A"}, {"hidden_channels": 7}),
+        )
+    ):
         record = copy.deepcopy(RECORD)
         record["provenance"] |= made
         record["parameters"] |= {"circuit": "c", "hidden_channels": 5} | parameters
@@ -63,8 +68,9 @@ def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_cho
     page = findings.Page("depth", tmp_path)
     views = list(page.views("hidden_channels"))
     assert len(views) == 4
-    assert all(view.rows[["machine", "label source", "hidden_channels"]].drop_duplicates().shape[0] == 1
-               for view in views)
+    assert all(
+        view.rows[["machine", "label source", "hidden_channels"]].drop_duplicates().shape[0] == 1 for view in views
+    )
     caption = next(view for view in views if view.setting["hidden_channels"] == 7).caption
     assert "hidden channels 7" in caption
     assert f"label {RECORD['provenance']['label source']}" in caption
@@ -88,12 +94,17 @@ def test_a_speedup_s_interval_is_the_widest_that_the_rounds_allow():
 
 
 def test_what_was_not_measured_says_why_once():
-    rows = pd.DataFrame([
-        {"contender": "a", "state": "failed", "note": "out of memory"},
-        {"contender": "a", "state": "failed", "note": "out of memory"},
-        {"contender": "b", "state": "measured", "note": "", "memory_note": "out of memory: 8 GB"},
-        {"contender": "c", "state": "trained", "note": ""}])
+    rows = pd.DataFrame(
+        [
+            {"contender": "a", "state": "failed", "note": "out of memory"},
+            {"contender": "a", "state": "failed", "note": "out of memory"},
+            {"contender": "b", "state": "measured", "note": "", "memory_note": "out of memory: 8 GB"},
+            {"contender": "c", "state": "trained", "note": ""},
+        ]
+    )
     rows = rows.assign(circuit="riscv/ibex", hidden_channels=64, num_layers=4, machine="Z80")
     where = "(riscv/ibex, width 64, 4 layers, Z80)"
     assert findings.not_measured(rows).data.split("\n") == [
-        f"- a has no time: failed, out of memory {where}.", f"- b has no memory: out of memory: 8 GB {where}."]
+        f"- a has no time: failed, out of memory {where}.",
+        f"- b has no memory: out of memory: 8 GB {where}.",
+    ]

@@ -36,8 +36,13 @@ def test_every_value_of_the_paper_has_a_line_and_nothing_is_tested_without_recor
 
 
 def test_speed_shares_and_memory_are_judged_against_the_baseline_of_the_same_run(tmp_path):
-    steps = [step("RevGNN edge_index", 8.0), step("RevGNN nets", 0.01), step("GSR k=4 edges", 0.2),
-             step("GSR k=4 nets", 0.01), step("GSR k=64 edges", 3.0)]
+    steps = [
+        step("RevGNN edge_index", 8.0),
+        step("RevGNN nets", 0.01),
+        step("GSR k=4 edges", 0.2),
+        step("GSR k=4 nets", 0.01),
+        step("GSR k=64 edges", 3.0),
+    ]
     write(tmp_path, "speed", steps, num_layers=4)
     write(tmp_path, "profile", steps, num_layers=4)
     write(tmp_path, "memory", steps, num_layers=4)
@@ -53,12 +58,27 @@ def test_speed_shares_and_memory_are_judged_against_the_baseline_of_the_same_run
 
 
 def test_an_order_holds_only_if_the_intervals_of_all_runs_are_in_that_order(tmp_path):
-    runs = [("RevGNN", 2, 0, 0.5), ("RevGNN", 40, 0, 0.6), ("RevGNN", 40, 1, 0.51), ("GCN", 2, 0, 0.3),
-            ("GraphSAGE", 2, 0, 0.4), ("GCN", 10, 0, 0.9)]
+    runs = [
+        ("RevGNN", 2, 0, 0.5),
+        ("RevGNN", 40, 0, 0.6),
+        ("RevGNN", 40, 1, 0.51),
+        ("GCN", 2, 0, 0.3),
+        ("GraphSAGE", 2, 0, 0.4),
+        ("GCN", 10, 0, 0.9),
+    ]
     for model, depth, seed, score in runs:
         row = RECORD["rows"][0] | {"pearson": score, "test_cells": 3000}
-        write(tmp_path, "depth", [row], f"{model}{depth}{seed}", model=model, num_layers=depth, seed=seed, epochs=3,
-              learning_rates=[0.1])
+        write(
+            tmp_path,
+            "depth",
+            [row],
+            f"{model}{depth}{seed}",
+            model=model,
+            num_layers=depth,
+            seed=seed,
+            epochs=3,
+            learning_rates=[0.1],
+        )
     board = scoreboard.board(tmp_path)
     assert board.loc["fig1_rev80", "verdict"] == scoreboard.NOT
     assert board.loc["fig1_rev2", "verdict"] == scoreboard.IN_KIND
@@ -69,8 +89,19 @@ def test_an_order_holds_only_if_the_intervals_of_all_runs_are_in_that_order(tmp_
 
 
 def test_quality_may_lose_no_more_than_the_bound(tmp_path):
-    rows = [{"k": k, "measure": measure, "RevGNN": 0.5, "GSRGNN": 0.5 + gain, "difference": gain, "low": gain - 0.01,
-             "high": gain + 0.01} for k in (4, 8) for measure, gain in (("pearson", -0.01), ("kendall", -0.03))]
+    rows = [
+        {
+            "k": k,
+            "measure": measure,
+            "RevGNN": 0.5,
+            "GSRGNN": 0.5 + gain,
+            "difference": gain,
+            "low": gain - 0.01,
+            "high": gain + 0.01,
+        }
+        for k in (4, 8)
+        for measure, gain in (("pearson", -0.01), ("kendall", -0.03))
+    ]
     write(tmp_path, "quality", rows, num_layers=10, epochs=3, learning_rates=[0.1], seed=0)
     board = scoreboard.board(tmp_path)
     assert board.loc["fig8_pearson", "verdict"] == scoreboard.IN_KIND

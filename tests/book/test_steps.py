@@ -9,24 +9,37 @@ MB = 1_000_000
 
 
 def row(contender, depth, **values):
-    return {"contender": contender, "ours": contender.startswith("GSR"), "num_layers": depth, "device": "cpu",
-            "note": ""} | values
+    return {
+        "contender": contender,
+        "ours": contender.startswith("GSR"),
+        "num_layers": depth,
+        "device": "cpu",
+        "note": "",
+    } | values
 
 
 def on_cpu():
-    return pd.DataFrame([
-        row("RevGNN edge_index", 10, memory_before=5 * MB, memory_peak=905 * MB),
-        row("RevGNN edge_index", 100, memory_note="out of memory: not enough memory"),
-        row("GSR k=4 nets", 10, memory_before=5 * MB, memory_peak=95 * MB),
-        row("GSR k=4 nets", 10, memory_before=5 * MB, memory_peak=105 * MB),
-        row("GSR k=4 nets", 100, memory_note="a step of 100 layers would take about 200 s, over the limit of 120 s"),
-    ])
+    return pd.DataFrame(
+        [
+            row("RevGNN edge_index", 10, memory_before=5 * MB, memory_peak=905 * MB),
+            row("RevGNN edge_index", 100, memory_note="out of memory: not enough memory"),
+            row("GSR k=4 nets", 10, memory_before=5 * MB, memory_peak=95 * MB),
+            row("GSR k=4 nets", 10, memory_before=5 * MB, memory_peak=105 * MB),
+            row(
+                "GSR k=4 nets", 100, memory_note="a step of 100 layers would take about 200 s, over the limit of 120 s"
+            ),
+        ]
+    )
 
 
 def on_gpu():
     peaks = {f"memory_{name}": number * MB for number, name in enumerate(steps.ON_GPU, 1)}
-    return pd.DataFrame([row("RevGNN csr", 10, device="cuda", memory_before=MB, memory_peak=MB, **peaks),
-                         row("RevGNN csr", 40, device="cuda", memory_note="out of memory: CUDA out of memory")])
+    return pd.DataFrame(
+        [
+            row("RevGNN csr", 10, device="cuda", memory_before=MB, memory_peak=MB, **peaks),
+            row("RevGNN csr", 40, device="cuda", memory_note="out of memory: CUDA out of memory"),
+        ]
+    )
 
 
 def texts(axes):
@@ -39,7 +52,8 @@ def test_memory_is_what_is_added_on_a_cpu_and_every_peak_on_a_gpu():
     assert list(memory["outcome"]) == ["measured", "out of memory", "measured", "measured", "left out"]
     memory = steps.memory(on_gpu())
     assert list(zip(memory["quantity"], memory["value"], strict=True))[:4] == list(
-        zip(steps.ON_GPU, [1, 2, 3, 4], strict=True))
+        zip(steps.ON_GPU, [1, 2, 3, 4], strict=True)
+    )
     assert set(memory["outcome"][4:]) == {"out of memory"}
     assert list(steps.memory(on_cpu()[::-1])["num_layers"]) == [100, 10, 10, 100, 10]
 
@@ -54,15 +68,19 @@ def test_a_repeated_point_has_its_values_in_one_cell_and_a_lost_one_its_reason()
 
 
 def test_the_figure_has_every_point_an_x_without_memory_and_the_paper_s_values():
-    figure = experiment_figures.contenders_by_depth(steps.memory(on_cpu()), "MB", "simulated",
-                                                    [(100, 17910, "paper: reserved")], [(50, "paper: at best")])
+    figure = experiment_figures.contenders_by_depth(
+        steps.memory(on_cpu()), "MB", "simulated", [(100, 17910, "paper: reserved")], [(50, "paper: at best")]
+    )
     (axes,) = figure.axes
     assert [len(container.lines[0].get_xdata()) for container in axes.containers] == [1, 2]
     crosses = [line for line in axes.lines if line.get_marker() == "X"]
     assert [line.get_xdata()[0] for line in crosses] == [100]
     assert texts(axes) == ["paper: reserved", "RevGNN edge_index"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-        "RevGNN edge_index", "GSR k=4 nets", "paper: at best"]
+        "RevGNN edge_index",
+        "GSR k=4 nets",
+        "paper: at best",
+    ]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["100", "10"]
     assert figure.get_supxlabel() == "label: simulated"
 
@@ -77,8 +95,11 @@ def test_a_bound_has_an_arrow_and_a_time_its_bar():
     lines = steps.memory(on_cpu()).assign(bound=lambda rows: rows["contender"] == "GSR k=4 nets")
     (axes,) = experiment_figures.contenders_by_depth(lines, "ratio", "simulated").axes
     assert [container.has_yerr for container in axes.containers] == [False, False, True]
-    seconds = {f"{phase}_{part}": value for phase in bench.PHASES
-               for part, value in (("seconds", 2.0), ("low", 1.5), ("high", 4.0))}
+    seconds = {
+        f"{phase}_{part}": value
+        for phase in bench.PHASES
+        for part, value in (("seconds", 2.0), ("low", 1.5), ("high", 4.0))
+    }
     times = steps.times(pd.DataFrame([row("RevGNN csr", 1, **seconds), row("RevGNN nets", 1, note="out of memory")]))
     assert list(times["outcome"]) == ["measured"] * 3 + ["out of memory"] * 3
     (axes,) = experiment_figures.contenders_by_depth(times[times["phase"] == "step"], "s", "simulated").axes

@@ -181,10 +181,14 @@ def folder_of_maps(root, folder, direction, values):
 PARTS = {
     "unpacked beside the graphs": ("graph_features", "routability_features_decompressed"),
     "a part": ("graph_features-001/graph_features", "routability_features-001/routability_features"),
-    "a dated part": ("graph_features-20240110T093000Z-001/graph_features",
-                     "routability_features-20240110T094500Z-001/routability_features"),
-    "a part unpacked": ("graph_features-001/graph_features",
-                        "routability_features-001/routability_features_decompressed"),
+    "a dated part": (
+        "graph_features-20240110T093000Z-001/graph_features",
+        "routability_features-20240110T094500Z-001/routability_features",
+    ),
+    "a part unpacked": (
+        "graph_features-001/graph_features",
+        "routability_features-001/routability_features_decompressed",
+    ),
     "a part of the folder itself": ("graph_features", "routability_features-001"),
     "a part of the whole": ("graph_features", "CircuitNet-N28-002/routability_features_decompressed"),
 }
@@ -239,8 +243,9 @@ def design_of(names, placed):
     arrays = small_design()
     arrays["node_attr"] = object_array([names, ["INV_x1_0"] * count])
     arrays["net_attr"] = object_array([[f"n{i}" for i in range(count)]])
-    arrays["pin_attr"] = object_array([["I", "Z"] * count, [i // 2 for i in range(2 * count)],
-                                       [(i + 1) // 2 % count for i in range(2 * count)]])
+    arrays["pin_attr"] = object_array(
+        [["I", "Z"] * count, [i // 2 for i in range(2 * count)], [(i + 1) // 2 % count for i in range(2 * count)]]
+    )
     arrays["placement"] = np.array({name: [i, 0, i, 0] for i, name in enumerate(placed)}, dtype=object)
     return arrays
 
@@ -265,8 +270,11 @@ def test_names_spelled_otherwise_are_refused_and_the_reason_named(tmp_path, spel
         names, placed = placed, names
     write_design(tmp_path, design_of(names, placed))
     matched = len(set(names) & set(placed))
-    with pytest.raises(ValueError, match=rf"{PLACEMENT}\.npy holds {matched or 'none'} of the 100 .*of 50% needed: "
-                                         rf"{100 - matched} more differ only in .*{reason}") as refused:
+    with pytest.raises(
+        ValueError,
+        match=rf"{PLACEMENT}\.npy holds {matched or 'none'} of the 100 .*of 50% needed: "
+        rf"{100 - matched} more differ only in .*{reason}",
+    ) as refused:
         circuits.load(NAME, tmp_path)
     assert "\n" not in str(refused.value)
 
@@ -355,31 +363,37 @@ def test_a_map_cut_anywhere(design, tmp_path):
             circuits.load(NAME, tmp_path)
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (dict(label="true"), "label 'true' is unknown: it is one of auto, circuitnet, routed, rudy"),
-    (dict(combine="mean"), "combine 'mean' is unknown: it is one of max, sum, horizontal, vertical"),
-    (dict(label="circuitnet"), "'synthetic/64' has no label of CircuitNet's: use label='routed'"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(label="true"), "label 'true' is unknown: it is one of auto, circuitnet, routed, rudy"),
+        (dict(combine="mean"), "combine 'mean' is unknown: it is one of max, sum, horizontal, vertical"),
+        (dict(label="circuitnet"), "'synthetic/64' has no label of CircuitNet's: use label='routed'"),
+    ],
+)
 def test_options_that_are_none(options, message):
     with pytest.raises(ValueError, match=message):
         circuits.load("synthetic/64", **options)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (dict(name=64), "name is 64: it takes text"),
-    (dict(name=b"synthetic/64"), "name is b'synthetic/64': it takes text"),
-    (dict(name=["synthetic/64"]), "name is .'synthetic/64'.: it takes text"),
-    (dict(name="synthetic/0064"), "'synthetic/0064': did you mean synthetic/64"),
-    (dict(name="synthetic/0005"), "asks for 5 cells: synthetic circuits have 16 to 1,000,000"),
-    (dict(name="synthetic/" + "9" * 5000), r"asks for 99,.*\.\.\. cells: synthetic circuits have 16 to 1,000,000"),
-    (dict(name="x" * 100_000), "no circuit 'xxx"),
-    (dict(label=None), "label None is unknown"),
-    (dict(label=["routed"]), "label .'routed'. is unknown"),
-    (dict(label=np.array(["routed", "rudy"])), "label array.*is unknown"),
-    (dict(combine=["max"]), "combine .'max'. is unknown"),
-    (dict(name=NAME, root=5), "root is 5: give the path of CircuitNet's folder"),
-    (dict(name=NAME, root=["here"]), "root is .'here'.: give the path"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(name=64), "name is 64: it takes text"),
+        (dict(name=b"synthetic/64"), "name is b'synthetic/64': it takes text"),
+        (dict(name=["synthetic/64"]), "name is .'synthetic/64'.: it takes text"),
+        (dict(name="synthetic/0064"), "'synthetic/0064': did you mean synthetic/64"),
+        (dict(name="synthetic/0005"), "asks for 5 cells: synthetic circuits have 16 to 1,000,000"),
+        (dict(name="synthetic/" + "9" * 5000), r"asks for 99,.*\.\.\. cells: synthetic circuits have 16 to 1,000,000"),
+        (dict(name="x" * 100_000), "no circuit 'xxx"),
+        (dict(label=None), "label None is unknown"),
+        (dict(label=["routed"]), "label .'routed'. is unknown"),
+        (dict(label=np.array(["routed", "rudy"])), "label array.*is unknown"),
+        (dict(combine=["max"]), "combine .'max'. is unknown"),
+        (dict(name=NAME, root=5), "root is 5: give the path of CircuitNet's folder"),
+        (dict(name=NAME, root=["here"]), "root is .'here'.: give the path"),
+    ],
+)
 def test_arguments_of_another_type(arguments, message):
     with pytest.raises(ValueError, match=message) as refused:
         circuits.load(**{"name": "synthetic/64"} | arguments)

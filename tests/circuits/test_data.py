@@ -85,9 +85,13 @@ def labelled(label):
 
 
 def same(one, other):
-    return type(one) is type(other) and set(one.keys()) == set(other.keys()) and all(
-        torch.equal(one[key], value) if torch.is_tensor(value) else plain(one[key]) == plain(value)
-        for key, value in other
+    return (
+        type(one) is type(other)
+        and set(one.keys()) == set(other.keys())
+        and all(
+            torch.equal(one[key], value) if torch.is_tensor(value) else plain(one[key]) == plain(value)
+            for key, value in other
+        )
     )
 
 
@@ -108,7 +112,7 @@ def test_circuits_of_any_labels_go_into_one_batch_and_come_out_again(labels, wor
         assert torch.equal(out.cell, data.cell)
         assert torch.equal(out.net, data.net)
         assert float(out.share) == pytest.approx(data.share)
-    assert torch.equal(Batch.from_data_list([batch, batch]).cell[:len(batch.cell)], batch.cell)
+    assert torch.equal(Batch.from_data_list([batch, batch]).cell[: len(batch.cell)], batch.cell)
 
 
 def test_data_of_ones_own_becomes_a_circuit():
@@ -123,16 +127,25 @@ def test_data_of_ones_own_becomes_a_circuit():
     assert "n_id" not in plain, "the data given is left as it is"
 
 
-@pytest.mark.parametrize(("wrong", "message"), [
-    (dict(cell=torch.tensor([0.0]), net=torch.tensor([0])), "cell has dtype float64: it takes integers"),
-    (dict(cell=torch.tensor([[0]]), net=torch.tensor([0])), r"cell has shape \(1, 1\): it takes a 1-D array"),
-    (dict(cell=torch.tensor([0, 1]), net=torch.tensor([True, False])), "net has dtype bool: it takes integers"),
-    (dict(cell=torch.tensor([0, 1]), net=torch.tensor([0])), "cell has 2 entries and net has 1"),
-    (dict(cell=torch.tensor([0, 4]), net=torch.tensor([0, 0])), "cell holds 0 to 4: a Circuit of 4 cells has 0 to 3"),
-    (dict(cell=torch.tensor([-1, 0]), net=torch.tensor([0, 0])), "cell holds -1 to 0"),
-    (dict(cell=torch.tensor([0, 1]), net=torch.tensor([0, -2])), "net holds -2: nets are numbered from 0"),
-    (dict(cell=torch.tensor([0, 1]), net=torch.tensor([0, 0]), num_nodes=None), "no number of cells: give it num_no"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (dict(cell=torch.tensor([0.0]), net=torch.tensor([0])), "cell has dtype float64: it takes integers"),
+        (dict(cell=torch.tensor([[0]]), net=torch.tensor([0])), r"cell has shape \(1, 1\): it takes a 1-D array"),
+        (dict(cell=torch.tensor([0, 1]), net=torch.tensor([True, False])), "net has dtype bool: it takes integers"),
+        (dict(cell=torch.tensor([0, 1]), net=torch.tensor([0])), "cell has 2 entries and net has 1"),
+        (
+            dict(cell=torch.tensor([0, 4]), net=torch.tensor([0, 0])),
+            "cell holds 0 to 4: a Circuit of 4 cells has 0 to 3",
+        ),
+        (dict(cell=torch.tensor([-1, 0]), net=torch.tensor([0, 0])), "cell holds -1 to 0"),
+        (dict(cell=torch.tensor([0, 1]), net=torch.tensor([0, -2])), "net holds -2: nets are numbered from 0"),
+        (
+            dict(cell=torch.tensor([0, 1]), net=torch.tensor([0, 0]), num_nodes=None),
+            "no number of cells: give it num_no",
+        ),
+    ],
+)
 def test_pins_that_make_no_circuit(wrong, message):
     with pytest.raises(ValueError, match=message):
         Circuit(**{"num_nodes": 4} | wrong)
@@ -204,8 +217,10 @@ def test_pins_beside_edges_are_renumbered_or_refused():
     line = transforms.LineGraph()(ToEdgeIndex("once", keep_pins=True)(copy.copy(whole)))
     with pytest.raises(ValueError, match="chosen or reordered"):
         CircuitGraph.from_data(line)
-    for call in (lambda: both.edge_subgraph(torch.arange(3)),
-                 lambda: both.to_heterogeneous(torch.zeros(64, dtype=int), torch.zeros(both.num_edges, dtype=int))):
+    for call in (
+        lambda: both.edge_subgraph(torch.arange(3)),
+        lambda: both.to_heterogeneous(torch.zeros(64, dtype=int), torch.zeros(both.num_edges, dtype=int)),
+    ):
         with pytest.raises(ValueError, match=r"no pin: take ToEdgeIndex\(\) without keep_pins"):
             call()
     with pytest.raises(ValueError, match="use Batch.from_data_list"):
@@ -231,12 +246,15 @@ def test_circuits_are_copied_and_stored_whole(tmp_path):
     disk.close()
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (dict(label="none"), "label 'none' is unknown: it is one of circuitnet, routed, rudy"),
-    (dict(label=["rudy"]), "label .'rudy'. is unknown"),
-    (dict(label="circuitnet"), "made of CircuitNet's own maps: give them, or take label='routed'"),
-    (dict(combine=1), "combine is 1, needed one of"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(label="none"), "label 'none' is unknown: it is one of circuitnet, routed, rudy"),
+        (dict(label=["rudy"]), "label .'rudy'. is unknown"),
+        (dict(label="circuitnet"), "made of CircuitNet's own maps: give them, or take label='routed'"),
+        (dict(combine=1), "combine is 1, needed one of"),
+    ],
+)
 def test_no_other_label_is_made(options, message):
     with pytest.raises(ValueError, match=message):
         to_data(generate(64), **options)

@@ -102,12 +102,15 @@ def with_an_object(data):
     return data
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (dict(name="synthetic/none"), "no circuit 'synthetic/none'"),
-    (dict(name="synthetic/64", label="circuitnet"), "no label of CircuitNet's"),
-    (dict(name="synthetic/64", pre_filter=refuse), "pre_filter leaves nothing"),
-    (dict(name="synthetic/64", pre_transform=with_an_object), "what pre_transform made of .* cannot be kept"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(name="synthetic/none"), "no circuit 'synthetic/none'"),
+        (dict(name="synthetic/64", label="circuitnet"), "no label of CircuitNet's"),
+        (dict(name="synthetic/64", pre_filter=refuse), "pre_filter leaves nothing"),
+        (dict(name="synthetic/64", pre_transform=with_an_object), "what pre_transform made of .* cannot be kept"),
+    ],
+)
 def test_what_cannot_be_made_leaves_nothing(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         CircuitDataset(tmp_path, **options)
@@ -194,12 +197,15 @@ def test_a_kept_circuit_is_read_where_nothing_can_be_written(tmp_path, monkeypat
     assert CircuitDataset(tmp_path, "synthetic/64")[0].num_nodes == 64
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (dict(name=64), "name is 64: it takes text"),
-    (dict(label=None), "label None is unknown: it is one of auto"),
-    (dict(combine=["max"]), r"combine \['max'\] is unknown: it is one of max"),
-    (dict(root=5), "root is 5: give the path of the folder"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(name=64), "name is 64: it takes text"),
+        (dict(label=None), "label None is unknown: it is one of auto"),
+        (dict(combine=["max"]), r"combine \['max'\] is unknown: it is one of max"),
+        (dict(root=5), "root is 5: give the path of the folder"),
+    ],
+)
 def test_arguments_of_another_type(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         CircuitDataset(**{"root": tmp_path, "name": "synthetic/64"} | options)
@@ -317,13 +323,17 @@ def test_a_batch_of_circuits_has_edges_within_each():
 PINS = dict(cell=torch.tensor([0, 1]), net=torch.tensor([0, 0]))
 
 
-@pytest.mark.parametrize(("data", "message"), [
-    (Data(num_nodes=2, edge_index=torch.tensor([[0], [1]])), "data has no pins .cell and net., which ToEdgeIndex"),
-    (HeteroData(), "data is a HeteroData: it takes a PyG Data"),
-    (PINS, "data is a dict"),
-    (Data(**PINS), "data does not say how many nodes it has"),
-    (Batch.from_data_list([Data(num_nodes=2, **PINS)] * 2), "has each circuit's cells numbered from 0"),
-], ids=lambda value: None if isinstance(value, str) else type(value).__name__)
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (Data(num_nodes=2, edge_index=torch.tensor([[0], [1]])), "data has no pins .cell and net., which ToEdgeIndex"),
+        (HeteroData(), "data is a HeteroData: it takes a PyG Data"),
+        (PINS, "data is a dict"),
+        (Data(**PINS), "data does not say how many nodes it has"),
+        (Batch.from_data_list([Data(num_nodes=2, **PINS)] * 2), "has each circuit's cells numbered from 0"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else type(value).__name__,
+)
 def test_data_without_pins_has_no_edges(data, message):
     with pytest.raises(ValueError, match=message):
         ToEdgeIndex()(data)

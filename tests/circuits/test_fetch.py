@@ -54,8 +54,7 @@ def send(handler, content, length=None, code=200):
 @pytest.fixture
 def manifest(server, tmp_path, monkeypatch):
     files = {
-        path: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for path, content in FILES.items()
+        path: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for path, content in FILES.items()
     }
     path = tmp_path / "small.json"
     path.write_text(json.dumps({"url": server.url, "commit": "c" * 40, "folder": "demo/", "files": files}))
@@ -209,7 +208,9 @@ fetch.fetch("small", sys.argv[2])
 def test_an_interrupted_fetch_is_taken_up_again(manifest, server, root, how):
     server.answers["demo/a/one.npy"] = stall_after(server, 70_000)
     process = subprocess.Popen(
-        [sys.executable, "-c", PROCESS, manifest, root], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        [sys.executable, "-c", PROCESS, manifest, root],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60

@@ -45,10 +45,14 @@ def test_a_parameter_without_a_name_and_a_value_is_an_error(gsrgnn, text):
     assert result.stderr == f"error: -p {text}: expected NAME=VALUE, as in -p k=8\n"
 
 
-@pytest.mark.parametrize(("given", "says"), [
-    (["-p", "k=1", "-p", "k=2"], "-p k is given more than once (1, 2): give it once"),
-    (["-p", "class=3"], "-p class=3: class is a word of Python's, which no parameter can have for a name"),
-    (["-p", "=3"], "-p =3: expected NAME=VALUE, as in -p k=8")])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["-p", "k=1", "-p", "k=2"], "-p k is given more than once (1, 2): give it once"),
+        (["-p", "class=3"], "-p class=3: class is a word of Python's, which no parameter can have for a name"),
+        (["-p", "=3"], "-p =3: expected NAME=VALUE, as in -p k=8"),
+    ],
+)
 @pytest.mark.parametrize("folder", [[], ["--results", "results"]])
 def test_parameters_that_cannot_be_meant_are_errors(gsrgnn, given, says, folder):
     assert gsrgnn("run", "page", *given, *folder).stderr == f"error: {says}\n"
@@ -65,10 +69,17 @@ def test_what_python_cannot_read_is_a_word(text):
     assert parse_parameter(text) == ("k", text[2:])
 
 
-@pytest.mark.parametrize(("error", "code", "says"), [
-    (OSError(28, "No space left on device", "a.json"), 1,
-     "error: No space left on device: a.json; make room and call this again\n"),
-    (KeyboardInterrupt(), 130, "interrupted: what is finished is kept\n")])
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (
+            OSError(28, "No space left on device", "a.json"),
+            1,
+            "error: No space left on device: a.json; make room and call this again\n",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted: what is finished is kept\n"),
+    ],
+)
 def test_faults_of_the_file_system_and_ctrl_c_are_one_line(gsrgnn, monkeypatch, error, code, says):
     def run(*given, **options):
         raise error

@@ -24,16 +24,29 @@ ONE_EACH = limits.Ceilings(hbm=1, l2=limits.SECTOR, shared=128, issue=1, l2_size
 def shown(name, k, bound):
     counted = run_compiled.counts
     sectors = sum(counted[f"{what} sectors"] for what in ("load", "store", "atomic"))
-    print(json.dumps({"kernel": name, "k": k, "sectors": [sectors, bound.l2],
-                      "wavefronts": [counted["shared wavefronts"], bound.shared],
-                      "instructions": [counted["instructions"], bound.issue]}))
+    print(
+        json.dumps(
+            {
+                "kernel": name,
+                "k": k,
+                "sectors": [sectors, bound.l2],
+                "wavefronts": [counted["shared wavefronts"], bound.shared],
+                "instructions": [counted["instructions"], bound.issue],
+            }
+        )
+    )
     counted.clear()
 
 
 run_compiled.install()
 torch.manual_seed(0)
-graph = Adjacency(torch.arange(0, EDGES + 1, DEGREE), torch.randint(0, NODES, (EDGES,), dtype=torch.int32),
-                  torch.rand(EDGES), torch.ones(NODES), torch.ones(NODES))
+graph = Adjacency(
+    torch.arange(0, EDGES + 1, DEGREE),
+    torch.randint(0, NODES, (EDGES,), dtype=torch.int32),
+    torch.rand(EDGES),
+    torch.ones(NODES),
+    torch.ones(NODES),
+)
 plan.mark_symmetric(graph)
 x, out = torch.randn(NODES, WIDTH), torch.empty(NODES, WIDTH)
 for k in (8, 32, 64):

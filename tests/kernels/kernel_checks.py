@@ -46,13 +46,15 @@ def scale_of(count, width, one_step=False):
     """A `Scale` as tensors and, entry by entry, as an array."""
     fewer = RNG.integers(-8, 1, (3, max(count, width))) * (not one_step)
     parts = [np.float32(STEPS * 2.0 ** fewer[i][:n]) for i, n in enumerate((count, width, width))]
-    return (kernels.Scale(*map(torch.from_numpy, parts)),
-            np.minimum(np.maximum(parts[0][:, None], parts[1]), parts[2]))
+    return (kernels.Scale(*map(torch.from_numpy, parts)), np.minimum(np.maximum(parts[0][:, None], parts[1]), parts[2]))
 
 
 def tensors(part):
-    return torch.from_numpy(np.ascontiguousarray(part)) if isinstance(part, np.ndarray) else type(part)(
-        *map(tensors, part))
+    return (
+        torch.from_numpy(np.ascontiguousarray(part))
+        if isinstance(part, np.ndarray)
+        else type(part)(*map(tensors, part))
+    )
 
 
 def poisoned(shape, dtype=np.float32):
@@ -69,9 +71,13 @@ def adjacency(counts, columns=None, scaled=True):
     columns = columns or len(counts)
     indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     in_scale = RNG.random(columns) if scaled else np.ones(columns)
-    return Adjacency(indptr, RNG.integers(0, columns, indptr[-1]).astype(np.int32),
-                     RNG.random(indptr[-1]).astype(np.float32), RNG.random(len(counts)).astype(np.float32),
-                     in_scale.astype(np.float32))
+    return Adjacency(
+        indptr,
+        RNG.integers(0, columns, indptr[-1]).astype(np.int32),
+        RNG.random(indptr[-1]).astype(np.float32),
+        RNG.random(len(counts)).astype(np.float32),
+        in_scale.astype(np.float32),
+    )
 
 
 def kept(count, width, k):
@@ -149,8 +155,12 @@ def check_bad_input():
     x, flag = torch.zeros(6, 40), torch.full((1,), cuda.FINE, dtype=torch.int32)
     values, indices = torch.zeros(6, 2), torch.zeros(6, 2, dtype=torch.uint8)
     kernel, scale = top_k.kernel(2, False, types.uint8), [torch.ones(1)] * 3
-    for wrong, error in ((x.double(), TypeError), (x.half(), TypeError), (torch.zeros(40, 6).T, ValueError),
-                         (x.to("meta"), ValueError)):
+    for wrong, error in (
+        (x.double(), TypeError),
+        (x.half(), TypeError),
+        (torch.zeros(40, 6).T, ValueError),
+        (x.to("meta"), ValueError),
+    ):
         with pytest.raises(error):
             kernel(2, wrong, *scale, 6, 40, 2, values, indices, flag)
     with pytest.raises(OverflowError):
@@ -188,8 +198,13 @@ def check_nets(width, k):
     out_scale, in_scale = RNG.random((2, count)).astype(np.float32)
     matrix = out_scale[:, None] * (pins @ pins.T + direct) * in_scale
     ones = np.ones(num_nets, np.float32)
-    graph = tensors(Incidence(Adjacency(*csr(pins.T), ones, in_scale), Adjacency(*csr(pins), out_scale, ones),
-                              Adjacency(*csr(direct), out_scale, in_scale)))
+    graph = tensors(
+        Incidence(
+            Adjacency(*csr(pins.T), ones, in_scale),
+            Adjacency(*csr(pins), out_scale, ones),
+            Adjacency(*csr(direct), out_scale, in_scale),
+        )
+    )
     values, indices = kept(count, width, k)
     x = RNG.standard_normal((count, width)).astype(np.float32)
     out, nets, dvalues = poisoned(x.shape), poisoned((num_nets, width)), poisoned(values.shape)
@@ -208,8 +223,11 @@ def check_nets(width, k):
 
 def csr(matrix):
     places, columns = np.nonzero(matrix)
-    return (np.searchsorted(places, np.arange(len(matrix) + 1)).astype(np.int64), columns.astype(np.int32),
-            matrix[places, columns])
+    return (
+        np.searchsorted(places, np.arange(len(matrix) + 1)).astype(np.int64),
+        columns.astype(np.int32),
+        matrix[places, columns],
+    )
 
 
 def check_entries(width, k):
@@ -249,8 +267,9 @@ def check_product(width, k, columns):
     close(out, reference.product(values, indices, matrix))
     dvalues, dmatrix = poisoned(values.shape), poisoned((cuda.BLOCKS, *matrix.shape))
     cuda.product_backward(*map(tensors, (values, indices, matrix, grad)), dvalues, dmatrix)
-    for got, want in zip((dvalues, dmatrix.sum(0)), reference.product_backward(values, indices, matrix, grad),
-                         strict=True):
+    for got, want in zip(
+        (dvalues, dmatrix.sum(0)), reference.product_backward(values, indices, matrix, grad), strict=True
+    ):
         close(got, want)
 
 
@@ -270,8 +289,12 @@ def check_layer_norm(count, width):
     cuda.undo_layer_norm(dz, *vectors, 1e-2, scale, out, tensors(grad), *sums)
     np.testing.assert_array_equal(out, before)
     want_dz, want_dgain, want_dshift = reference.layer_norm_backward(z + bias, gain, 1e-2, grad)
-    for got, want in ((dz, want_dz), (sums[0].sum(0), want_dz.sum(0)), (sums[1].sum(0), want_dgain),
-                      (sums[2].sum(0), want_dshift)):
+    for got, want in (
+        (dz, want_dz),
+        (sums[0].sum(0), want_dz.sum(0)),
+        (sums[1].sum(0), want_dgain),
+        (sums[2].sum(0), want_dshift),
+    ):
         close(got, want, 1e-3)
     z[count // 2, 0] = np.inf
     with np.errstate(invalid="ignore"):
@@ -307,27 +330,55 @@ layer_norm.BLOCKS = cuda.BLOCKS = 2
 sys.modules["gsrgnn.kernels.cuda.products"].BLOCKS = 2
 plan.SHORTEST_SPAN = 64
 CHECKS = [
-    (check_top_k, 1, 1, False), (check_top_k, 33, 33, True), (check_top_k, 70, 8, True), (check_top_k, 192, 8, False),
-    (check_top_k, 300, 5, False), (check_not_finite, np.nan), (check_not_finite, -np.inf),
-    (check_aggregation, [0, 1, 5, 0, 70], 40, 4, True), (check_aggregation, [33, 64, 65], 33, 5, False),
-    (check_aggregation, [3, 0, 70], 300, 40, True), (check_aggregation, [2, 1], 1, 1, False),
+    (check_top_k, 1, 1, False),
+    (check_top_k, 33, 33, True),
+    (check_top_k, 70, 8, True),
+    (check_top_k, 192, 8, False),
+    (check_top_k, 300, 5, False),
+    (check_not_finite, np.nan),
+    (check_not_finite, -np.inf),
+    (check_aggregation, [0, 1, 5, 0, 70], 40, 4, True),
+    (check_aggregation, [33, 64, 65], 33, 5, False),
+    (check_aggregation, [3, 0, 70], 300, 40, True),
+    (check_aggregation, [2, 1], 1, 1, False),
     (check_aggregation, [7, 70], 70, 70, False),
-    (check_atomic, 40, 4, "mean"), (check_atomic, 40, 33, "sym"), (check_probes,), (check_bad_input,),
-    (check_bfloat16, 40, 8), (check_nets, 40, 4), (check_nets, 33, 33), (check_entries, 40, 4),
+    (check_atomic, 40, 4, "mean"),
+    (check_atomic, 40, 33, "sym"),
+    (check_probes,),
+    (check_bad_input,),
+    (check_bfloat16, 40, 8),
+    (check_nets, 40, 4),
+    (check_nets, 33, 33),
+    (check_entries, 40, 4),
     (check_entries, 300, 33),
-    (check_product, 40, 4, 40), (check_product, 33, 33, 7), (check_layer_norm, 5, 40), (check_layer_norm, 3, 1),
-    (check_layer_norm, 2, 192), (check_stack, "sparse", "aggregate", "nets"),
+    (check_product, 40, 4, 40),
+    (check_product, 33, 33, 7),
+    (check_layer_norm, 5, 40),
+    (check_layer_norm, 3, 1),
+    (check_layer_norm, 2, 192),
+    (check_stack, "sparse", "aggregate", "nets"),
     (check_stack, "dense", "transform", "edges"),
 ]
 if not SIMULATED and ASKED.seed is None:  # which is fast enough for more
     CHECKS += [
-        (check_top_k, 1024, 128, True), (check_top_k, 192, 192, False), (check_top_k, 257, 5, True),
-        (check_aggregation, [3000, 1, 0, 1, 600, 2], 192, 8, True), (check_aggregation, [100, 0, 40], 1024, 128, False),
-        (check_aggregation, [50, 33], 300, 5, True), (check_aggregation, [64, 2, 31], 192, 31, False),
-        (check_aggregation, [64, 2, 31], 192, 33, False), (check_bfloat16, 192, 10), (check_bfloat16, 300, 40),
-        (check_nets, 192, 16), (check_atomic, 192, 7, "mean"), (check_entries, 1024, 128),
-        (check_product, 192, 64, 192), (check_product, 1024, 3, 50), (check_layer_norm, 700, 96),
-        (check_layer_norm, 9, 1024), (check_stack, "sparse", "transform", "edges"),
+        (check_top_k, 1024, 128, True),
+        (check_top_k, 192, 192, False),
+        (check_top_k, 257, 5, True),
+        (check_aggregation, [3000, 1, 0, 1, 600, 2], 192, 8, True),
+        (check_aggregation, [100, 0, 40], 1024, 128, False),
+        (check_aggregation, [50, 33], 300, 5, True),
+        (check_aggregation, [64, 2, 31], 192, 31, False),
+        (check_aggregation, [64, 2, 31], 192, 33, False),
+        (check_bfloat16, 192, 10),
+        (check_bfloat16, 300, 40),
+        (check_nets, 192, 16),
+        (check_atomic, 192, 7, "mean"),
+        (check_entries, 1024, 128),
+        (check_product, 192, 64, 192),
+        (check_product, 1024, 3, 50),
+        (check_layer_norm, 700, 96),
+        (check_layer_norm, 9, 1024),
+        (check_stack, "sparse", "transform", "edges"),
         (check_stack, "dense", "aggregate", "nets"),
     ]
 
@@ -337,7 +388,7 @@ if __name__ == "__main__":
 
         run_compiled.install(ASKED.seed)
     failed = 0
-    for check, *arguments in CHECKS[ASKED.part::2] if ASKED.part is not None else CHECKS:
+    for check, *arguments in CHECKS[ASKED.part :: 2] if ASKED.part is not None else CHECKS:
         try:
             check(*arguments)
             print(f"ok     {check.__name__}{tuple(arguments)}", flush=True)

@@ -22,13 +22,32 @@ SPECIAL = re.compile(r"%(tid|ctaid|ntid|nctaid)\.([xyz])$")
 TYPE = re.compile(r"[sub](8|16|32|64)|f(32|64)|pred")
 WHOLE = {"rni": np.rint, "rzi": np.trunc, "rmi": np.floor, "rpi": np.ceil}
 COLLECTIVE = {"shfl": "sync idx bfly", "vote": "sync ballot", "redux": "sync add min max", "bar": "sync warp"}
-MODIFIERS = COLLECTIVE | dict.fromkeys(
-    ("rem", "min", "max", "neg", "abs", "and", "or", "xor", "not", "popc", "shl", "shr", "selp", "mov"), "") | {
-    "add": "rn", "sub": "rn", "mul": "rn lo hi wide", "mad": "lo hi wide", "fma": "rn", "div": "rn", "rcp": "rn",
-    "sqrt": "rn", "setp": "eq ne lt le gt ge lo ls hi hs equ neu ltu leu gtu geu num nan", "cvta": "to global shared",
-    "cvt": " ".join((*WHOLE, "rn")), "ld": "param global shared nc v2 v4", "st": "global shared v2 v4",
-    "red": "global relaxed gpu add min max", "atom": "global relaxed gpu add min max", "bra": "uni", "ret": "uni",
-    "exit": ""}
+MODIFIERS = (
+    COLLECTIVE
+    | dict.fromkeys(
+        ("rem", "min", "max", "neg", "abs", "and", "or", "xor", "not", "popc", "shl", "shr", "selp", "mov"), ""
+    )
+    | {
+        "add": "rn",
+        "sub": "rn",
+        "mul": "rn lo hi wide",
+        "mad": "lo hi wide",
+        "fma": "rn",
+        "div": "rn",
+        "rcp": "rn",
+        "sqrt": "rn",
+        "setp": "eq ne lt le gt ge lo ls hi hs equ neu ltu leu gtu geu num nan",
+        "cvta": "to global shared",
+        "cvt": " ".join((*WHOLE, "rn")),
+        "ld": "param global shared nc v2 v4",
+        "st": "global shared v2 v4",
+        "red": "global relaxed gpu add min max",
+        "atom": "global relaxed gpu add min max",
+        "bra": "uni",
+        "ret": "uni",
+        "exit": "",
+    }
+)
 """What an operation may be followed by, besides types: of anything else this machine does not know what it means."""
 
 
@@ -50,8 +69,9 @@ class Program:
         text = re.sub(r"//[^\n]*", "", text)
         head, body = re.search(r"\.entry\s+\S+\s*\((.*?)\)[^{]*\{(.*)\}", text, re.DOTALL).groups()
         self.parameters = re.findall(r"\.param\s+\.(\w+)\s+(?:\.\w+\s+|\d+\s+)*([\w$]+)\s*(?:,|$)", head)
-        self.static = {name: int(size) for name, size in re.findall(
-            r"\.shared\s+\.align\s+\d+\s+\.b8\s+([\w$]+)\[(\d+)\]", text)}
+        self.static = {
+            name: int(size) for name, size in re.findall(r"\.shared\s+\.align\s+\d+\s+\.b8\s+([\w$]+)\[(\d+)\]", text)
+        }
         self.shared = set(re.findall(r"\.shared\s+\.align\s+\d+\s+\.b8\s+([\w$]+)\[", text))
         self.registers, self.labels, self.code = {}, {}, []
         for statement in re.split(r"[;\n]", re.sub(r"([\w$]+:)(?!:)", r"\1;", body.replace("\n\t", " "))):
@@ -64,8 +84,9 @@ class Program:
                 parts = re.match(r"(?:@(!?%\w+)\s+)?(\w[\w.:]*)\s*(.*)", statement)
                 operation = parts[2].split(".") if parts else [""]
                 known = MODIFIERS.get(operation[0])
-                if known is None or any(part not in known.split() and not TYPE.fullmatch(part)
-                                        for part in operation[1:]):
+                if known is None or any(
+                    part not in known.split() and not TYPE.fullmatch(part) for part in operation[1:]
+                ):
                     raise Fault(f"an instruction that this machine does not know: {statement}")
                 operands = [part.strip() for part in re.split(r"[,|](?![^{]*\})", parts[3])] if parts[3] else []
                 self.code.append((parts[1], operation, operands, statement))
@@ -126,8 +147,9 @@ class _Places:
             raise machine.fault("two threads write one place at once")
         for other in self.CONFLICTS[what]:
             if met := self.touches[other].others(places, numbers, now):
-                raise machine.fault(f"what thread {threads[met[0]]} has {what}, {met[1]} has {other} with no barrier "
-                                    "between")
+                raise machine.fault(
+                    f"what thread {threads[met[0]]} has {what}, {met[1]} has {other} with no barrier between"
+                )
         self.touches[what].add(places, numbers, now)
 
 
@@ -152,9 +174,12 @@ class _Machine:
         count = blocks * self.in_block
         number = np.arange(count)
         within = number % self.in_block
-        self.special = {"tid": (within % block[0], within // block[0]), "ctaid": (number // self.in_block, 0 * number),
-                        "ntid": (0 * number + block[0], 0 * number + block[1]),
-                        "nctaid": (0 * number + blocks, 0 * number + 1)}
+        self.special = {
+            "tid": (within % block[0], within // block[0]),
+            "ctaid": (number // self.in_block, 0 * number),
+            "ntid": (0 * number + block[0], 0 * number + block[1]),
+            "nctaid": (0 * number + blocks, 0 * number + 1),
+        }
         self.registers = {name: np.zeros(count, dtype(kind)) for name, kind in program.registers.items()}
         self.pc, self.waits = np.zeros(count, int), np.zeros(count, bool)
         self.end = len(program.code)
@@ -264,7 +289,8 @@ class _Machine:
         if special := SPECIAL.match(operand):
             axis = "xyz".index(special[2])
             return (self.special[special[1]][axis] if axis < 2 else np.zeros(len(self.pc), int))[threads].astype(
-                dtype(kind))
+                dtype(kind)
+            )
         if operand == "%dynamic_smem_size":
             value = np.array(self.shared_bytes)
         elif operand.startswith(("0f", "0F")):
@@ -306,8 +332,12 @@ class _Machine:
         self.multiply(threads, types, operands, lambda product, kind: product)
 
     def do_mad(self, threads, types, operands):
-        self.multiply(threads, types, operands,
-                      lambda product, kind: product + self.get(operands[3], threads, kind).astype(product.dtype))
+        self.multiply(
+            threads,
+            types,
+            operands,
+            lambda product, kind: product + self.get(operands[3], threads, kind).astype(product.dtype),
+        )
 
     def multiply(self, threads, types, operands, then):
         kind = types[-1]
@@ -421,8 +451,9 @@ class _Machine:
         found = np.empty((count, len(where)), kind)
         for number, own in self.by_buffer(where, count * kind.itemsize, threads):
             first, data = where[own] & (1 << WINDOW) - 1, self.buffers[number].view(kind)
-            self.touched[number].touch(self, first, count * kind.itemsize, threads[own],
-                                       "read" if values is None else "written")
+            self.touched[number].touch(
+                self, first, count * kind.itemsize, threads[own], "read" if values is None else "written"
+            )
             for place in range(count):
                 if values is None:
                     found[place, own] = data[first // kind.itemsize + place]
@@ -435,21 +466,31 @@ class _Machine:
         for number in np.unique(numbers):
             own = numbers == number
             end = len(self.buffers[number]) if 0 <= number < len(self.buffers) else 0
-            self.forbid((where[own] & (1 << WINDOW) - 1) + size > end, threads[own],
-                        f"is outside of buffer {number} of {end} bytes", where[own])
+            self.forbid(
+                (where[own] & (1 << WINDOW) - 1) + size > end,
+                threads[own],
+                f"is outside of buffer {number} of {end} bytes",
+                where[own],
+            )
             yield number, own
 
     def access_shared(self, offset, threads, kind, value):
         blocks, words = threads // self.in_block, offset // 4
-        self.forbid((offset < 0) | (offset + 4 > self.shared_end), threads,
-                    f"is outside of shared memory of {self.shared_end} bytes", offset)
+        self.forbid(
+            (offset < 0) | (offset + 4 > self.shared_end),
+            threads,
+            f"is outside of shared memory of {self.shared_end} bytes",
+            offset,
+        )
         keys = np.unique(np.stack([threads >> 5, words]), axis=1)
         self.counts["shared"] += len(np.unique(keys[0]))
         warps = np.unique(keys[0], return_inverse=True)[1]
         self.counts["shared wavefronts"] += int(
-            np.bincount(warps * 32 + keys[1] % 32, minlength=32 * (warps.max() + 1)).reshape(-1, 32).max(1).sum())
-        self.shared_touched.touch(self, 4 * (blocks * self.shared_words + words), 4, threads,
-                                  "read" if value is None else "written")
+            np.bincount(warps * 32 + keys[1] % 32, minlength=32 * (warps.max() + 1)).reshape(-1, 32).max(1).sum()
+        )
+        self.shared_touched.touch(
+            self, 4 * (blocks * self.shared_words + words), 4, threads, "read" if value is None else "written"
+        )
         if value is not None:
             self.shared[blocks, words], self.written[blocks, words] = value.view(np.uint32), True
         self.forbid(~self.written[blocks, words], threads, "reads shared memory that nobody has written")
@@ -522,8 +563,11 @@ class _Machine:
         self.forbid(self.get(operands[-2], threads, "u32") != 31, threads, "shuffles among fewer than 32 lanes")
         lane = threads & 31
         source = {"idx": by & 31, "bfly": lane ^ (by & 31)}[types[1]].astype(int)
-        values = self.registers[value] if value in self.registers else np.broadcast_to(
-            self.get(value, threads, "b32"), len(self.pc))
+        values = (
+            self.registers[value]
+            if value in self.registers
+            else np.broadcast_to(self.get(value, threads, "b32"), len(self.pc))
+        )
         self.put(target, threads, values[(threads & ~31) + source].copy())
         if valid.startswith("%p"):
             self.registers[valid][threads] = True
@@ -536,7 +580,8 @@ class _Machine:
     def all_redux(self, threads, types, operands):
         values = self.get(operands[1], threads, types[-1]).reshape(-1, 32)
         result = {"add": lambda v: v.sum(1, dtype=v.dtype), "min": lambda v: v.min(1), "max": lambda v: v.max(1)}[
-            types[1]](values)
+            types[1]
+        ](values)
         self.put(operands[0], threads, np.repeat(result, 32))
 
 
@@ -557,7 +602,19 @@ def truncated(a, b):
     return quotient + ((a % b != 0) & ((a < 0) != (b < 0)))
 
 
-ELEMENTWISE = {"add": np.add, "sub": np.subtract, "fma": fused, "neg": np.negative, "abs": np.abs, "min": np.fmin,
-               "max": np.fmax, "rcp": lambda a: 1 / a, "sqrt": np.sqrt, "and": np.bitwise_and, "or": np.bitwise_or,
-               "xor": np.bitwise_xor, "not": np.invert}
+ELEMENTWISE = {
+    "add": np.add,
+    "sub": np.subtract,
+    "fma": fused,
+    "neg": np.negative,
+    "abs": np.abs,
+    "min": np.fmin,
+    "max": np.fmax,
+    "rcp": lambda a: 1 / a,
+    "sqrt": np.sqrt,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "not": np.invert,
+}
 """Operations that are a function of their operands, in the type of all of them."""

@@ -14,6 +14,7 @@ counts = Counts()
 
 def install(seed=None):
     """From now on every `Kernel` is launched here, on tensors in the CPU's memory."""
+
     @functools.cache
     def program(kernel):
         return Program(report.ptx(kernel, CAPABILITY))

@@ -25,8 +25,12 @@ def scale_of(shape, most, dtype, one_step=False):
     """A `Scale` of at most ``2**most`` steps a unit; down to 2**-6 of that unless every entry has one step."""
     fewer = np.random.default_rng(abs(most)).integers(-6, 1, 3 * max(shape)) * (not one_step)
     rows, columns = shape
-    return kernels.Scale(*(np.ldexp(1.0, most + fewer[i:i + n]).astype(dtype)
-                           for i, n in zip((0, rows, rows + columns), (rows, columns, columns), strict=True)))
+    return kernels.Scale(
+        *(
+            np.ldexp(1.0, most + fewer[i : i + n]).astype(dtype)
+            for i, n in zip((0, rows, rows + columns), (rows, columns, columns), strict=True)
+        )
+    )
 
 
 @st.composite
@@ -50,8 +54,11 @@ def problems(draw):
     counts = rng.integers(0, 5, rows)
     counts[rng.integers(rows)] = draw(st.sampled_from([0, 3000]))
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    adjacency = kernels.Adjacency(indptr, rng.integers(0, rows, indptr[-1]).astype(np.int32),
-                                  *(rng.standard_normal(n).astype(x.dtype) / 10 for n in (indptr[-1], rows, rows)))
+    adjacency = kernels.Adjacency(
+        indptr,
+        rng.integers(0, rows, indptr[-1]).astype(np.int32),
+        *(rng.standard_normal(n).astype(x.dtype) / 10 for n in (indptr[-1], rows, rows)),
+    )
     k = draw(st.integers(1, width))
     values, indices = reference.group_sparse(x, k)
     index_dtype = draw(st.sampled_from([kernels.index_dtype(width), np.dtype("int64")]))
@@ -104,19 +111,26 @@ def test_aggregation_over_shared_neighbours(problem, cliques):
     clique = rng.integers(0, cliques, rows)
     matrix = sparse.csr_array((clique[:, None] == clique) * rng.integers(1, 3, (rows, rows)).astype(x.dtype))
     matrix = sparse.csr_array(sparse.diags_array((rng.random(rows) < 0.9).astype(x.dtype)) @ matrix)
-    adjacency = adjacency._replace(indptr=matrix.indptr.astype(np.int64), indices=matrix.indices.astype(np.int32),
-                                   weight=matrix.data / rows)
+    adjacency = adjacency._replace(
+        indptr=matrix.indptr.astype(np.int64), indices=matrix.indices.astype(np.int32), weight=matrix.data / rows
+    )
     prepared = cpu.prepare(adjacency)
-    assert isinstance(prepared, RowGroups) == (2 * sum(
-        len(np.unique(matrix[group].indices)) for group in np.split(
-            np.argsort(np.diff(matrix.indptr), kind="stable"), range(8, rows, 8))) <= matrix.nnz)
+    assert isinstance(prepared, RowGroups) == (
+        2
+        * sum(
+            len(np.unique(matrix[group].indices))
+            for group in np.split(np.argsort(np.diff(matrix.indptr), kind="stable"), range(8, rows, 8))
+        )
+        <= matrix.nnz
+    )
     check_aggregation(prepared, adjacency, x, values, indices)
 
 
 def test_a_transposed_graph_shares_the_groups_of_the_same_structure():
     ones = np.ones(16, np.float32)
-    adjacency = kernels.Adjacency(np.arange(17) * 16, np.tile(np.arange(16, dtype=np.int32), 16),
-                                  np.ones(256, np.float32), ones, ones)
+    adjacency = kernels.Adjacency(
+        np.arange(17) * 16, np.tile(np.arange(16, dtype=np.int32), 16), np.ones(256, np.float32), ones, ones
+    )
     straight = cpu.prepare(adjacency)
     transposed = cpu.prepare(adjacency._replace(out_scale=2 * ones), straight)
     assert transposed.columns is straight.columns
@@ -149,8 +163,9 @@ def test_product(problem, columns):
     grad = np.random.default_rng(1).standard_normal(out.shape).astype(x.dtype)
     dvalues, dmatrix = poisoned(values.shape, x.dtype), poisoned((cpu.BLOCKS, *matrix.shape), x.dtype)
     cpu.product_backward(values, indices, matrix, grad, dvalues, dmatrix)
-    for got, want in zip((dvalues, dmatrix.sum(0)), reference.product_backward(values, indices, matrix, grad),
-                         strict=True):
+    for got, want in zip(
+        (dvalues, dmatrix.sum(0)), reference.product_backward(values, indices, matrix, grad), strict=True
+    ):
         np.testing.assert_allclose(got, want, **tolerance)
 
 
@@ -171,8 +186,8 @@ def test_fixed_point(x, one_step, data):
     np.testing.assert_array_equal(values, reference.gather(floats, want_indices))
     back = poisoned((len(x), 2 * x.shape[1]), x.dtype)
     cpu.from_fixed(fixed, scale, x.shape[1], back)
-    np.testing.assert_array_equal(back[:, x.shape[1]:], floats)
-    assert np.isnan(back[:, :x.shape[1]]).all()
+    np.testing.assert_array_equal(back[:, x.shape[1] :], floats)
+    assert np.isnan(back[:, : x.shape[1]]).all()
     out = poisoned(fixed.shape, fixed.dtype)
     cpu.scatter_fixed(values, indices, scale, out)
     np.testing.assert_array_equal(out, reference.to_fixed(reference.scatter(values, indices, x.shape[1]), steps))
@@ -203,8 +218,12 @@ def test_layer_norm(dtype, rows, width, seed):
     cpu.undo_layer_norm(dz, bias, gain, shift, 1e-2, scale, out, grad, dbias, dgain, dshift)
     np.testing.assert_array_equal(out, before)
     want_dz, want_dgain, want_dshift = reference.layer_norm_backward(z + bias, gain, 1e-2, grad)
-    for got, want in ((dz, want_dz), (dbias.sum(0), want_dz.sum(0)), (dgain.sum(0), want_dgain),
-                      (dshift.sum(0), want_dshift)):
+    for got, want in (
+        (dz, want_dz),
+        (dbias.sum(0), want_dz.sum(0)),
+        (dgain.sum(0), want_dgain),
+        (dshift.sum(0), want_dshift),
+    ):
         np.testing.assert_allclose(got, want, **tolerance)
 
 
@@ -264,8 +283,9 @@ def test_results_do_not_depend_on_the_number_of_threads():
         np.testing.assert_array_equal(one, many)
 
 
-@pytest.mark.parametrize(("edges", "k", "first"), [(10**6, 4, "transform"), (10**9, 4, "aggregate"),
-                                                   (10**9, 32, "transform")])
+@pytest.mark.parametrize(
+    ("edges", "k", "first"), [(10**6, 4, "transform"), (10**9, 4, "aggregate"), (10**9, 32, "transform")]
+)
 def test_the_cheaper_order(edges, k, first):
     """Few edges: the Linear decides. Many: CBSR makes them cheap, until k is a large part of the width."""
     adjacency = kernels.Adjacency(None, range(edges), None, None, None)

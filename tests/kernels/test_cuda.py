@@ -20,16 +20,27 @@ pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip insta
 from gsrgnn.kernels.cuda import plan, report, sum_kept
 
 CHECKS = Path(__file__).with_name("kernel_checks.py")
-WAYS = {"in the simulator": (["--part", "0"], "1"), "in the simulator, the others": (["--part", "1"], "1"),
-        "as PTX": ([], "0"), "as PTX, in a random order": (["--seed", "1"], "0")}
+WAYS = {
+    "in the simulator": (["--part", "0"], "1"),
+    "in the simulator, the others": (["--part", "1"], "1"),
+    "as PTX": ([], "0"),
+    "as PTX, in a random order": (["--seed", "1"], "0"),
+}
 
 
 @pytest.fixture(scope="module")
 def checks():
     """Side by side, each in a process of its own, since numba chooses the simulator when it is imported."""
-    started = {way: subprocess.Popen([sys.executable, CHECKS, *options], text=True, stdout=subprocess.PIPE,
-                                     stderr=subprocess.STDOUT, env=os.environ | {"NUMBA_ENABLE_CUDASIM": simulator})
-               for way, (options, simulator) in WAYS.items()}
+    started = {
+        way: subprocess.Popen(
+            [sys.executable, CHECKS, *options],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"NUMBA_ENABLE_CUDASIM": simulator},
+        )
+        for way, (options, simulator) in WAYS.items()
+    }
     yield started
     for process in started.values():
         process.kill()
@@ -44,8 +55,9 @@ def test_every_kernel_agrees_with_the_reference(checks, way):
 
 def test_the_bounds_count_what_the_kernels_do():
     """Sectors and bank conflicts of the compiled kernels, in a process of its own: beside those of `limits`."""
-    done = subprocess.run([sys.executable, CHECKS.with_name("count_compiled.py")], capture_output=True, text=True,
-                          timeout=600)
+    done = subprocess.run(
+        [sys.executable, CHECKS.with_name("count_compiled.py")], capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) == 9
@@ -69,8 +81,12 @@ def test_every_kernel_compiles_without_spills_local_memory_and_slow_operations(c
 def test_a_plan_takes_every_entry_once(lengths, span):
     indptr = torch.cat([torch.zeros(1, dtype=torch.int64), torch.tensor(lengths).cumsum(0)])
     made = plan.make(indptr, span)
-    entries = torch.cat([torch.arange(start, start + length) for start, length in
-                         zip(made.start.tolist(), made.length.tolist(), strict=True)])
+    entries = torch.cat(
+        [
+            torch.arange(start, start + length)
+            for start, length in zip(made.start.tolist(), made.length.tolist(), strict=True)
+        ]
+    )
     assert entries.sort().values.equal(torch.arange(int(indptr[-1])))
     assert set(made.row.tolist()) == set(range(len(lengths)))
     for row, start, length in zip(made.row.tolist(), made.start.tolist(), made.length.tolist(), strict=True):

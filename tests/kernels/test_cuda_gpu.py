@@ -1,6 +1,6 @@
 """The CUDA kernels on a GPU, at real sizes: against the CPU's, for `GSRGNN`, in a CUDA graph, out of memory.
 
-    pytest -m gpu
+pytest -m gpu
 """
 
 import shutil
@@ -236,6 +236,10 @@ def test_running_out_of_memory_leaves_the_process_usable(graph):
 @pytest.mark.parametrize("tool", ["memcheck", "racecheck", "initcheck"])
 def test_compute_sanitizer_finds_nothing(tool):
     program = "from gsrgnn import kernels; assert all(ok for _, ok, _ in kernels.self_check('cuda'))"
-    done = subprocess.run(["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", sys.executable, "-c", program],
-                          capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

@@ -48,42 +48,48 @@ def launch(body, given=LANES, out=None, warps=1, blocks=1, shared_bytes=4096, **
 def calculated(instruction, given, out=np.int32):
     """What an instruction of ``%r2`` or ``%f2``, from memory, makes in ``%r3`` or ``%f3``."""
     body = f"ld.global.u32 %r2, [%rd4]; mov.b32 %f2, %r2; {instruction}; st.global.u32 [%rd5], %r3;"
-    return launch(body, np.resize(given, 32), np.empty(32, out))[0][:len(given)]
+    return launch(body, np.resize(given, 32), np.empty(32, out))[0][: len(given)]
 
 
-@pytest.mark.parametrize(("instruction", "given", "want"), [
-    ("add.s32 %r3, %r2, 1", [2**31 - 1, -1], [-2**31, 0]),
-    ("sub.u32 %r3, %r2, 1", [0, 5], [-1, 4]),
-    ("mul.lo.s32 %r3, %r2, 65537", [65536, -3], [65536, -196611]),
-    ("mul.hi.u32 %r3, %r2, -1", [-1, 2], [-2, 1]),
-    ("mul.hi.s32 %r3, %r2, 65536", [-65536, 65536], [-1, 1]),
-    ("mad.lo.s32 %r3, %r2, 3, 7", [2, -2], [13, 1]),
-    ("shr.s32 %r3, %r2, 40", [-8, 8], [-1, 0]),
-    ("shr.u32 %r3, %r2, 28", [-1, 1 << 28], [15, 1]),
-    ("shl.b32 %r3, %r2, 33", [1, 2], [0, 0]),
-    ("div.s32 %r3, %r2, 2", [-3, 7], [-1, 3]),
-    ("div.s32 %r3, %r2, -1", [-2**31, 7], [-2**31, -7]),
-    ("div.u32 %r3, %r2, 2", [-2, 7], [2**31 - 1, 3]),
-    ("rem.s32 %r3, %r2, 4", [-3, 7], [-3, 3]),
-    ("min.u32 %r3, %r2, 9", [-1, 4], [9, 4]),
-    ("max.s32 %r3, %r2, 9", [-1, 14], [9, 14]),
-    ("popc.b32 %r3, %r2", [-1, 5], [32, 2]),
-    ("cvt.s64.s32 %rd8, %r2; shr.s64 %rd8, %rd8, 1; cvt.u32.u64 %r3, %rd8", [-2, 6], [-1, 3]),
-    ("cvt.u64.u32 %rd8, %r2; shr.u64 %rd8, %rd8, 1; cvt.u32.u64 %r3, %rd8", [-2, 6], [2**31 - 1, 3]),
-    ("mul.wide.s32 %rd8, %r2, %r2; shr.u64 %rd8, %rd8, 32; cvt.u32.u64 %r3, %rd8", [-65536, 65536], [1, 1]),
-    ("setp.lt.s32 %p1, %r2, 0; selp.b32 %r3, 1, 2, %p1", [-1, 1], [1, 2]),
-    ("setp.lt.u32 %p1, %r2, 9; selp.b32 %r3, 1, 2, %p1", [-1, 1], [2, 1]),
-])
+@pytest.mark.parametrize(
+    ("instruction", "given", "want"),
+    [
+        ("add.s32 %r3, %r2, 1", [2**31 - 1, -1], [-(2**31), 0]),
+        ("sub.u32 %r3, %r2, 1", [0, 5], [-1, 4]),
+        ("mul.lo.s32 %r3, %r2, 65537", [65536, -3], [65536, -196611]),
+        ("mul.hi.u32 %r3, %r2, -1", [-1, 2], [-2, 1]),
+        ("mul.hi.s32 %r3, %r2, 65536", [-65536, 65536], [-1, 1]),
+        ("mad.lo.s32 %r3, %r2, 3, 7", [2, -2], [13, 1]),
+        ("shr.s32 %r3, %r2, 40", [-8, 8], [-1, 0]),
+        ("shr.u32 %r3, %r2, 28", [-1, 1 << 28], [15, 1]),
+        ("shl.b32 %r3, %r2, 33", [1, 2], [0, 0]),
+        ("div.s32 %r3, %r2, 2", [-3, 7], [-1, 3]),
+        ("div.s32 %r3, %r2, -1", [-(2**31), 7], [-(2**31), -7]),
+        ("div.u32 %r3, %r2, 2", [-2, 7], [2**31 - 1, 3]),
+        ("rem.s32 %r3, %r2, 4", [-3, 7], [-3, 3]),
+        ("min.u32 %r3, %r2, 9", [-1, 4], [9, 4]),
+        ("max.s32 %r3, %r2, 9", [-1, 14], [9, 14]),
+        ("popc.b32 %r3, %r2", [-1, 5], [32, 2]),
+        ("cvt.s64.s32 %rd8, %r2; shr.s64 %rd8, %rd8, 1; cvt.u32.u64 %r3, %rd8", [-2, 6], [-1, 3]),
+        ("cvt.u64.u32 %rd8, %r2; shr.u64 %rd8, %rd8, 1; cvt.u32.u64 %r3, %rd8", [-2, 6], [2**31 - 1, 3]),
+        ("mul.wide.s32 %rd8, %r2, %r2; shr.u64 %rd8, %rd8, 32; cvt.u32.u64 %r3, %rd8", [-65536, 65536], [1, 1]),
+        ("setp.lt.s32 %p1, %r2, 0; selp.b32 %r3, 1, 2, %p1", [-1, 1], [1, 2]),
+        ("setp.lt.u32 %p1, %r2, 9; selp.b32 %r3, 1, 2, %p1", [-1, 1], [2, 1]),
+    ],
+)
 def test_integers(instruction, given, want):
     assert calculated(instruction, np.array(given, np.int32)).tolist() == want
 
 
-@pytest.mark.parametrize(("instruction", "given", "want"), [
-    ("cvt.rni.s32.f32 %r3, %f2", [2.5, 3.5, -2.5, 1e20, -1e20, np.nan], [2, 4, -2, 2**31 - 1, -2**31, 0]),
-    ("cvt.rzi.s32.f32 %r3, %f2", [2.9, -2.9], [2, -2]),
-    ("setp.lt.f32 %p1, %f2, 0f3F800000; selp.b32 %r3, 1, 2, %p1", [0.5, 2, np.nan], [1, 2, 2]),
-    ("setp.neu.f32 %p1, %f2, %f2; selp.b32 %r3, 1, 2, %p1", [0.5, np.nan], [2, 1]),
-])
+@pytest.mark.parametrize(
+    ("instruction", "given", "want"),
+    [
+        ("cvt.rni.s32.f32 %r3, %f2", [2.5, 3.5, -2.5, 1e20, -1e20, np.nan], [2, 4, -2, 2**31 - 1, -(2**31), 0]),
+        ("cvt.rzi.s32.f32 %r3, %f2", [2.9, -2.9], [2, -2]),
+        ("setp.lt.f32 %p1, %f2, 0f3F800000; selp.b32 %r3, 1, 2, %p1", [0.5, 2, np.nan], [1, 2, 2]),
+        ("setp.neu.f32 %p1, %f2, %f2; selp.b32 %r3, 1, 2, %p1", [0.5, np.nan], [2, 1]),
+    ],
+)
 def test_floats_to_integers(instruction, given, want):
     assert calculated(instruction, np.array(given, np.float32)).tolist() == want
 
@@ -107,7 +113,8 @@ def test_a_double_rounding_is_not_made():
 
 @SEEDS
 def test_lanes_that_part_meet_again(seed):
-    out, _ = launch("""
+    out, _ = launch(
+        """
     mov.u32 %r2, 0;
     mov.u32 %r3, 0;
 LOOP:
@@ -119,21 +126,26 @@ LOOP:
 DONE:
     redux.sync.add.s32 %r4, %r3, 0xffffffff;
     add.s32 %r4, %r4, %r3;
-    st.global.u32 [%rd5], %r4;""", seed=seed)
+    st.global.u32 [%rd5], %r4;""",
+        seed=seed,
+    )
     sums = LANES * (LANES - 1) // 2
     assert out.tolist() == (sums + sums.sum()).tolist()
 
 
 @SEEDS
 def test_collectives(seed):
-    out, _ = launch("""
+    out, _ = launch(
+        """
     shfl.sync.bfly.b32 %r2|%p1, %r1, 1, 31, -1;
     shfl.sync.idx.b32 %r3|%p1, %r2, 5, 31, -1;
     setp.lt.u32 %p2, %r1, 3;
     vote.sync.ballot.b32 %r4, %p2, -1;
     mad.lo.s32 %r2, %r3, 100, %r2;
     mad.lo.s32 %r2, %r4, 10000, %r2;
-    st.global.u32 [%rd5], %r2;""", seed=seed)
+    st.global.u32 [%rd5], %r2;""",
+        seed=seed,
+    )
     assert out.tolist() == (70000 + 400 + (LANES ^ 1)).tolist()
 
 
@@ -158,37 +170,42 @@ def test_a_barrier_that_is_missing_is_found(seed):
 
 def test_a_barrier_of_a_warp_does_not_serve_a_block():
     body = EXCHANGE.replace("mov.u32 %r1, %tid.x", "").format("{}", 32)
-    body = "mov.u32 %r4, %tid.y; mad.lo.s32 %r1, %r4, 32, %r1; mul.wide.u32 %rd3, %r1, 4; add.s64 %rd7, %rd6, %rd3; " \
-           "add.s64 %rd5, %rd2, %rd3;" + body
+    body = (
+        "mov.u32 %r4, %tid.y; mad.lo.s32 %r1, %r4, 32, %r1; mul.wide.u32 %rd3, %r1, 4; add.s64 %rd7, %rd6, %rd3; "
+        "add.s64 %rd5, %rd2, %rd3;" + body
+    )
     out, _ = launch(body.format("bar.sync 0;"), out=np.empty(64, np.int32), warps=2)
     assert out.tolist() == (np.arange(64) ^ 32).tolist()
     with pytest.raises(Fault, match="no barrier between"):
         launch(body.format("bar.warp.sync -1;"), out=np.empty(64, np.int32), warps=2)
 
 
-@pytest.mark.parametrize(("body", "match"), [
-    ("ld.global.u32 %r2, [%rd4+4]", "outside of buffer 0 of 128 bytes"),
-    ("st.global.u32 [%rd5+-4], %r1", "outside of buffer"),
-    ("ld.global.u32 %r2, [%rd4+2]", "misaligned"),
-    ("ld.shared.u32 %r2, [%rd7]", "nobody has written"),
-    ("ld.shared.u32 %r2, [%rd7+4096]", "outside of shared memory"),
-    ("st.global.u32 [%rd2], %r1", "two threads write one place"),
-    ("setp.lt.u32 %p1, %r1, 3; @%p1 bra OVER; bar.warp.sync -1; OVER:", "wait for ever"),
-    ("setp.lt.u32 %p1, %r1, 3; @%p1 ret; bar.warp.sync -1", "wait for ever"),
-    ("redux.sync.add.s32 %r2, %r1, 0xff", "some lanes only"),
-    ("bar.warp.sync 1", "some lanes only"),
-    ("shfl.sync.idx.b32 %r2|%p1, %r1, 20, 4127, -1", "fewer than 32 lanes"),
-    ("rem.u32 %r2, 5, %r1", "thread 0 divides by zero"),
-    ("ld.global.v4.u32 {%r2, %r3, %r4, %r5}, [%rd1+4]", "misaligned"),
-    ("ld.global.u32 %r2, [%rd2]; red.global.add.s32 [%rd2], 1", "no barrier between"),
-    ("sin.approx.f32 %f1, %f1", "does not know"),
-    ("div.approx.f32 %f1, %f1, %f2", "does not know"),
-    ("add.cc.u32 %r2, %r1, %r1", "does not know"),
-    ("setp.lt.and.s32 %p1, %r1, 3, %p2", "does not know"),
-    ("setp.lt.s32 %p1|%p2, %r1, 3", "does not know"),
-    ("cvt.rni.f32.f32 %f2, %f1", "does not know"),
-    ("mov.u32 %r2, %laneid", "does not know"),
-])
+@pytest.mark.parametrize(
+    ("body", "match"),
+    [
+        ("ld.global.u32 %r2, [%rd4+4]", "outside of buffer 0 of 128 bytes"),
+        ("st.global.u32 [%rd5+-4], %r1", "outside of buffer"),
+        ("ld.global.u32 %r2, [%rd4+2]", "misaligned"),
+        ("ld.shared.u32 %r2, [%rd7]", "nobody has written"),
+        ("ld.shared.u32 %r2, [%rd7+4096]", "outside of shared memory"),
+        ("st.global.u32 [%rd2], %r1", "two threads write one place"),
+        ("setp.lt.u32 %p1, %r1, 3; @%p1 bra OVER; bar.warp.sync -1; OVER:", "wait for ever"),
+        ("setp.lt.u32 %p1, %r1, 3; @%p1 ret; bar.warp.sync -1", "wait for ever"),
+        ("redux.sync.add.s32 %r2, %r1, 0xff", "some lanes only"),
+        ("bar.warp.sync 1", "some lanes only"),
+        ("shfl.sync.idx.b32 %r2|%p1, %r1, 20, 4127, -1", "fewer than 32 lanes"),
+        ("rem.u32 %r2, 5, %r1", "thread 0 divides by zero"),
+        ("ld.global.v4.u32 {%r2, %r3, %r4, %r5}, [%rd1+4]", "misaligned"),
+        ("ld.global.u32 %r2, [%rd2]; red.global.add.s32 [%rd2], 1", "no barrier between"),
+        ("sin.approx.f32 %f1, %f1", "does not know"),
+        ("div.approx.f32 %f1, %f1, %f2", "does not know"),
+        ("add.cc.u32 %r2, %r1, %r1", "does not know"),
+        ("setp.lt.and.s32 %p1, %r1, 3, %p2", "does not know"),
+        ("setp.lt.s32 %p1|%p2, %r1, 3", "does not know"),
+        ("cvt.rni.f32.f32 %f2, %f1", "does not know"),
+        ("mov.u32 %r2, %laneid", "does not know"),
+    ],
+)
 def test_faults(body, match):
     with pytest.raises(Fault, match=match):
         launch(body + ";")
@@ -242,8 +259,12 @@ def test_memory_given_twice_is_one():
     same = np.zeros(64, np.int32)
     launch(body, same, same)
     with pytest.raises(Fault, match="no barrier between"):
-        launch("xor.b32 %r2, %r1, 1; mul.wide.u32 %rd8, %r2, 4; add.s64 %rd8, %rd1, %rd8; ld.global.u32 %r2, [%rd8];"
-               "st.global.u32 [%rd5], %r2;", same, same)
+        launch(
+            "xor.b32 %r2, %r1, 1; mul.wide.u32 %rd8, %r2, 4; add.s64 %rd8, %rd1, %rd8; ld.global.u32 %r2, [%rd8];"
+            "st.global.u32 [%rd5], %r2;",
+            same,
+            same,
+        )
 
 
 @SEEDS
@@ -253,12 +274,15 @@ def test_a_barrier_does_not_wait_for_threads_that_have_ended(seed):
 
 def test_a_wide_load_is_one_request():
     given = np.arange(128, dtype=np.int32)
-    out, counts = launch("""
+    out, counts = launch(
+        """
     mul.wide.u32 %rd8, %r1, 16;
     add.s64 %rd8, %rd1, %rd8;
     ld.global.v4.u32 {%r2, %r3, %r4, %r5}, [%rd8];
     add.s32 %r2, %r2, %r5;
-    st.global.u32 [%rd5], %r2;""", given)
+    st.global.u32 [%rd5], %r2;""",
+        given,
+    )
     assert out.tolist() == (given[::4] + given[3::4]).tolist()
     assert (counts["load"], counts["load sectors"]) == (1, 16)
 
@@ -271,7 +295,8 @@ def test_atomics_add_up():
 
 @pytest.mark.parametrize(("step", "sectors", "wavefronts"), [(0, 1, 1), (1, 4, 1), (2, 8, 2), (3, 12, 1), (8, 32, 8)])
 def test_sectors_and_bank_conflicts(step, sectors, wavefronts):
-    _, counts = launch(f"""
+    _, counts = launch(
+        f"""
     mul.wide.u32 %rd8, %r1, {4 * step};
     add.s64 %rd4, %rd1, %rd8;
     add.s64 %rd7, %rd6, %rd8;
@@ -279,6 +304,8 @@ def test_sectors_and_bank_conflicts(step, sectors, wavefronts):
     setp.eq.u32 %p1, %r1, 0;
     {"@%p1" if step == 0 else ""} st.shared.u32 [%rd7], %r2;
     bar.warp.sync -1;
-    ld.shared.u32 %r2, [%rd7];""", np.zeros(256, np.int32))
+    ld.shared.u32 %r2, [%rd7];""",
+        np.zeros(256, np.int32),
+    )
     assert (counts["load"], counts["load sectors"]) == (1, sectors)
     assert (counts["shared"], counts["shared wavefronts"]) == (2, 2 * wavefronts)

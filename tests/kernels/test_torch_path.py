@@ -30,9 +30,15 @@ def test_ties_go_to_the_lowest_column():
     assert indices.tolist() == [[0, 1]]
 
 
-@pytest.mark.parametrize(("width", "k", "dtype", "why"), [
-    (1024, 128, torch.float32, None), (1025, 4, torch.float32, "a width above 1024"),
-    (192, 129, torch.float32, "a k above 128"), (192, 4, torch.float64, "float64")])
+@pytest.mark.parametrize(
+    ("width", "k", "dtype", "why"),
+    [
+        (1024, 128, torch.float32, None),
+        (1025, 4, torch.float32, "a width above 1024"),
+        (192, 129, torch.float32, "a k above 128"),
+        (192, 4, torch.float64, "float64"),
+    ],
+)
 def test_what_no_cuda_kernel_serves(width, k, dtype, why, monkeypatch):
     pytest.importorskip("numba_cuda")
     from gsrgnn.kernels import cuda

@@ -15,8 +15,7 @@ from gsrgnn.kernels.gpu import gpu_missing
 from gsrgnn.lab import bench, measure
 
 ONLY = "RevGNN edge_index,RevGNN csr,CheckpointSAGE sqrt,GSR k=4,GSR dense"
-TINY = {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "k": [4, 2, 8], "only": ONLY,
-        "gradient_layers": [2]}
+TINY = {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "k": [4, 2, 8], "only": ONLY, "gradient_layers": [2]}
 
 
 def run(folder, **options):
@@ -38,8 +37,15 @@ def test_the_record_is_whole_and_reads_back(record, folder):
     assert [path.name for path in folder.iterdir()] == ["record.json"]
     assert record["complete"]
     assert [row["name"] for row in record["rows"]] == [
-        "RevGNN edge_index", "RevGNN csr", "FusedRevGNN csr", "CheckpointSAGE sqrt(L) csr",
-        "CheckpointSAGE sqrt(L) nets", "GSR k=4 edges", "GSR k=4 nets", "GSR dense k=4 nets"]
+        "RevGNN edge_index",
+        "RevGNN csr",
+        "FusedRevGNN csr",
+        "CheckpointSAGE sqrt(L) csr",
+        "CheckpointSAGE sqrt(L) nets",
+        "GSR k=4 edges",
+        "GSR k=4 nets",
+        "GSR dense k=4 nets",
+    ]
     for row in record["rows"]:
         assert row["state"] == "measured", row["note"]
         assert row["seconds"]["step"] >= row["seconds"]["forward"] > 0
@@ -50,10 +56,24 @@ def test_a_step_by_kernel(record):
     """Two layers: what Algorithm 1 does a layer, forward and once more going back."""
     profile = {entry["name"]: entry for entry in record["profile"]}
     assert {entry["row"] for entry in record["profile"]} == {"GSR k=4 nets"}
-    assert {name: profile[name]["calls"] for name in ("to_fixed", "group_sparse_fixed", "add_layer_norm",
-                                                      "undo_layer_norm", "scatter_fixed", "scatter_over")} == {
-        "to_fixed": 2, "group_sparse_fixed": 6, "add_layer_norm": 4, "undo_layer_norm": 4, "scatter_fixed": 2,
-        "scatter_over": 2}
+    assert {
+        name: profile[name]["calls"]
+        for name in (
+            "to_fixed",
+            "group_sparse_fixed",
+            "add_layer_norm",
+            "undo_layer_norm",
+            "scatter_fixed",
+            "scatter_over",
+        )
+    } == {
+        "to_fixed": 2,
+        "group_sparse_fixed": 6,
+        "add_layer_norm": 4,
+        "undo_layer_norm": 4,
+        "scatter_fixed": 2,
+        "scatter_over": 2,
+    }
     assert profile["to_fixed"]["moved_bytes"] == 2 * 2 * 64 * 8 * 4
     seconds = [entry["seconds"] for entry in record["profile"]]
     assert seconds == sorted(seconds, reverse=True)
@@ -63,11 +83,21 @@ def test_a_step_by_kernel(record):
 def test_every_row_of_the_full_table():
     names = [row.name for row in bench.rows(384, [64, 4, 8, 16, 32, 192, 4])]
     assert len(names) == len(set(names)) == 15 + 3 + 4 + 10 + 3
-    assert {"GCN nets", "GraphSAGE segment_csr", "RevGNN edges", "FusedRevGNN nets",
-            "CheckpointSAGE each layer nets", "GSR k=64 edges", "GSR dense k=16 nets"} <= set(names)
+    assert {
+        "GCN nets",
+        "GraphSAGE segment_csr",
+        "RevGNN edges",
+        "FusedRevGNN nets",
+        "CheckpointSAGE each layer nets",
+        "GSR k=64 edges",
+        "GSR dense k=16 nets",
+    } <= set(names)
     assert [r.options["k"] for r in bench.rows(32, [4, 8, 16], "GSR k*nets")] == [4, 8]
     assert [row.name for row in bench.rows(32, [4], "*GNN csr, GSR k=4 n")] == [
-        "RevGNN csr", "FusedRevGNN csr", "GSR k=4 nets"]
+        "RevGNN csr",
+        "FusedRevGNN csr",
+        "GSR k=4 nets",
+    ]
     with pytest.raises(ValueError, match="no row matches 'GAT': there are GCN edge_index, "):
         bench.rows(32, [4], "GAT")
 
@@ -98,7 +128,10 @@ def test_the_table_is_arithmetic_on_the_record(record):
 def test_observations_are_flat_a_row_and_depth(record):
     found = bench.observations(record)
     assert [(o["contender"], o["memory_layers"]) for o in found[:3]] == [
-        ("RevGNN edge_index", 2), ("RevGNN edge_index", 4), ("RevGNN csr", 2)]
+        ("RevGNN edge_index", 2),
+        ("RevGNN edge_index", 4),
+        ("RevGNN csr", 2),
+    ]
     assert len(found) == 2 * len(record["rows"])
     first = found[1]
     assert first["step_low"] <= first["step_seconds"] == record["rows"][0]["seconds"]["step"] <= first["step_high"]
@@ -153,15 +186,20 @@ def test_rows_over_the_limit_are_left_out(folder, monkeypatch):
     plain = bench._Trainer.step
     monkeypatch.setattr(bench._Trainer, "step", lambda self: plain(self) | {"step": seconds[self.name]})
     plain_init = bench._Trainer.__init__
-    monkeypatch.setattr(bench._Trainer, "__init__", lambda self, row, *given: setattr(self, "name", row.name)
-                        or plain_init(self, row, *given))
+    monkeypatch.setattr(
+        bench._Trainer,
+        "__init__",
+        lambda self, row, *given: setattr(self, "name", row.name) or plain_init(self, row, *given),
+    )
     monkeypatch.setattr(measure, "peak_memory", lambda *given: measure.Peak(10, 30))
     record = run(folder, only="RevGNN edge_index,RevGNN csr*", layers=2, memory_layers=[1, 4], limit=3.5)
     edge_index, csr = record["rows"]
     assert edge_index["state"] == "left out"
     assert edge_index["note"] == "a step of 2 layers would take about 6 s, over the limit of 3.5 s"
-    assert edge_index["memory"] == {"1": {"before": 10, "peak": 30}, "4": {
-        "note": "a step of 4 layers would take about 12 s, over the limit of 3.5 s"}}
+    assert edge_index["memory"] == {
+        "1": {"before": 10, "peak": 30},
+        "4": {"note": "a step of 4 layers would take about 12 s, over the limit of 3.5 s"},
+    }
     assert csr["state"] == "measured"
     assert "note" in csr["memory"]["4"]
 
@@ -177,8 +215,9 @@ def test_ctrl_c_keeps_what_was_measured_and_no_half_of_a_record(tmp_path, monkey
         monkeypatch.setattr(measure, "peak_memory", interrupt)
     else:
         turns = measure.in_turn
-        monkeypatch.setattr(measure, "in_turn", lambda *given: (
-            interrupt() if n == 4 else turn for n, turn in enumerate(turns(*given))))
+        monkeypatch.setattr(
+            measure, "in_turn", lambda *given: (interrupt() if n == 4 else turn for n, turn in enumerate(turns(*given)))
+        )
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, only="RevGNN csr,GSR k=4")
     assert kept.read_text() == "of an earlier run"
@@ -191,13 +230,21 @@ def test_ctrl_c_keeps_what_was_measured_and_no_half_of_a_record(tmp_path, monkey
     assert "INCOMPLETE" in figures.bench_steps(record).get_supxlabel()
 
 
-@pytest.mark.parametrize(("options", "match"), [
-    ({"device": "tpu"}, "device is 'tpu': the bench runs on 'cpu' or 'cuda'"),
-    ({"steps": 4}, "steps is 4: it takes a whole number, at least 5"),
-    ({"layers": 0}, "layers is 0"), ({"hidden": 15}, "hidden is 15"), ({"k": [0]}, "k is 0"),
-    ({"memory_layers": [0]}, "memory_layers is 0"), ({"limit": 0}, "limit is 0"),
-    ({"circuit": "synthetic/none"}, "no circuit 'synthetic/none'"), ({"only": "GAT"}, "no row matches 'GAT'"),
-    ({"output": "record.txt"}, "record.txt: a record's name ends in .json")])
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"device": "tpu"}, "device is 'tpu': the bench runs on 'cpu' or 'cuda'"),
+        ({"steps": 4}, "steps is 4: it takes a whole number, at least 5"),
+        ({"layers": 0}, "layers is 0"),
+        ({"hidden": 15}, "hidden is 15"),
+        ({"k": [0]}, "k is 0"),
+        ({"memory_layers": [0]}, "memory_layers is 0"),
+        ({"limit": 0}, "limit is 0"),
+        ({"circuit": "synthetic/none"}, "no circuit 'synthetic/none'"),
+        ({"only": "GAT"}, "no row matches 'GAT'"),
+        ({"output": "record.txt"}, "record.txt: a record's name ends in .json"),
+    ],
+)
 def test_bad_arguments(tmp_path, options, match):
     with pytest.raises(ValueError, match=match):
         run(tmp_path, **options)
@@ -207,12 +254,14 @@ def test_bad_arguments(tmp_path, options, match):
 def remove(part, name):
     def change(record):
         del part(record)[name]
+
     return change
 
 
 def put(part, name, value):
     def change(record):
         part(record)[name] = value
+
     return change
 
 
@@ -284,7 +333,12 @@ def test_damaged_records_are_named_and_the_others_read(record, tmp_path):
     found, wrong = bench.read_all(tmp_path)
     assert [r["graph"] for r in found] == [record["graph"]]
     assert [words.partition(".json")[0].rpartition("-")[2] for words in wrong] == [
-        "folder", "hidden", "k", "loop", "memory_layers"]
+        "folder",
+        "hidden",
+        "k",
+        "loop",
+        "memory_layers",
+    ]
     assert [len(part) for part in bench.read_all(tmp_path, "cuda")] == [0, 1]
 
 
@@ -307,8 +361,21 @@ def test_a_record_of_other_code_or_another_machine_says_so(record, monkeypatch):
 def test_the_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(measure, "peak_memory", lambda *given: measure.Peak(10, 30))
-    arguments = ["bench", "--circuit", "synthetic/64", "--hidden", "16", "--layers", "1", "--k", "4,2",
-                 "--only", "GSR k=4,RevGNN csr", "--gradient-layers", "2"]
+    arguments = [
+        "bench",
+        "--circuit",
+        "synthetic/64",
+        "--hidden",
+        "16",
+        "--layers",
+        "1",
+        "--k",
+        "4,2",
+        "--only",
+        "GSR k=4,RevGNN csr",
+        "--gradient-layers",
+        "2",
+    ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.stderr
     assert "GSR k=4 nets" in result.stdout
@@ -326,8 +393,9 @@ def test_the_command(tmp_path, monkeypatch):
     assert CliRunner().invoke(app, ["bench"]).exit_code == 130
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch_scatter") is None,
-                    reason="torch_scatter is not installed: make baselines")
+@pytest.mark.skipif(
+    importlib.util.find_spec("torch_scatter") is None, reason="torch_scatter is not installed: make baselines"
+)
 def test_the_row_of_torch_scatter(folder, monkeypatch):
     monkeypatch.setattr(measure, "peak_memory", lambda *given: measure.Peak(10, 30))
     (row,) = run(folder, only="GraphSAGE segment")["rows"]

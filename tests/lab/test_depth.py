@@ -27,6 +27,8 @@ def test_a_process_grows_with_depth_by_parameters_gradients_and_what_is_kept(res
         return 2 * parameters + depth.kept_bytes(500, WIDTH, num_layers, K, residual)
 
     few, many = 10, 800
-    grown = (depth.step_peak(CIRCUIT, WIDTH, many, K, residual).growth
-             - depth.step_peak(CIRCUIT, WIDTH, few, K, residual).growth)
+    grown = (
+        depth.step_peak(CIRCUIT, WIDTH, many, K, residual).growth
+        - depth.step_peak(CIRCUIT, WIDTH, few, K, residual).growth
+    )
     assert grown == pytest.approx(predicted(many) - predicted(few), rel=0.1, abs=1e6)

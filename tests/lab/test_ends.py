@@ -10,10 +10,18 @@ import pytest
 from gsrgnn.lab import ends, execution
 
 
-@pytest.mark.parametrize(("code", "words"), [
-    (0, "ended with exit code 0"), (3, "ended with exit code 3"), (-9, "killed by SIGKILL from outside"),
-    (-15, "killed by SIGTERM from outside"), (-11, "crashed with SIGSEGV"), (-6, "crashed with SIGABRT"),
-    (-40, "killed by signal 40 from outside")])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "ended with exit code 0"),
+        (3, "ended with exit code 3"),
+        (-9, "killed by SIGKILL from outside"),
+        (-15, "killed by SIGTERM from outside"),
+        (-11, "crashed with SIGSEGV"),
+        (-6, "crashed with SIGABRT"),
+        (-40, "killed by signal 40 from outside"),
+    ],
+)
 def test_an_end_in_words(code, words):
     assert ends.in_words(code) == words
 
@@ -28,23 +36,38 @@ def test_only_a_kill_that_the_system_counted_is_lack_of_memory(monkeypatch):
     assert not ends.killed_for_memory(-9, 4)
 
 
-@pytest.mark.parametrize(("kind", "message", "memory"), [
-    ("MemoryError", "", True), ("_ArrayMemoryError", "Unable to allocate", True), ("OutOfMemoryError", "CUDA", True),
-    ("RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried", True),
-    ("ValueError", "OutOfMemoryError", False), ("RuntimeError", "not enough memory slots", False),
-    ("ValueError", "can't allocate memory", False), ("SharedMemoryError", "", False)])
+@pytest.mark.parametrize(
+    ("kind", "message", "memory"),
+    [
+        ("MemoryError", "", True),
+        ("_ArrayMemoryError", "Unable to allocate", True),
+        ("OutOfMemoryError", "CUDA", True),
+        ("RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried", True),
+        ("ValueError", "OutOfMemoryError", False),
+        ("RuntimeError", "not enough memory slots", False),
+        ("ValueError", "can't allocate memory", False),
+        ("SharedMemoryError", "", False),
+    ],
+)
 def test_only_the_exceptions_of_memory_speak_of_it(kind, message, memory):
     assert ends.speaks_of_memory(kind, message) == memory
 
 
-@pytest.mark.parametrize(("group", "mount", "counter"), [
-    ("0::/job/step", "30 1 0:1 / {at} rw - cgroup2 cgroup2 rw", "job/step/memory.events"),
-    ("0::/docker/abc", "30 1 0:1 /docker/abc {at} rw - cgroup2 cgroup2 rw", "memory.events"),
-    ("4:cpu,memory:/slurm/step_0\n0::/", "30 1 0:1 / {at} rw - cgroup cgroup rw,cpu,memory",
-     "slurm/step_0/memory.oom_control"),
-    ("0::/", "30 1 0:1 / {at} rw - cgroup2 cgroup2 rw", None),
-    ("4:memory:/../elsewhere", "30 1 0:1 /here {at} rw - cgroup cgroup rw,memory", None),
-    ("nonsense", "nonsense", None)])
+@pytest.mark.parametrize(
+    ("group", "mount", "counter"),
+    [
+        ("0::/job/step", "30 1 0:1 / {at} rw - cgroup2 cgroup2 rw", "job/step/memory.events"),
+        ("0::/docker/abc", "30 1 0:1 /docker/abc {at} rw - cgroup2 cgroup2 rw", "memory.events"),
+        (
+            "4:cpu,memory:/slurm/step_0\n0::/",
+            "30 1 0:1 / {at} rw - cgroup cgroup rw,cpu,memory",
+            "slurm/step_0/memory.oom_control",
+        ),
+        ("0::/", "30 1 0:1 / {at} rw - cgroup2 cgroup2 rw", None),
+        ("4:memory:/../elsewhere", "30 1 0:1 /here {at} rw - cgroup cgroup rw,memory", None),
+        ("nonsense", "nonsense", None),
+    ],
+)
 def test_the_counter_is_our_cgroup_s_or_the_machine_s(tmp_path, group, mount, counter):
     proc, at = tmp_path / "proc", tmp_path / "cgroup"
     (proc / "self").mkdir(parents=True)
@@ -61,8 +84,10 @@ def test_the_counter_is_our_cgroup_s_or_the_machine_s(tmp_path, group, mount, co
 
 def test_what_was_started_with_a_mark_ends_with_it_however_detached(tmp_path):
     mark, marked = ends.mark()
-    detach = ("import os, sys, time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n"
-              "  open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)\n os._exit(0)\n")
+    detach = (
+        "import os, sys, time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n"
+        "  open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)\n os._exit(0)\n"
+    )
     pid = tmp_path / "pid"
     subprocess.run([sys.executable, "-S", "-c", detach, pid], env=os.environ | marked, check=True)
     other = subprocess.Popen(["sleep", "60"], env=os.environ | ends.mark()[1])

@@ -57,7 +57,8 @@ def test_the_paper_s_grid_is_whole():
     deep = [p.parameters for p in found if p.experiment == "depth" and p.parameters["model"] == "GSRGNN"]
     assert len(deep) == 10 * 2 * 11 * 3
     assert {(p["hidden_channels"], p["epochs"], p["seed"]) for p in deep} == {
-        (width, 250, seed) for width in (256, 384) for seed in range(3)}
+        (width, 250, seed) for width in (256, 384) for seed in range(3)
+    }
     assert {p["num_layers"] for p in deep} == {2, *range(10, 101, 10)}
     assert {tuple(p.parameters["ks"]) for p in found if p.experiment in ("quality", "speed")} == {(4, 8, 16, 32, 64)}
 
@@ -76,7 +77,8 @@ def test_a_point_s_name_can_be_read_and_follows_every_parameter():
     point = Point("depth", {"circuit": "riscv/picorv32", "num_layers": 10, "learning_rates": [1e-3, 1e-2]})
     assert point.name.startswith("riscv-picorv32_10-")
     assert point.name == Point("depth", dict(reversed(point.parameters.items()))).name.replace(
-        "10_riscv-picorv32", "riscv-picorv32_10")
+        "10_riscv-picorv32", "riscv-picorv32_10"
+    )
     other = Point("depth", point.parameters | {"learning_rates": [1e-3]})
     assert other.name != point.name
     assert point.size == 2 * other.size

@@ -10,6 +10,7 @@ from gsrgnn.lab import files
 @pytest.fixture
 def full(monkeypatch):
     """A disk on which nothing can be put at its place but in the folder for temporary files."""
+
     def replace(source, target, real=os.replace):
         if "kept" in Path(target).parts:
             return real(source, target)
@@ -27,7 +28,8 @@ def test_what_took_long_is_kept_elsewhere_where_it_cannot_be_written(tmp_path, f
     (kept,) = (tmp_path / "kept").glob("gsrgnn-*/a.json")
     assert kept.read_text() == "results"
     assert files.plainly(raised.value) == (
-        f"No space left on device: {path}; what was computed is kept: make room and call mv {kept} {path}")
+        f"No space left on device: {path}; what was computed is kept: make room and call mv {kept} {path}"
+    )
     assert sorted(os.listdir(tmp_path)) == ["kept"]
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     with pytest.raises(OSError, match="No space left") as raised:
@@ -50,11 +52,18 @@ def test_where_nothing_can_be_written_is_found_before_the_work(tmp_path):
     assert os.listdir(tmp_path / "new") == []
 
 
-@pytest.mark.parametrize(("error", "words"), [
-    (OSError(errno.EROFS, "Read-only file system", "a"), "Read-only file system: a; name a place"),
-    (PermissionError(errno.EACCES, "Permission denied", b"\xff"), r"Permission denied: \xff; get the right to read"),
-    (OSError(errno.EXDEV, "Invalid cross-device link", "a", None, "b"), "Invalid cross-device link: b"),
-    (FileNotFoundError("no notebook a"), "no notebook a")])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EROFS, "Read-only file system", "a"), "Read-only file system: a; name a place"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", b"\xff"),
+            r"Permission denied: \xff; get the right to read",
+        ),
+        (OSError(errno.EXDEV, "Invalid cross-device link", "a", None, "b"), "Invalid cross-device link: b"),
+        (FileNotFoundError("no notebook a"), "no notebook a"),
+    ],
+)
 def test_an_error_of_the_file_system_in_one_line(error, words):
     assert files.plainly(error).startswith(words)
     assert "\n" not in files.plainly(error)

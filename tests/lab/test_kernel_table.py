@@ -3,9 +3,22 @@ import pytest
 from gsrgnn.kernels.gpu import gpu_missing
 from gsrgnn.lab import bench, kernel_table
 
-RECORD = {"format": kernel_table.FORMAT, "complete": True, "rows": [
-    {"circuit": "synthetic/20", "width": 128, "k": 4, "name": "top-k", "seconds": 3e-3, "bound": 2e-3, "by": "issue"},
-    {"circuit": "synthetic/20", "width": 128, "k": 4, "name": "torch.topk", "note": "out of memory"}]}
+RECORD = {
+    "format": kernel_table.FORMAT,
+    "complete": True,
+    "rows": [
+        {
+            "circuit": "synthetic/20",
+            "width": 128,
+            "k": 4,
+            "name": "top-k",
+            "seconds": 3e-3,
+            "bound": 2e-3,
+            "by": "issue",
+        },
+        {"circuit": "synthetic/20", "width": 128, "k": 4, "name": "torch.topk", "note": "out of memory"},
+    ],
+}
 
 
 @pytest.mark.skipif(gpu_missing() is None, reason="there is a GPU here")
@@ -31,8 +44,9 @@ def test_no_record(tmp_path, text):
 @pytest.mark.gpu
 @pytest.mark.skipif(gpu_missing() is not None, reason=str(gpu_missing()))
 def test_a_small_run_on_a_gpu(tmp_path):
-    record = kernel_table.run(circuits_=("synthetic/2000",), widths=(64,), ks=(8,), repeats=3,
-                               output=tmp_path / "record.json")
+    record = kernel_table.run(
+        circuits_=("synthetic/2000",), widths=(64,), ks=(8,), repeats=3, output=tmp_path / "record.json"
+    )
     shown = kernel_table.table(record)
     assert shown.ms.gt(0).all()
     assert shown.loc[shown["bound ms"].notna(), "over bound"].gt(0.5).all()

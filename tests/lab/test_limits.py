@@ -33,13 +33,16 @@ def test_a_row_that_fits_a_sector_costs_one(k, index, touched):
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip install 'gsrgnn[cuda]'")
     from gsrgnn.kernels.cuda import sum_kept
 
-    assert (limits.kept_sectors(k, index) == 1) == sum_kept.fits_sector(torch.empty(1, k), torch.empty(1, k, dtype={
-        1: torch.uint8, 2: torch.int16}[index]))
+    assert (limits.kept_sectors(k, index) == 1) == sum_kept.fits_sector(
+        torch.empty(1, k), torch.empty(1, k, dtype={1: torch.uint8, 2: torch.int16}[index])
+    )
 
 
 def test_atomics_save_sectors_where_k_is_large():
-    gather, scatter = ([bound(H200, N, E, D, k).l2 for k in (4, 64)] for bound in (
-        limits.aggregate_backward, limits.aggregate_backward_atomic))
+    gather, scatter = (
+        [bound(H200, N, E, D, k).l2 for k in (4, 64)]
+        for bound in (limits.aggregate_backward, limits.aggregate_backward_atomic)
+    )
     assert scatter[0] < gather[0]
     assert scatter[1] < gather[1] / 2
 
@@ -57,8 +60,11 @@ def test_hbm_by_hand():
 
 
 def test_more_work_takes_longer_and_a_faster_chip_less():
-    for bound in (lambda k: limits.aggregate(H200, N, E, D, k), lambda k: limits.aggregate_backward(H200, N, E, D, k),
-                  lambda k: limits.top_k(H200, N, D, k)):
+    for bound in (
+        lambda k: limits.aggregate(H200, N, E, D, k),
+        lambda k: limits.aggregate_backward(H200, N, E, D, k),
+        lambda k: limits.top_k(H200, N, D, k),
+    ):
         seconds = [bound(k).seconds for k in (4, 8, 16, 32, 64)]
         assert seconds == sorted(seconds)
         assert all(math.isfinite(value) and value > 0 for value in seconds)

@@ -24,13 +24,20 @@ def test_contenders_take_turns_and_a_failing_one_leaves():
             if calls.count(name) == fails_at:
                 raise RuntimeError("broken")
             return calls.count(name)
+
         return call
 
     names = {"a": contender("a"), "b": contender("b", fails_at=3), "c": contender("c", fails_at=1)}
     got = list(measure.in_turn(names, rounds=3))
     assert calls == list("abc") + list("ab") * 2 + ["a"]
     assert [(name, str(result)) for name, result in got] == [
-        ("c", "broken"), ("a", "2"), ("b", "2"), ("a", "3"), ("b", "broken"), ("a", "4")]
+        ("c", "broken"),
+        ("a", "2"),
+        ("b", "2"),
+        ("a", "3"),
+        ("b", "broken"),
+        ("a", "4"),
+    ]
 
 
 def test_an_interrupt_ends_the_turns():
@@ -87,9 +94,16 @@ def kept(kind, num_layers, aggregation=None, **options):
 
 
 @pytest.mark.parametrize("aggregation", ["edge_index", "csr", "kernels"])
-@pytest.mark.parametrize(("kind", "options", "streams_a_layer"), [
-    (baselines.RevGNN, {}, 0), (baselines.FusedRevGNN, {}, 0), (baselines.CheckpointSAGE, {}, 1),
-    (baselines.CheckpointSAGE, {"segment": 2}, 1 / 2), (baselines.GCN, {}, 1)])
+@pytest.mark.parametrize(
+    ("kind", "options", "streams_a_layer"),
+    [
+        (baselines.RevGNN, {}, 0),
+        (baselines.FusedRevGNN, {}, 0),
+        (baselines.CheckpointSAGE, {}, 1),
+        (baselines.CheckpointSAGE, {"segment": 2}, 1 / 2),
+        (baselines.GCN, {}, 1),
+    ],
+)
 def test_what_the_baselines_keep_by_layer(kind, options, streams_a_layer, aggregation):
     more, less = (kept(kind, depth, aggregation, **options) for depth in (8, 4))
     assert more - less == 4 * streams_a_layer * STREAM
@@ -136,10 +150,15 @@ def test_peak_memory_is_the_process_own():
     assert ballast.any()
 
 
-@pytest.mark.parametrize(("work", "error", "match"), [
-    (fail, RuntimeError, "ValueError: no good"), (leave, RuntimeError, r"without an answer \(exit code 3\)"),
-    (be_killed, RuntimeError, r"without an answer \(killed by SIGKILL from outside\)"),
-    (take_everything, MemoryError, "out of memory")])
+@pytest.mark.parametrize(
+    ("work", "error", "match"),
+    [
+        (fail, RuntimeError, "ValueError: no good"),
+        (leave, RuntimeError, r"without an answer \(exit code 3\)"),
+        (be_killed, RuntimeError, r"without an answer \(killed by SIGKILL from outside\)"),
+        (take_everything, MemoryError, "out of memory"),
+    ],
+)
 def test_a_process_that_fails_says_why(work, error, match):
     with pytest.raises(error, match=match):
         measure.peak_memory(prepare, work, 1)

@@ -174,7 +174,9 @@ def running_still(pid):
 def test_what_a_cell_prints_and_shows_has_a_bound(project, monkeypatch):
     monkeypatch.setattr(execution, "PRINTED", 5000)
     monkeypatch.setattr(execution, "SHOWN", 5000)
-    project.edit('print("k is", k)', """\
+    project.edit(
+        'print("k is", k)',
+        """\
 from IPython.display import display
 print("a" * 1_000_000)
 for _ in range(20):
@@ -185,7 +187,8 @@ display({"application/vnd.gsrgnn.rows+json": {"rows": ["c" * 9000]}}, raw=True)
 handle = display({"image/png": "d" * 3000}, raw=True, display_id=True)
 for _ in range(3):
     handle.update({"image/png": "e" * 3000}, raw=True)
-print("the next cell")""")
+print("the next cell")""",
+    )
     project()
     first, second = [cell.outputs for cell in project.executed().cells if cell.cell_type == "code"][1:]
     printed = "".join(output.text for output in first if output.output_type == "stream")
@@ -228,6 +231,7 @@ def test_what_was_computed_is_kept_where_it_cannot_be_written(project, counted, 
 
 def test_a_failed_notebook_is_written_beside_its_place_and_renamed(project, monkeypatch):
     """So that the folder of results may lie on another mount."""
+
     def replace(source, target, real=os.replace):
         if source.parent != target.parent:
             raise OSError(errno.EXDEV, "Invalid cross-device link")
@@ -272,8 +276,9 @@ def test_ctrl_c_leaves_nothing_half_written_and_no_kernel(project):
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     run = f"from gsrgnn.cli import app; app(['run', {str(project.source)!r}, '-o', {str(project.output)!r}])"
     environment = {**os.environ, "PYTHONPATH": str(provenance.PACKAGE.parent)}
-    running = subprocess.Popen([sys.executable, "-c", f"{listen}; {run}"], cwd=project.root, env=environment,
-                               stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [sys.executable, "-c", f"{listen}; {run}"], cwd=project.root, env=environment, stderr=subprocess.PIPE, text=True
+    )
     pid = project.root / "pid"
     wait_until(lambda: pid.exists() and pid.read_text())
     running.send_signal(signal.SIGINT)

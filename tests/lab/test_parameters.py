@@ -38,31 +38,84 @@ def notebook():
     return nbformat.v4.new_notebook(cells=[cell])
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("num_layers", 3), ("num_layers", -3), ("below", 0), ("seconds", 5), ("limit", 3), ("limit", 2.5), ("half", 1),
-    ("verbose", False), ("quiet", True), ("name", "8"), ("path", ""), ("ks", [16]), ("ks", []), ("rates", [1, 1e-2]),
-    ("several", (3,)), ("nothing", 3), ("nothing", "a"), ("nothing", [None, "a"]), ("made", "a"), ("counts", ["a"]),
-    ("nodes", 7), ("width", 7), ("table", {"b": None}), ("slow", 2.5), ("slow", 3), ("only", "a"), ("only", None),
-    ("depths", [1]), ("odd", 4)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_layers", 3),
+        ("num_layers", -3),
+        ("below", 0),
+        ("seconds", 5),
+        ("limit", 3),
+        ("limit", 2.5),
+        ("half", 1),
+        ("verbose", False),
+        ("quiet", True),
+        ("name", "8"),
+        ("path", ""),
+        ("ks", [16]),
+        ("ks", []),
+        ("rates", [1, 1e-2]),
+        ("several", (3,)),
+        ("nothing", 3),
+        ("nothing", "a"),
+        ("nothing", [None, "a"]),
+        ("made", "a"),
+        ("counts", ["a"]),
+        ("nodes", 7),
+        ("width", 7),
+        ("table", {"b": None}),
+        ("slow", 2.5),
+        ("slow", 3),
+        ("only", "a"),
+        ("only", None),
+        ("depths", [1]),
+        ("odd", 4),
+    ],
+)
 def test_a_value_of_the_declared_kind_is_taken(notebook, name, value):
     check_parameters(notebook, {name: value}, Path("page.py"))
 
 
-@pytest.mark.parametrize(("name", "value", "takes"), [
-    ("num_layers", "ten", "a whole number, as its default 10"), ("num_layers", 2.0, "a whole number"),
-    ("num_layers", True, "a whole number"), ("num_layers", None, "a whole number"),
-    ("num_layers", [3], "a whole number"), ("num_layers", np.int64(3), "what JSON can hold"),
-    ("below", "-1", "a whole number, as its default -1"), ("seconds", 0.5, "a whole number"),
-    ("limit", "inf", "a number"), ("limit", False, "a number"), ("half", "0.5", "a number"),
-    ("verbose", "no", "True or False, as its default True"), ("verbose", 0, "True or False"),
-    ("quiet", "yes", "True or False"), ("name", None, "text"), ("path", 3.5, "text"),
-    ("ks", 4, "a list of whole numbers"), ("name", 8, "text, as its default 'a'; as text it is '\"8\"' in a shell"),
-    ("ks", (4, 8), "a list of whole numbers"), ("ks", "4,8", "a list"), ("ks", [4, "a"], "a list of whole numbers"),
-    ("ks", [True], "a list"), ("rates", [None], "a list of numbers"), ("several", [1, 2], "a tuple"),
-    ("nothing", {1}, "JSON"), ("made", b'a', "JSON"), ("counts", 3, "a list"), ("nodes", "a", "a whole number"),
-    ("width", "a", "a number"), ("table", [1], "a dict"), ("table", {1: 2}, "JSON"),
-    ("slow", "a", "a number, as its default 30"), ("only", 3, "text or None"),
-    ("depths", ["a"], "a list of whole numbers"), ("odd", "a", "a whole number")])
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("num_layers", "ten", "a whole number, as its default 10"),
+        ("num_layers", 2.0, "a whole number"),
+        ("num_layers", True, "a whole number"),
+        ("num_layers", None, "a whole number"),
+        ("num_layers", [3], "a whole number"),
+        ("num_layers", np.int64(3), "what JSON can hold"),
+        ("below", "-1", "a whole number, as its default -1"),
+        ("seconds", 0.5, "a whole number"),
+        ("limit", "inf", "a number"),
+        ("limit", False, "a number"),
+        ("half", "0.5", "a number"),
+        ("verbose", "no", "True or False, as its default True"),
+        ("verbose", 0, "True or False"),
+        ("quiet", "yes", "True or False"),
+        ("name", None, "text"),
+        ("path", 3.5, "text"),
+        ("ks", 4, "a list of whole numbers"),
+        ("name", 8, "text, as its default 'a'; as text it is '\"8\"' in a shell"),
+        ("ks", (4, 8), "a list of whole numbers"),
+        ("ks", "4,8", "a list"),
+        ("ks", [4, "a"], "a list of whole numbers"),
+        ("ks", [True], "a list"),
+        ("rates", [None], "a list of numbers"),
+        ("several", [1, 2], "a tuple"),
+        ("nothing", {1}, "JSON"),
+        ("made", b"a", "JSON"),
+        ("counts", 3, "a list"),
+        ("nodes", "a", "a whole number"),
+        ("width", "a", "a number"),
+        ("table", [1], "a dict"),
+        ("table", {1: 2}, "JSON"),
+        ("slow", "a", "a number, as its default 30"),
+        ("only", 3, "text or None"),
+        ("depths", ["a"], "a list of whole numbers"),
+        ("odd", "a", "a whole number"),
+    ],
+)
 def test_another_kind_is_refused_by_name_with_what_is_taken(notebook, name, value, takes):
     with pytest.raises(ValueError, match=f"^page.py: {name} is ") as raised:
         check_parameters(notebook, {name: value}, Path("page.py"))

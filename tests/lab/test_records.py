@@ -27,20 +27,23 @@ def rows(**changes):
     return {"rows": [RECORD["rows"][0] | changes]}
 
 
-@pytest.mark.parametrize(("changes", "match"), [
-    ({"format": "gsrgnn point 0"}, r"at \$.format: 'gsrgnn point 1' was expected"),
-    ({"seconds": -1}, r"at \$.seconds: -1 is less than the minimum"),
-    ({"key": {"notebook": "0123456789ab"}}, r"at \$.key: 'package' is a required property"),
-    ({"extra": 1}, "'extra' was unexpected"),
-    ({"state": "fine"}, r"at \$.state: 'fine' is not one of"),
-    ({"state": "out of memory"}, "does not fit the schema"),
-    ({"state": "out of memory", "rows": []}, r"at \$.note: '' should be non-empty"),
-    ({"rows": []}, r"at \$.rows"),
-    (rows(pearson=1.5), r"at \$.rows\[0\].pearson: 1.5 is greater than the maximum of 1"),
-    (rows(pearson=[1]), r"at \$.rows\[0\].pearson"),
-    ({"rows": [{"pearson": 0.5}]}, "is a required property"),
-    ({"provenance": {}}, r"at \$.provenance: 'date' is a required property"),
-])
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"format": "gsrgnn point 0"}, r"at \$.format: 'gsrgnn point 1' was expected"),
+        ({"seconds": -1}, r"at \$.seconds: -1 is less than the minimum"),
+        ({"key": {"notebook": "0123456789ab"}}, r"at \$.key: 'package' is a required property"),
+        ({"extra": 1}, "'extra' was unexpected"),
+        ({"state": "fine"}, r"at \$.state: 'fine' is not one of"),
+        ({"state": "out of memory"}, "does not fit the schema"),
+        ({"state": "out of memory", "rows": []}, r"at \$.note: '' should be non-empty"),
+        ({"rows": []}, r"at \$.rows"),
+        (rows(pearson=1.5), r"at \$.rows\[0\].pearson: 1.5 is greater than the maximum of 1"),
+        (rows(pearson=[1]), r"at \$.rows\[0\].pearson"),
+        ({"rows": [{"pearson": 0.5}]}, "is a required property"),
+        ({"provenance": {}}, r"at \$.provenance: 'date' is a required property"),
+    ],
+)
 def test_what_does_not_fit_the_schema_is_refused(path, changes, match):
     records.write(RECORD | changes, path)
     with pytest.raises(ValueError, match=match) as raised:
@@ -66,11 +69,17 @@ def test_what_was_edited_by_hand_is_refused(path):
 
 
 # Name -> what makes a file of that name that is no record.
-ODD = {"folder": lambda path: path.mkdir(), "pipe": os.mkfifo, "loop": lambda path: path.symlink_to(path.name),
-            "nowhere": lambda path: path.symlink_to("none"), "endless": lambda path: path.symlink_to("/dev/zero"),
-            "nested": lambda path: path.write_text("[" * 10**5),
-            "deep": lambda path: path.write_text('{"rows": ' + "[" * 900 + "]" * 900 + "}"),
-            "digits": lambda path: path.write_text("9" * 5000), "infinite": lambda path: path.write_text('{"a": NaN}')}
+ODD = {
+    "folder": lambda path: path.mkdir(),
+    "pipe": os.mkfifo,
+    "loop": lambda path: path.symlink_to(path.name),
+    "nowhere": lambda path: path.symlink_to("none"),
+    "endless": lambda path: path.symlink_to("/dev/zero"),
+    "nested": lambda path: path.write_text("[" * 10**5),
+    "deep": lambda path: path.write_text('{"rows": ' + "[" * 900 + "]" * 900 + "}"),
+    "digits": lambda path: path.write_text("9" * 5000),
+    "infinite": lambda path: path.write_text('{"a": NaN}'),
+}
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -149,8 +158,12 @@ def test_nothing_half_written_stays(path, monkeypatch):
 
 
 def test_a_frame_has_a_line_a_row_with_parameters_and_origin():
-    lost = RECORD | {"state": "out of memory", "note": "killed", "rows": [],
-                     "provenance": RECORD["provenance"] | {"GPU": "a card (driver 1)"}}
+    lost = RECORD | {
+        "state": "out of memory",
+        "note": "killed",
+        "rows": [],
+        "provenance": RECORD["provenance"] | {"GPU": "a card (driver 1)"},
+    }
     frame = records.frame([RECORD | {"rows": RECORD["rows"] * 2}, lost])
     assert len(frame) == 3
     assert list(frame["record state"]) == ["measured", "measured", "out of memory"]
@@ -168,7 +181,9 @@ def test_what_a_notebook_publishes_is_found_again(monkeypatch):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])])
     notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
     assert records.published(notebook) == {
-        "rows": [{"k": 4, "loss": 0.5}, {"k": 8, "loss": None}], "made": {"label source": "RUDY", "threads": "2 torch"}}
+        "rows": [{"k": 4, "loss": 0.5}, {"k": 8, "loss": None}],
+        "made": {"label source": "RUDY", "threads": "2 torch"},
+    }
     json.dumps(records.published(notebook))
     notebook.cells *= 2
     with pytest.raises(ValueError, match=r"calls records.publish 2 times: once is needed"):

@@ -69,8 +69,10 @@ class Project:
     def __call__(self, **options):
         said = []
         try:
-            return {s.point.parameters["number"]: s for s in
-                    sweep.run("tiny", self.root, say=said.append, **{"timeout": 60} | options)}
+            return {
+                s.point.parameters["number"]: s
+                for s in sweep.run("tiny", self.root, say=said.append, **{"timeout": 60} | options)
+            }
         finally:
             self.said = said
 
@@ -128,9 +130,14 @@ def test_prose_reruns_nothing_and_code_makes_stale(project):
 
 
 def package_of_modules(folder):
-    files = {"__init__": "", "training": "import gsrgnn.kernels", "figures": "1",
-             "kernels/__init__": "import gsrgnn.kernels.cuda.top_k", "kernels/cuda/__init__": "",
-             "kernels/cuda/top_k": "1"}
+    files = {
+        "__init__": "",
+        "training": "import gsrgnn.kernels",
+        "figures": "1",
+        "kernels/__init__": "import gsrgnn.kernels.cuda.top_k",
+        "kernels/cuda/__init__": "",
+        "kernels/cuda/top_k": "1",
+    }
     for name, code in files.items():
         path = folder / "gsrgnn" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,8 +171,9 @@ def test_the_cuda_kernels_count_for_a_point_on_a_gpu_alone(project, tmp_path):
 
 
 def test_a_point_that_fails_is_named_kept_to_be_read_and_tried_again(project):
-    project.plan({"number": 1}, {"number": 2, "act": "if not os.path.exists('mended'): raise KeyError('lost')"},
-                 {"number": 3})
+    project.plan(
+        {"number": 1}, {"number": 2, "act": "if not os.path.exists('mended'): raise KeyError('lost')"}, {"number": 3}
+    )
     ended = project()
     assert [s.state for s in ended.values()] == ["done", "failed", "done"]
     assert "KeyError: 'lost'" in ended[2].note
@@ -199,9 +207,13 @@ def test_a_kernel_that_the_system_counts_as_killed_for_memory_is_a_result(projec
     assert records.read(project.places.record(point))["rows"] == []
 
 
-@pytest.mark.parametrize(("act", "note"), [
-    ("os.kill(os.getpid(), 9)", "the kernel died: killed by SIGKILL from outside"),
-    ("os.kill(os.getppid(), 9)", "its process ended without an answer: killed by SIGKILL from outside")])
+@pytest.mark.parametrize(
+    ("act", "note"),
+    [
+        ("os.kill(os.getpid(), 9)", "the kernel died: killed by SIGKILL from outside"),
+        ("os.kill(os.getppid(), 9)", "its process ended without an answer: killed by SIGKILL from outside"),
+    ],
+)
 def test_a_process_that_is_killed_from_outside_has_failed(project, act, note):
     project.plan({"number": 1, "act": act})
     ended = project()[1]
@@ -255,8 +267,10 @@ def test_two_points_at_a_time_give_the_records_of_one_at_a_time(project):
     def measured():
         found, wrong = records.read_all(project.root / "results")
         assert wrong == []
-        return [{name: record[name] for name in ("experiment", "parameters", "defaults", "key", "state", "rows")}
-                for record in found]
+        return [
+            {name: record[name] for name in ("experiment", "parameters", "defaults", "key", "state", "rows")}
+            for record in found
+        ]
 
     project()
     serial = measured()
@@ -301,9 +315,11 @@ def test_a_sweep_killed_at_ten_random_moments_loses_nothing_and_repeats_nothing(
 
 
 def test_ctrl_c_ends_the_point_and_its_kernel_and_the_next_call_goes_on(project):
-    act = ("import subprocess, time; again = os.path.exists('again')\n"
-           "below = subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=-3)\n"
-           "open('pid', 'w').write(f'{os.getpid()} {below.pid}'); time.sleep(60 * (not again))")
+    act = (
+        "import subprocess, time; again = os.path.exists('again')\n"
+        "below = subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=-3)\n"
+        "open('pid', 'w').write(f'{os.getpid()} {below.pid}'); time.sleep(60 * (not again))"
+    )
     running = in_a_process(project, 2, act=act)
     pid = project.root / "pid"
     wait_until(lambda: pid.exists() and pid.read_text())
@@ -375,8 +391,10 @@ def test_a_damaged_record_is_named_and_made_anew(project):
     (now,) = sweep.survey(experiments.points("tiny"), project.places)
     assert now.state == "damaged"
     assert "was changed after it was written" in now.note
-    assert records.read_all("results") == ([], [f"results/stub/{path.name} was changed after it was written "
-                                               "(its checksum does not fit)"])
+    assert records.read_all("results") == (
+        [],
+        [f"results/stub/{path.name} was changed after it was written (its checksum does not fit)"],
+    )
     assert project()[1].state == "done"
 
 
@@ -431,13 +449,16 @@ def test_the_command(project, monkeypatch):
     one = gsrgnn("run", "stub", "-p", "number=1", "--results", "results")
     assert one.stdout.splitlines()[0].endswith("finished already, skipped")
     assert gsrgnn("run", "stub", "-p", "numbr=1", "--results", "results").stderr.startswith(
-        "error: stub.py has no parameter numbr: it has number, act, size")
+        "error: stub.py has no parameter numbr: it has number, act, size"
+    )
     assert gsrgnn("run", "stub", "--results", "results", "--force").stderr.startswith("error: --results goes without")
     assert gsrgnn("run", "stab", "--results", "results").stderr.endswith("has stub\n")
     assert gsrgnn("sweep", "tinny").stderr == (
-        "error: no profile is called 'tinny': use one of smoke, cpu, gpu, paper, tiny\n")
+        "error: no profile is called 'tinny': use one of smoke, cpu, gpu, paper, tiny\n"
+    )
     assert gsrgnn("sweep", "tiny", "--only", "stub", "--only", "depht").stderr.startswith(
-        "error: no experiment is called 'depht': use one of depth, profile, quality")
+        "error: no experiment is called 'depht': use one of depth, profile, quality"
+    )
 
     def interrupted(*given, **options):
         raise KeyboardInterrupt

@@ -8,8 +8,16 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 from gsrgnn.book.figures.style import DASHES, INK, PALETTE, _figure, _name_label, _styled
 from gsrgnn.lab.records import OUT_OF_MEMORY
 
-__all__ = ["by_contender", "contenders_by_depth", "graph_sizes", "quality", "scores_by_depth", "scores_by_model",
-           "speedups", "step_shares"]
+__all__ = [
+    "by_contender",
+    "contenders_by_depth",
+    "graph_sizes",
+    "quality",
+    "scores_by_depth",
+    "scores_by_model",
+    "speedups",
+    "step_shares",
+]
 
 
 @_styled
@@ -29,14 +37,25 @@ def scores_by_model(scores, reported, source):
         heights = place + 0.16 * (np.arange(len(runs)) - (len(runs) - 1) / 2)
         errors = [runs["pearson"] - runs["low"], runs["high"] - runs["pearson"]]
         number = models.index(model)
-        axes.errorbar(runs["pearson"], heights, xerr=errors, fmt="osDv"[number % 4], color=PALETTE[number % 5],
-                      markersize=4, linewidth=1)
+        axes.errorbar(
+            runs["pearson"],
+            heights,
+            xerr=errors,
+            fmt="osDv"[number % 4],
+            color=PALETTE[number % 5],
+            markersize=4,
+            linewidth=1,
+        )
         if (model, depth) in reported:
             words, value = reported[model, depth]
             axes.plot(value, place, "D", markerfacecolor="none", color=INK, markersize=7)
             axes.annotate(words, (value, place), (0, 6), textcoords="offset points", fontsize=7, ha="center")
-    axes.set(yticks=range(len(mean)), yticklabels=[f"{model}, {depth} layers" for model, depth in mean.index],
-             xlabel="Pearson on the test cells", ylim=(-0.6, len(mean) - 0.4))
+    axes.set(
+        yticks=range(len(mean)),
+        yticklabels=[f"{model}, {depth} layers" for model, depth in mean.index],
+        xlabel="Pearson on the test cells",
+        ylim=(-0.6, len(mean) - 0.4),
+    )
     axes.grid(axis="y", visible=False)
     _name_label(figure, source)
     return figure
@@ -62,8 +81,15 @@ def scores_by_depth(scores, plateau, source):
         axes.plot(means["depth"], means["pearson"], color=color, linestyle=(0, dashes or None))
         axes.plot([], [], marker, color=color, linestyle=(0, dashes or None), markersize=4, label=model)
     axes.axvline(plateau, color=INK, linestyle=(0, (1, 2)), linewidth=1)
-    axes.text(plateau, 1, f"paper: level from {plateau:g} layers", fontsize=7, va="bottom", ha="center",
-              transform=axes.get_xaxis_transform())
+    axes.text(
+        plateau,
+        1,
+        f"paper: level from {plateau:g} layers",
+        fontsize=7,
+        va="bottom",
+        ha="center",
+        transform=axes.get_xaxis_transform(),
+    )
     depths = sorted({*scores["num_layers"], int(plateau)})
     axes.set(xscale="log", xlabel="layers", ylabel="Pearson on the test cells", xticks=depths, xticklabels=depths)
     axes.minorticks_off()
@@ -89,12 +115,25 @@ def quality(differences, measure, reported, source):
         place = np.array([ks.index(k) for k in rows["k"]]) + 0.22 * (number - (len(depths) - 1) / 2)
         place = place + 0.05 * (rows.groupby("k").cumcount() - (rows.groupby("k")["k"].transform("size") - 1) / 2)
         errors = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
-        axes.errorbar(place, rows["difference"], errors, fmt="osDv"[number % 4], color=PALETTE[number % 5],
-                      markersize=4, linewidth=1, label=f"{depth} layers")
+        axes.errorbar(
+            place,
+            rows["difference"],
+            errors,
+            fmt="osDv"[number % 4],
+            color=PALETTE[number % 5],
+            markersize=4,
+            linewidth=1,
+            label=f"{depth} layers",
+        )
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.axhline(reported, color=INK, linestyle=(0, (1, 2)), linewidth=1.2, label="paper's mean")
-    axes.set(xticks=range(len(ks)), xticklabels=ks, xlabel="k", ylabel=f"{measure}, GSR-GNN − RevGNN",
-             xlim=(-0.6, len(ks) - 0.4))
+    axes.set(
+        xticks=range(len(ks)),
+        xticklabels=ks,
+        xlabel="k",
+        ylabel=f"{measure}, GSR-GNN − RevGNN",
+        xlim=(-0.6, len(ks) - 0.4),
+    )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=3)
     _name_label(figure, source)
     return figure
@@ -117,15 +156,38 @@ def speedups(ratios, reported, peer):
         beside = rows["k"] * 1.03 ** (place - (len(lines) - 1) / 2)
         style = {"nets": {"fmt": "o-"}, "edges": {"fmt": "s--", "markerfacecolor": "none"}}[route]
         errors = [rows["ratio"] - rows["low"], rows["high"] - rows["ratio"]]
-        axes.errorbar(beside, rows["ratio"], errors, color=color, markersize=4, linewidth=1.2, elinewidth=1,
-                      label=f"width {width}, via {route}", **style)
+        axes.errorbar(
+            beside,
+            rows["ratio"],
+            errors,
+            color=color,
+            markersize=4,
+            linewidth=1.2,
+            elinewidth=1,
+            label=f"width {width}, via {route}",
+            **style,
+        )
     for words, values in reported.items():
-        axes.plot(list(values), list(values.values()), "^" if words.endswith("at least") else "D:", color=INK,
-                  markerfacecolor="none", markersize=6, linewidth=1, label=words)
+        axes.plot(
+            list(values),
+            list(values.values()),
+            "^" if words.endswith("at least") else "D:",
+            color=INK,
+            markerfacecolor="none",
+            markersize=6,
+            linewidth=1,
+            label=words,
+        )
         ks |= set(values)
     axes.axhline(1, color=INK, linewidth=1)
-    axes.set(xscale="log", yscale="log", xlabel="k", ylabel=f"times as fast as {peer}", xticks=sorted(ks),
-             xticklabels=sorted(ks))
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="k",
+        ylabel=f"times as fast as {peer}",
+        xticks=sorted(ks),
+        xticklabels=sorted(ks),
+    )
     _plain_ticks(axes.yaxis)
     axes.minorticks_off()
     figure.legend(loc="outside upper center", ncols=2)
@@ -149,14 +211,36 @@ def by_contender(rows, quantity, reported=None, source=None, log=True):
     for place, row in enumerate(rows.itertuples()):
         color = PALETTE[0] if row.ours else INK
         if math.isnan(row.value):
-            axes.text(0.02, place, "not measured", fontsize=7, fontstyle="italic", va="center",
-                      transform=axes.get_yaxis_transform())
+            axes.text(
+                0.02,
+                place,
+                "not measured",
+                fontsize=7,
+                fontstyle="italic",
+                va="center",
+                transform=axes.get_yaxis_transform(),
+            )
         else:
-            axes.errorbar(row.value, place, xerr=[[row.value - row.low], [row.high - row.value]], fmt="o", color=color,
-                          markersize=5, markerfacecolor=color if row.ours else "none", linewidth=1.2)
+            axes.errorbar(
+                row.value,
+                place,
+                xerr=[[row.value - row.low], [row.high - row.value]],
+                fmt="o",
+                color=color,
+                markersize=5,
+                markerfacecolor=color if row.ours else "none",
+                linewidth=1.2,
+            )
         if row.contender in reported:
-            axes.plot(reported[row.contender], place, "D", markerfacecolor="none", color=INK, markersize=6,
-                      label="paper" if row.contender == next(iter(reported)) else None)
+            axes.plot(
+                reported[row.contender],
+                place,
+                "D",
+                markerfacecolor="none",
+                color=INK,
+                markersize=6,
+                label="paper" if row.contender == next(iter(reported)) else None,
+            )
     axes.set(yticks=range(len(rows)), yticklabels=rows["contender"], ylim=(len(rows) - 0.4, -0.6), xlabel=quantity)
     axes.grid(visible=False, axis="y")
     if log:
@@ -197,10 +281,23 @@ def step_shares(shares, bounds, reported):
     axes.errorbar(first, range(len(shares)), xerr=errors, fmt="none", color=INK, linewidth=1)
     places = [list(shares.index).index(contender) for contender in reported.index]
     for number, ends in enumerate(reported.cumsum(axis="columns").iloc[:, :-1].to_numpy().T):
-        axes.plot(ends, places, "D", markerfacecolor="white", color=INK, markersize=5, clip_on=False,
-                  label=None if number else "paper")
-    axes.set(yticks=range(len(shares)), yticklabels=shares.index, ylim=(len(shares) - 0.4, -0.6), xlim=(0, 1),
-             xlabel="share of a training step")
+        axes.plot(
+            ends,
+            places,
+            "D",
+            markerfacecolor="white",
+            color=INK,
+            markersize=5,
+            clip_on=False,
+            label=None if number else "paper",
+        )
+    axes.set(
+        yticks=range(len(shares)),
+        yticklabels=shares.index,
+        ylim=(len(shares) - 0.4, -0.6),
+        xlim=(0, 1),
+        xlabel="share of a training step",
+    )
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(visible=False, axis="y")
     figure.legend(loc="outside upper center", ncols=4)
@@ -216,9 +313,11 @@ def graph_sizes(counts):
             whose points are named, those of the same edges together.
     """
     figure, axes = _figure(5.4, 3.8)
-    looks = [{"marker": "D", "color": INK, "markerfacecolor": "none", "markersize": 9},
-             {"marker": "o", "color": PALETTE[0], "markersize": 4},
-             {"marker": "x", "color": PALETTE[1], "markersize": 7, "markeredgewidth": 1.6}]
+    looks = [
+        {"marker": "D", "color": INK, "markerfacecolor": "none", "markersize": 9},
+        {"marker": "o", "color": PALETTE[0], "markersize": 4},
+        {"marker": "x", "color": PALETTE[1], "markersize": 7, "markeredgewidth": 1.6},
+    ]
     sources = list(dict.fromkeys(counts["source"]))
     for source, look in zip(sources, looks, strict=False):
         rows = counts[counts["source"] == source]
@@ -227,9 +326,15 @@ def graph_sizes(counts):
     groups = list(printed.groupby("edges"))
     for (edges, rows), (above, _) in zip(groups, [*groups[1:], (math.inf, None)], strict=True):
         left = above < 1.1 * edges  # the right is the next one's
-        axes.annotate("\n".join(rows["graph"]), (rows["nodes"].min() if left else rows["nodes"].max(), edges),
-                      (-8 if left else 8, 0), textcoords="offset points", fontsize=7, va="center",
-                      ha="right" if left else "left")
+        axes.annotate(
+            "\n".join(rows["graph"]),
+            (rows["nodes"].min() if left else rows["nodes"].max(), edges),
+            (-8 if left else 8, 0),
+            textcoords="offset points",
+            fontsize=7,
+            va="center",
+            ha="right" if left else "left",
+        )
     axes.set(xscale="log", yscale="log", xlabel="nodes", ylabel="edges")
     axes.xaxis.set_major_locator(LogLocator(subs=range(1, 10)))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -264,16 +369,27 @@ def contenders_by_depth(lines, unit, source, marks=(), levels=()):
     for place, (name, (color, dashes, marker)) in enumerate(styles.items()):
         rows = lines[(lines["contender"] == name) & lines["value"].notna()]
         rows = rows.assign(depth=rows["num_layers"] * 1.012 ** (place - (len(styles) - 1) / 2))  # beside each other
-        look = {"color": color, "marker": marker, "markersize": 4,
-                "markerfacecolor": color if name.startswith("GSR") else "none"}
+        look = {
+            "color": color,
+            "marker": marker,
+            "markersize": 4,
+            "markerfacecolor": color if name.startswith("GSR") else "none",
+        }
         means = rows.groupby("depth")["value"].mean()
         axes.plot(means.index, means, color=color, linestyle=(0, dashes or None), linewidth=1.2)
         errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]] if "low" in rows else None
         axes.errorbar(rows["depth"], rows["value"], errors, linestyle="none", linewidth=1, **look)
         if "bound" in rows and rows["bound"].any():
             bounds = rows[rows["bound"]]
-            axes.errorbar(bounds["depth"], bounds["value"], 0.25 * bounds["value"], uplims=True, linestyle="none",
-                          color=color, linewidth=1)
+            axes.errorbar(
+                bounds["depth"],
+                bounds["value"],
+                0.25 * bounds["value"],
+                uplims=True,
+                linestyle="none",
+                color=color,
+                linewidth=1,
+            )
         axes.plot([], [], linestyle=(0, dashes or None), label=name, linewidth=1.2, **look)
     for depth, value, words in marks:
         axes.plot(depth, value, "D", color=INK, markerfacecolor="none", markersize=6)
@@ -309,12 +425,27 @@ def _mark_out_of_memory(axes, lines):
     axes.set_ylim(low, high * (high / low) ** (0.09 * len(places)))
     for _, line in lost.iterrows():
         height = 0.96 - 0.07 * places[line["contender"]]
-        axes.plot(line["num_layers"], height, "X", color=PALETTE[1], markersize=7, markeredgecolor="none",
-                  transform=axes.get_xaxis_transform())
+        axes.plot(
+            line["num_layers"],
+            height,
+            "X",
+            color=PALETTE[1],
+            markersize=7,
+            markeredgecolor="none",
+            transform=axes.get_xaxis_transform(),
+        )
     for name, place in places.items():
         first = lost[lost["contender"] == name]["num_layers"].min()
-        axes.annotate(name, (first, 0.96 - 0.07 * place), (-7, 0), xycoords=axes.get_xaxis_transform(),
-                      textcoords="offset points", fontsize=7, ha="right", va="center")
+        axes.annotate(
+            name,
+            (first, 0.96 - 0.07 * place),
+            (-7, 0),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            fontsize=7,
+            ha="right",
+            va="center",
+        )
 
 
 def _depth_ticks(axes, depths):

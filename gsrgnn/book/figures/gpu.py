@@ -12,8 +12,17 @@ def _cells(axes, x, y, values, color=None, size=1.0, fontsize=7):
     """A row of squares with a text each; ``color`` is one, or one a square (None for an empty one)."""
     colors = color if isinstance(color, (list, tuple)) else [color] * len(values)
     for place, (value, fill) in enumerate(zip(values, colors, strict=True)):
-        axes.add_patch(Rectangle((x + place * size, y), size, size, facecolor=fill or "none", edgecolor=INK,
-                                 linewidth=0.7, alpha=0.35 if fill else 1))
+        axes.add_patch(
+            Rectangle(
+                (x + place * size, y),
+                size,
+                size,
+                facecolor=fill or "none",
+                edgecolor=INK,
+                linewidth=0.7,
+                alpha=0.35 if fill else 1,
+            )
+        )
         axes.text(x + (place + 0.5) * size, y + 0.47 * size, value, ha="center", va="center", fontsize=fontsize)
 
 
@@ -44,8 +53,13 @@ def top_k_steps(row, k):
     axes.text(len(row) + 0.4, top + 0.4, "the row, one lane an entry", va="center", fontsize=8)
     for number, (threshold, count) in enumerate(steps):
         y = top - 1.3 * (number + 1)
-        _cells(axes, 0, y, ["1" if value >= threshold else "·" for value in row],
-               [PALETTE[0] if value >= threshold else None for value in row])
+        _cells(
+            axes,
+            0,
+            y,
+            ["1" if value >= threshold else "·" for value in row],
+            [PALETTE[0] if value >= threshold else None for value in row],
+        )
         axes.text(len(row) + 0.4, y + 0.4, f"≥ {threshold}: {count}", va="center", fontsize=8)
     above, ties = [value > low for value in row], k - sum(value > low for value in row)
     kept, place = [], 0
@@ -73,14 +87,29 @@ def chunks(lengths, span):
         pieces = max(1, -(-length // span))
         for piece in range(pieces):
             size = min(span, length - piece * span)
-            axes.barh(place, max(size, 0.004 * max(lengths)), left=piece * span, height=0.62,
-                      color=PALETTE[1] if pieces > 1 else PALETTE[0], edgecolor=INK, linewidth=0.6, alpha=0.55)
+            axes.barh(
+                place,
+                max(size, 0.004 * max(lengths)),
+                left=piece * span,
+                height=0.62,
+                color=PALETTE[1] if pieces > 1 else PALETTE[0],
+                edgecolor=INK,
+                linewidth=0.6,
+                alpha=0.55,
+            )
             inside = size > 0.1 * max(lengths)
-            axes.text(piece * span + (size / 2 if inside else size + 0.01 * max(lengths)), place, f"warp {warp}",
-                      fontsize=7, va="center", ha="center" if inside else "left")
+            axes.text(
+                piece * span + (size / 2 if inside else size + 0.01 * max(lengths)),
+                place,
+                f"warp {warp}",
+                fontsize=7,
+                va="center",
+                ha="center" if inside else "left",
+            )
             warp += 1
-    axes.set(yticks=range(len(lengths)), yticklabels=[f"row {place}" for place in range(len(lengths))],
-             xlabel="entries")
+    axes.set(
+        yticks=range(len(lengths)), yticklabels=[f"row {place}" for place in range(len(lengths))], xlabel="entries"
+    )
     axes.invert_yaxis()
     axes.grid(False, axis="y")
     return figure
@@ -106,12 +135,26 @@ def group_sums(width, k, neighbours):
         _cells(axes, left, top, [str(group * k + t) for t in range(k)], color)
         axes.text(left + k / 2, top + 1.35, f"neighbour {group}", ha="center", fontsize=7.5)
         y = top - 2.2 * (group + 1)
-        _cells(axes, 1.6, y, ["" if c not in columns else str(c) for c in range(width)],
-               [color if c in columns else None for c in range(width)], fontsize=6)
+        _cells(
+            axes,
+            1.6,
+            y,
+            ["" if c not in columns else str(c) for c in range(width)],
+            [color if c in columns else None for c in range(width)],
+            fontsize=6,
+        )
         axes.text(1.4, y + 0.45, f"sums {group}", ha="right", va="center", fontsize=7.5)
         for t, column in enumerate(columns):
-            axes.add_patch(FancyArrowPatch((left + t + 0.5, top), (1.6 + column + 0.5, y + 1.0), color=color,
-                                           arrowstyle="-", linewidth=0.7, alpha=0.6))
+            axes.add_patch(
+                FancyArrowPatch(
+                    (left + t + 0.5, top),
+                    (1.6 + column + 0.5, y + 1.0),
+                    color=color,
+                    arrowstyle="-",
+                    linewidth=0.7,
+                    alpha=0.6,
+                )
+            )
     axes.set_xlim(-2.2, max(groups * (k + 0.8), width + 2))
     return figure
 

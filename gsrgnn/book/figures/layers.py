@@ -23,14 +23,32 @@ def forward_flow(trace):
         c.matrix(LEFT, 0, trace["X1"], "X₁")
         c.matrix(RIGHT, 0, trace["X2"], "X₂", kept=trace["I2"])
         c.step(MIDDLE, 0, 1, "split")
-        c.coupling(1, trace, source=RIGHT, target=LEFT, pair=("V2", "I2"), made=("M1", "M₁"), sign="+",
-                   steps=(2, 3, 4), half=half)
+        c.coupling(
+            1,
+            trace,
+            source=RIGHT,
+            target=LEFT,
+            pair=("V2", "I2"),
+            made=("M1", "M₁"),
+            sign="+",
+            steps=(2, 3, 4),
+            half=half,
+        )
         c.matrix(LEFT, 2, trace["Y1"], "Y₁ = X₁ + M₁", kept=trace["I1"])
         name = "R₂ = scatter(V₂, I₂)" if trace.residual == "sparse" else "R₂ = X₂"
         c.matrix(RIGHT, 2, trace["R2"], name)
         c.down(RIGHT, 1, 2)
-        c.coupling(3, trace, source=LEFT, target=RIGHT, pair=("V1", "I1"), made=("M2", "M₂"), sign="+",
-                   steps=(5, 6, 7), half=half)
+        c.coupling(
+            3,
+            trace,
+            source=LEFT,
+            target=RIGHT,
+            pair=("V1", "I1"),
+            made=("M2", "M₂"),
+            sign="+",
+            steps=(5, 6, 7),
+            half=half,
+        )
         c.matrix(RIGHT, 4, trace["Y2"], "Y₂ = R₂ + M₂")
         c.matrix(LEFT, 4, trace["Y1"], "Y₁")
         c.bypass(LEFT - 0.78, 2, 4)
@@ -47,15 +65,33 @@ def backward_flow(trace):
         c.matrix(LEFT, 0, trace["G2"], "g₂", kept=trace["I2"])
         c.matrix(RIGHT, 0, trace["G1"], "g₁")
         c.step(MIDDLE, 0, 1, "split")
-        c.coupling(1, trace, source=LEFT, target=RIGHT, pair=("V2", "I2"), made=("Z2", "block"), sign="−",
-                   steps=(2, 3, None), half=half)
+        c.coupling(
+            1,
+            trace,
+            source=LEFT,
+            target=RIGHT,
+            pair=("V2", "I2"),
+            made=("Z2", "block"),
+            sign="−",
+            steps=(2, 3, None),
+            half=half,
+        )
         c.matrix(RIGHT, 2, trace["M1"], "M₁ = g₁ − block", kept=trace["I1"])
         scattered = np.zeros_like(trace["G2"])
         np.put_along_axis(scattered, trace["I2"], trace["V2"], axis=1)
         c.matrix(LEFT, 2, scattered, "scatter(V₂, I₂)")
         c.down(LEFT, 1, 2)
-        c.coupling(3, trace, source=RIGHT, target=LEFT, pair=("V1", "I1"), made=("Z1", "block"), sign="−",
-                   steps=(4, 5, 6), half=half)
+        c.coupling(
+            3,
+            trace,
+            source=RIGHT,
+            target=LEFT,
+            pair=("V1", "I1"),
+            made=("Z1", "block"),
+            sign="−",
+            steps=(4, 5, 6),
+            half=half,
+        )
         c.matrix(LEFT, 4, trace["M2"], "M₂ = scatter − block", kept=trace["I2"])
         c.matrix(RIGHT, 4, trace["M1"], "M₁", kept=trace["I1"])
         c.bypass(RIGHT + 0.78, 2, 4)
@@ -95,8 +131,15 @@ class _Canvas:
         for (i, j), value in np.ndenumerate(values):
             is_kept = kept is not None and j in kept[i]
             at = x - w + (j + 0.5) * cell, y + h - (i + 0.5) * ROW
-            self.axes.text(*at, _text(value, decimals), ha="center", va="center", fontsize=8,
-                           fontweight="bold" if is_kept else "normal", alpha=0.75 if value == 0 else 1)
+            self.axes.text(
+                *at,
+                _text(value, decimals),
+                ha="center",
+                va="center",
+                fontsize=8,
+                fontweight="bold" if is_kept else "normal",
+                alpha=0.75 if value == 0 else 1,
+            )
             if is_kept:
                 self.axes.plot([at[0] - 0.16, at[0] + 0.16], [at[1] - 0.075] * 2, color=BLUE, linewidth=2)
 
@@ -116,8 +159,15 @@ class _Canvas:
         self._arrow((far, self.y(floor)), (near, self.y(floor)))
         edge = target + outward * (half * CELL / 2 + 0.12)
         self._arrow((MIDDLE - outward * 0.3, self.y(floor)), (edge, self.y(floor)))
-        box = mpl.patches.FancyBboxPatch((MIDDLE - 0.26, self.y(floor) - 0.17), 0.52, 0.34, boxstyle="round,pad=0.03",
-                                         facecolor="none", edgecolor=BLUE, linewidth=1.2)
+        box = mpl.patches.FancyBboxPatch(
+            (MIDDLE - 0.26, self.y(floor) - 0.17),
+            0.52,
+            0.34,
+            boxstyle="round,pad=0.03",
+            facecolor="none",
+            edgecolor=BLUE,
+            linewidth=1.2,
+        )
         self.axes.add_patch(box)
         self.axes.text(MIDDLE, self.y(floor), "block", ha="center", va="center", fontsize=8)
         self._badge(MIDDLE, self.y(floor) + 0.34, run)
@@ -145,13 +195,25 @@ class _Canvas:
         self.axes.text(x, self.y(floor) - 0.14, label, ha="center", va="center", fontsize=8)
 
     def _arrow(self, start, end):
-        self.axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 0.9,
-                                                       "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8})
+        self.axes.annotate(
+            "",
+            end,
+            start,
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": INK,
+                "linewidth": 0.9,
+                "shrinkA": 0,
+                "shrinkB": 0,
+                "mutation_scale": 8,
+            },
+        )
 
     def _badge(self, x, y, number):
         self.axes.add_patch(mpl.patches.Circle((x, y), 0.105, facecolor=BLUE, edgecolor="none"))
-        self.axes.text(x, y - 0.005, str(number), ha="center", va="center", fontsize=7.5, color="white",
-                       fontweight="bold")
+        self.axes.text(
+            x, y - 0.005, str(number), ha="center", va="center", fontsize=7.5, color="white", fontweight="bold"
+        )
 
 
 def _text(value, decimals):

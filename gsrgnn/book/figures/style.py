@@ -20,10 +20,30 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-__all__ = ["INK", "PALETTE", "bench_memory", "bench_steps", "by_depth", "clique_drawing", "congestion_map",
-           "degree_distribution", "die_comparison", "die_map", "graph_piece", "net_size_distribution",
-           "net_size_shares", "netlist_drawing", "prediction_scatter", "route_drawing", "show", "sparsity_pattern",
-           "switch", "table", "training_curves", "tree_drawing"]
+__all__ = [
+    "INK",
+    "PALETTE",
+    "bench_memory",
+    "bench_steps",
+    "by_depth",
+    "clique_drawing",
+    "congestion_map",
+    "degree_distribution",
+    "die_comparison",
+    "die_map",
+    "graph_piece",
+    "net_size_distribution",
+    "net_size_shares",
+    "netlist_drawing",
+    "prediction_scatter",
+    "route_drawing",
+    "show",
+    "sparsity_pattern",
+    "switch",
+    "table",
+    "training_curves",
+    "tree_drawing",
+]
 
 INK = "#767778"
 """Text and axes: readable on white and on the dark page; `show` replaces it with the page's text colour."""
@@ -35,14 +55,36 @@ DASHES = ((), (4, 2), (1, 1.5), (6, 2, 1, 2), (3, 1, 1, 1))
 DIFFERENCE = LinearSegmentedColormap.from_list("difference", [PALETTE[0], "#e4e4e4", PALETTE[1]])
 
 STYLE = {
-    "figure.figsize": (3.7, 3.0), "figure.facecolor": "none", "figure.dpi": 100, "savefig.facecolor": "none",
-    "axes.facecolor": "none", "axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,
-    "axes.titlesize": 10, "axes.labelsize": 9, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.grid": True, "axes.prop_cycle": mpl.cycler(color=PALETTE), "axes.formatter.useoffset": False,
-    "grid.color": INK, "grid.alpha": 0.2, "grid.linewidth": 0.6,
-    "text.color": INK, "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 8, "ytick.labelsize": 8,
-    "legend.frameon": False, "legend.fontsize": 8, "lines.linewidth": 1.6, "image.interpolation": "nearest",
-    "font.family": "sans-serif", "svg.fonttype": "none", "svg.hashsalt": "gsrgnn",
+    "figure.figsize": (3.7, 3.0),
+    "figure.facecolor": "none",
+    "figure.dpi": 100,
+    "savefig.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "axes.formatter.useoffset": False,
+    "grid.color": INK,
+    "grid.alpha": 0.2,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "image.interpolation": "nearest",
+    "font.family": "sans-serif",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "gsrgnn",
 }
 
 
@@ -51,6 +93,7 @@ def _styled(draw):
     def wrapper(*args, **kwargs):
         with mpl.rc_context(STYLE):
             return draw(*args, **kwargs)
+
     return wrapper
 
 
@@ -100,12 +143,15 @@ class _Picture:
     def _repr_html_(self):
         panels = "".join(
             f'<div style="flex: 1 1 {0.78 * width:.0f}px; max-width: {1.35 * width:.0f}px">{svg}</div>'
-            for svg, width in self.drawings)
+            for svg, width in self.drawings
+        )
         below = f"<figcaption>{escape(self.caption)}</figcaption>" * bool(self.caption)
-        return ('<figure class="gsr-figure" style="margin: 1rem 0"><div role="img" '
-                f'aria-label="{escape(self.alt, quote=True)}" style="display: flex; flex-wrap: wrap; '
-                'gap: 0.5rem; justify-content: center; align-items: flex-start">'
-                f"{panels}</div>{below}</figure>")
+        return (
+            '<figure class="gsr-figure" style="margin: 1rem 0"><div role="img" '
+            f'aria-label="{escape(self.alt, quote=True)}" style="display: flex; flex-wrap: wrap; '
+            'gap: 0.5rem; justify-content: center; align-items: flex-start">'
+            f"{panels}</div>{below}</figure>"
+        )
 
     def __repr__(self):
         return f"[{self.alt}]" + f"\n{self.caption}" * bool(self.caption)
@@ -122,7 +168,9 @@ class _Switch:
         tabs = "".join(
             f'<input id="{group}-{place}" name="{group}" type="radio" class="sd-tab-input"{" checked" * (place == 0)}>'
             f'<label class="sd-tab-label" for="{group}-{place}">{escape(name)}</label>'
-            f'<div class="sd-tab-content">{shown}</div>' for place, (name, shown) in enumerate(self.views.items()))
+            f'<div class="sd-tab-content">{shown}</div>'
+            for place, (name, shown) in enumerate(self.views.items())
+        )
         return f'<div class="sd-tab-set">{tabs}</div>'
 
     def __repr__(self):
@@ -135,7 +183,7 @@ def _svg(figure):
     with mpl.rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg"):].replace(INK, "currentColor")
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     fluid = r'\1 aria-hidden="true" style="width: 100%; height: auto"'
@@ -229,11 +277,13 @@ def netlist_drawing(cell, net, cells, nets, title="netlist"):
     figure, axes = _figure(3.3, 2.5)
     bar_y = {j: -1.1 - 0.55 * j for j in range(len(nets))}
     pins_of = [np.flatnonzero(np.asarray(cell) == i) for i in range(len(cells))]
-    at = {p: i + (n - (len(pins) - 1) / 2) * 0.26
-          for i, pins in enumerate(pins_of) for n, p in enumerate(pins)}
+    at = {p: i + (n - (len(pins) - 1) / 2) * 0.26 for i, pins in enumerate(pins_of) for n, p in enumerate(pins)}
     for i, name in enumerate(cells):
-        axes.add_patch(mpl.patches.FancyBboxPatch((i - 0.3, -0.25), 0.6, 0.5, boxstyle="round,pad=0.04",
-                                                  facecolor="none", edgecolor=INK))
+        axes.add_patch(
+            mpl.patches.FancyBboxPatch(
+                (i - 0.3, -0.25), 0.6, 0.5, boxstyle="round,pad=0.04", facecolor="none", edgecolor=INK
+            )
+        )
         axes.text(i, 0.02, name, ha="center", va="center", fontsize=9)
     for j, name in enumerate(nets):
         ends = [x for p, x in at.items() if net[p] == j]
@@ -266,8 +316,9 @@ def clique_drawing(adjacency, cells, title="graph"):
         axes.text(*label, f"× {adjacency[i, j]}", ha="center", va="center", fontsize=9)
     for i, name in enumerate(cells):
         if adjacency[i, i]:
-            loop = mpl.patches.Circle(place[i] + (0.42, 0.16), 0.17, facecolor="none", edgecolor=INK,
-                                      linestyle=":", zorder=1)
+            loop = mpl.patches.Circle(
+                place[i] + (0.42, 0.16), 0.17, facecolor="none", edgecolor=INK, linestyle=":", zorder=1
+            )
             axes.add_patch(loop)
         axes.add_patch(mpl.patches.Circle(place[i], 0.3, facecolor=PALETTE[0], edgecolor="none", zorder=2))
         axes.text(*place[i], name, ha="center", va="center", fontsize=9, color="white", zorder=3)
@@ -288,8 +339,7 @@ def net_size_shares(size, edges):
     figure, axes = _figure()
     for name, weight, dashes in (("nets", None, DASHES[0]), ("edges", np.asarray(edges), DASHES[1])):
         share = np.bincount(group, weight).cumsum()
-        axes.step(sizes, share / share[-1], where="post", label=f"share of {name}",
-                  linestyle=(0, dashes or None))
+        axes.step(sizes, share / share[-1], where="post", label=f"share of {name}", linestyle=(0, dashes or None))
     axes.set(xscale="log", xlabel="net size s (pins)", ylabel="in nets of at most s pins", ylim=(0, 1.03))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
@@ -349,8 +399,13 @@ def die_map(pos, grid, values, source, title="", unit="label", limits=None, cmap
     bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=25, label=unit)
     bar.outline.set_visible(False)
     bar.ax.xaxis.set_major_locator(MaxNLocator(4))
-    axes.set(title=title, xlabel="x (gcells)", ylabel="y (gcells)",
-             xlim=(max(0, left), min(width, right)), ylim=(max(0, bottom), min(height, top)))
+    axes.set(
+        title=title,
+        xlabel="x (gcells)",
+        ylabel="y (gcells)",
+        xlim=(max(0, left), min(width, right)),
+        ylim=(max(0, bottom), min(height, top)),
+    )
     axes.grid(False)
     for side in (axes.xaxis, axes.yaxis):
         side.set_major_locator(MaxNLocator(4, integer=True))
@@ -372,11 +427,26 @@ def congestion_map(overflow, macros, source, title="", limit=None):
     overflow = np.asarray(overflow, dtype=float)
     width, height = overflow.shape
     figure, axes = _figure(3.4, 1.75 + 2.7 * min(1.5, height / width))
-    image = axes.imshow(overflow.T, origin="lower", cmap="viridis", vmin=0, vmax=limit or overflow.max() or 1,
-                        extent=(0, width, 0, height))
+    image = axes.imshow(
+        overflow.T,
+        origin="lower",
+        cmap="viridis",
+        vmin=0,
+        vmax=limit or overflow.max() or 1,
+        extent=(0, width, 0, height),
+    )
     for left, bottom, right, top in np.asarray(macros):
-        axes.add_patch(mpl.patches.Rectangle((left, bottom), right + 1 - left, top + 1 - bottom, facecolor="none",
-                                             edgecolor="#c8c8c8", linewidth=0.8, hatch="///"))
+        axes.add_patch(
+            mpl.patches.Rectangle(
+                (left, bottom),
+                right + 1 - left,
+                top + 1 - bottom,
+                facecolor="none",
+                edgecolor="#c8c8c8",
+                linewidth=0.8,
+                hatch="///",
+            )
+        )
     bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=25, label="overflow over capacity")
     bar.outline.set_visible(False)
     bar.ax.xaxis.set_major_locator(MaxNLocator(4))
@@ -451,10 +521,13 @@ def die_comparison(pos, grid, true, predicted, source, model="predicted", unit="
     true, predicted = np.ravel(true), np.ravel(predicted)
     limits = tuple(np.percentile(np.r_[true, predicted], [0.5, 99.5]))
     reach = np.percentile(np.abs(predicted - true), 99.5) or 1.0
-    return (die_map(pos, grid, true, source, "true", unit, limits),
-            die_map(pos, grid, predicted, source, model, unit, limits),
-            die_map(pos, grid, predicted - true, source, f"{model} − true", f"difference in {unit}",
-                    (-reach, reach), DIFFERENCE))
+    return (
+        die_map(pos, grid, true, source, "true", unit, limits),
+        die_map(pos, grid, predicted, source, model, unit, limits),
+        die_map(
+            pos, grid, predicted - true, source, f"{model} − true", f"difference in {unit}", (-reach, reach), DIFFERENCE
+        ),
+    )
 
 
 @_styled
@@ -473,8 +546,16 @@ def prediction_scatter(true, predicted, source, unit="label"):
     figures = []
     for name, guess in predicted.items():
         figure, axes = _figure(3.2, 3.3)
-        bins = axes.hexbin(true, guess, gridsize=45, extent=(low, high, low, high), cmap="viridis", mincnt=1,
-                           norm=LogNorm(1, max(10, len(true) / 20)), linewidths=0.1)
+        bins = axes.hexbin(
+            true,
+            guess,
+            gridsize=45,
+            extent=(low, high, low, high),
+            cmap="viridis",
+            mincnt=1,
+            norm=LogNorm(1, max(10, len(true) / 20)),
+            linewidths=0.1,
+        )
         bins.set_rasterized(True)
         axes.plot([low, high], [low, high], color=INK, linestyle="--", linewidth=1, label="predicted = true")
         bar = figure.colorbar(bins, ax=axes, location="bottom", shrink=0.9, aspect=25, label="cells in a bin")
@@ -502,8 +583,17 @@ def training_curves(history, measures, source):
     figures = []
     for measure, axis_label in measures.items():
         figure, axes = _figure()
-        sns.lineplot(history.dropna(subset=[measure]), x="epoch", y=measure, hue="model", style=style,
-                     palette=colors, dashes=dashes, errorbar=None, ax=axes)
+        sns.lineplot(
+            history.dropna(subset=[measure]),
+            x="epoch",
+            y=measure,
+            hue="model",
+            style=style,
+            palette=colors,
+            dashes=dashes,
+            errorbar=None,
+            ax=axes,
+        )
         axes.set(xlabel="epoch", ylabel=axis_label)
         axes.legend(title=None)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -554,20 +644,38 @@ def bench_memory(record):
     markers = dict(zip(depths, "osDv^", strict=False))
     for place, row in enumerate(rows):
         color = _bar(row)["edgecolor"]
-        found = {depth: max(memory["peak"] - memory["before"], 1) / 1e6 for depth in depths
-                 if "peak" in (memory := row["memory"].get(str(depth), {}))}
+        found = {
+            depth: max(memory["peak"] - memory["before"], 1) / 1e6
+            for depth in depths
+            if "peak" in (memory := row["memory"].get(str(depth), {}))
+        }
         axes.plot(list(found.values()), [place] * len(found), color=color, linewidth=1)
         for depth, growth in found.items():
-            axes.plot(growth, place, markers.get(depth, "o"), color=color, markersize=5,
-                      markerfacecolor=color if row["ours"] else "none")
+            axes.plot(
+                growth,
+                place,
+                markers.get(depth, "o"),
+                color=color,
+                markersize=5,
+                markerfacecolor=color if row["ours"] else "none",
+            )
         if not found:
-            axes.text(0.02, place, row["state"] if row["state"] != "measured" else "not measured", fontsize=7,
-                      fontstyle="italic", va="center", transform=axes.get_yaxis_transform())
+            axes.text(
+                0.02,
+                place,
+                row["state"] if row["state"] != "measured" else "not measured",
+                fontsize=7,
+                fontstyle="italic",
+                va="center",
+                transform=axes.get_yaxis_transform(),
+            )
     axes.set(xscale="log", xlabel="MB that a training step adds at its peak")
     axes.xaxis.set_major_formatter(LogFormatter())
     axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
-    handles = [mpl.lines.Line2D([], [], color=INK, marker=markers.get(depth, "o"), linestyle="none",
-                                label=f"{depth} layers") for depth in depths]
+    handles = [
+        mpl.lines.Line2D([], [], color=INK, marker=markers.get(depth, "o"), linestyle="none", label=f"{depth} layers")
+        for depth in depths
+    ]
     axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(depths))
     _bench_source(figure, record)
     return figure
@@ -593,9 +701,13 @@ def _seconds(value):
 def _bench_source(figure, record):
     p, graph = record["parameters"], record["graph"]
     incomplete = "" if record["complete"] else "INCOMPLETE RUN; "
-    figure.supxlabel(f"{incomplete}{p['circuit']}: {graph['nodes']:,} cells, {graph['edges']:,} edges; width "
-                     f"{p['hidden']}, {p['layers']} layers\n{record['provenance']['CPU']}, "
-                     f"{record['threads']['torch']} threads", fontsize=7, x=0.5)
+    figure.supxlabel(
+        f"{incomplete}{p['circuit']}: {graph['nodes']:,} cells, {graph['edges']:,} edges; width "
+        f"{p['hidden']}, {p['layers']} layers\n{record['provenance']['CPU']}, "
+        f"{record['threads']['torch']} threads",
+        fontsize=7,
+        x=0.5,
+    )
 
 
 @_styled

@@ -63,8 +63,14 @@ def recomputed() -> dict[str, Line]:
     line("4.3", FORWARD, "V1", V, 1, "GS of left group + first block")
     line("4.3", FORWARD, "I1", I, 0, "its columns")
     line("4.3", FORWARD, "M2", both(lambda r: block(A, f["V1"], f["I1"], 2, r)), n, "block of Val, Idx of step 5")
-    line("4.3", FORWARD, "Y2", reference.scatter(f["V2"], f["I2"], 2) + f["M2"], 2,
-         "Val of step 2 at its columns + second block")
+    line(
+        "4.3",
+        FORWARD,
+        "Y2",
+        reference.scatter(f["V2"], f["I2"], 2) + f["M2"],
+        2,
+        "Val of step 2 at its columns + second block",
+    )
 
     b = {name: printed.array for name, printed in BACKWARD.items()}
     left, right = np.hsplit(b["G"], 2)
@@ -98,8 +104,13 @@ def verdicts(line: Line) -> np.ndarray:
         near = {reading: abs(getattr(line, reading) - printed.values) for reading in READINGS}
         wide = half * (1 + np.asarray(line.terms))
         rounding = np.fmin(near["neighbour"], near["own"]) <= wide
-        choices = [printed.provenance != "R", near["neighbour"] <= half, near["own"] <= half, rounding,
-                   np.isnan(near["neighbour"]) | np.isnan(near["own"])]
+        choices = [
+            printed.provenance != "R",
+            near["neighbour"] <= half,
+            near["own"] <= half,
+            rounding,
+            np.isnan(near["neighbour"]) | np.isnan(near["own"]),
+        ]
     return np.select(choices, [UNREADABLE, AGREES, OTHER, ROUNDING, UNREADABLE], CANNOT)
 
 
@@ -109,8 +120,10 @@ def beside(line: Line):
     names = ("neighbour's column", "own column")
     if np.array_equal(line.neighbour, line.own, equal_nan=True):
         names = ("computed",)
-    results = [matrix(values, name, decimals=printed.decimals)
-               for name, values in zip(names, (line.neighbour, line.own), strict=False)]
+    results = [
+        matrix(values, name, decimals=printed.decimals)
+        for name, values in zip(names, (line.neighbour, line.own), strict=False)
+    ]
     return show(printed, *results, caption=f"Recomputed: {line.how}.")
 
 

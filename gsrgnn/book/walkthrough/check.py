@@ -36,8 +36,10 @@ def check(computed, printed, terms=0, deviations=(), name="", kept=None):
     """
     computed = np.asarray(computed)
     if computed.shape != printed.values.shape:
-        raise ValueError(f"computed has shape {computed.shape}, {printed.name} of {printed.source} "
-                         f"{printed.values.shape}: they must be equal")
+        raise ValueError(
+            f"computed has shape {computed.shape}, {printed.name} of {printed.source} "
+            f"{printed.values.shape}: they must be equal"
+        )
     tolerance = np.broadcast_to(printed.half_unit * (1 + np.asarray(terms)), printed.values.shape)
     agrees = (np.abs(computed - printed.values) <= tolerance + 1e-9) | (printed.provenance == "?")
     reasons = {(d.row, d.column): d.reason for d in deviations}
@@ -52,8 +54,11 @@ def check(computed, printed, terms=0, deviations=(), name="", kept=None):
     shown = matrix(computed, name or printed.name, kept=kept, decimals=int(printed.decimals.max()))
     expected = {at: number(printed.values[at], shown.decimals) for at in reasons}
     notes = [f"{shown.name}, {printed.source}: {_tally(printed, agrees, tolerance)}."]
-    notes += [f"≠ row {at[0]}, column {at[1]}: printed {expected[at]}, computed "
-              f"{number(computed[at], shown.decimals)}. {reason}" for at, reason in reasons.items()]
+    notes += [
+        f"≠ row {at[0]}, column {at[1]}: printed {expected[at]}, computed "
+        f"{number(computed[at], shown.decimals)}. {reason}"
+        for at, reason in reasons.items()
+    ]
     return replace(shown, derived=printed.provenance == "D", expected=expected, notes=tuple(notes))
 
 

@@ -75,8 +75,7 @@ def matrix(values, name="", kept=None, columns=None, groups=1, decimals=None, ag
             np.put_along_axis(mask, kept.astype(np.int64), True, axis=1)
             kept = mask
         if kept.shape != values.shape:
-            raise ValueError(f"the kept mask has shape {kept.shape}, the matrix {values.shape}: "
-                             "they must be equal")
+            raise ValueError(f"the kept mask has shape {kept.shape}, the matrix {values.shape}: they must be equal")
     expected, other = None, "printed"
     if against is not None:
         against = matrix(against) if not isinstance(against, Matrix) else against
@@ -125,15 +124,20 @@ class _Row:
         self.items, self.caption = items, caption
 
     def _repr_html_(self):
-        parts = [_table(item) if isinstance(item, Matrix)
-                 else f'<span class="gsr-operator">{escape(item)}</span>' for item in self.items]
+        parts = [
+            _table(item) if isinstance(item, Matrix) else f'<span class="gsr-operator">{escape(item)}</span>'
+            for item in self.items
+        ]
         notes = [note for item in self.items if isinstance(item, Matrix) for note in item.notes]
         if self.caption:
             notes.insert(0, self.caption)
         below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-        return (f'<figure class="gsr-matrices">{_STYLE}<div class="gsr-row" style="{_IN_A_ROW}" tabindex="0" '
-                f'role="group" aria-label="{escape(self._label(), quote=True)}">{"".join(parts)}</div>'
-                + (f"<figcaption>{below}</figcaption>" if below else "") + "</figure>")
+        return (
+            f'<figure class="gsr-matrices">{_STYLE}<div class="gsr-row" style="{_IN_A_ROW}" tabindex="0" '
+            f'role="group" aria-label="{escape(self._label(), quote=True)}">{"".join(parts)}</div>'
+            + (f"<figcaption>{below}</figcaption>" if below else "")
+            + "</figure>"
+        )
 
     def _label(self):
         names = [item if isinstance(item, str) else item.name or "matrix" for item in self.items]
@@ -159,16 +163,21 @@ def _table(m):
     edge = [' class="gsr-edge"' if c in first else "" for c in range(num_columns)]
     head = "".join(f'<th scope="col"{edge[c]}>{escape(str(label))}</th>' for c, label in enumerate(m.columns))
     if len(m.groups) > 1:
-        tops = "".join(f'<th scope="colgroup" colspan="{width}"{edge[g * width]}>{escape(group)}</th>'
-                       for g, group in enumerate(m.groups))
+        tops = "".join(
+            f'<th scope="colgroup" colspan="{width}"{edge[g * width]}>{escape(group)}</th>'
+            for g, group in enumerate(m.groups)
+        )
         head = f"<tr><td></td>{tops}</tr><tr><td></td>{head}</tr>"
     else:
         head = f"<tr><td></td>{head}</tr>"
     body = "".join(
         f'<tr><th scope="row">{r}</th>{"".join(_cell(m, r, c, c in first) for c in range(num_columns))}</tr>'
-        for r in range(len(m.values)))
-    return (f'<table class="gsr-matrix"><caption>{escape(m.name)}</caption>'
-            f"<thead>{head}</thead><tbody>{body}</tbody></table>")
+        for r in range(len(m.values))
+    )
+    return (
+        f'<table class="gsr-matrix"><caption>{escape(m.name)}</caption>'
+        f"<thead>{head}</thead><tbody>{body}</tbody></table>"
+    )
 
 
 def _cell(m, row, column, is_edge):
@@ -203,8 +212,10 @@ def _text(item):
     kept = np.zeros(item.values.shape, bool) if item.kept is None else item.kept
     expected = item.expected or {}
     signs = {} if item.verdicts is None else {at: VERDICTS[str(v)] for at, v in np.ndenumerate(item.verdicts)}
-    cells = [[f"[{number(v, item.decimals)}]" if kept[r, c] else f" {number(v, item.decimals)} "
-              for c, v in enumerate(row)] for r, row in enumerate(item.values)]
+    cells = [
+        [f"[{number(v, item.decimals)}]" if kept[r, c] else f" {number(v, item.decimals)} " for c, v in enumerate(row)]
+        for r, row in enumerate(item.values)
+    ]
     for (r, c), value in expected.items():
         cells[r][c] = f"{cells[r][c].strip()}≠{value}"
     for (r, c), sign in signs.items():

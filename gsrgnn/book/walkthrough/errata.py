@@ -35,8 +35,12 @@ def recheck(record: dict) -> dict:
         found = set(verdicts(line)[at])
         if len(found) != 1:
             raise ValueError(f"record {record['id']} mixes verdicts: {', '.join(sorted(found))}; split it")
-        return {"printed": line.printed.values[at].tolist(), "neighbour": _plain(line.neighbour[at]),
-                "own": _plain(line.own[at]), "verdict": found.pop()}
+        return {
+            "printed": line.printed.values[at].tolist(),
+            "neighbour": _plain(line.neighbour[at]),
+            "own": _plain(line.own[at]),
+            "verdict": found.pop(),
+        }
     if "formula" in record:
         low, value, high = bounds(record["formula"])
         text = str(record["printed"])
@@ -62,7 +66,7 @@ def bounds(formula: str) -> tuple[float, float, float]:
     def value(node):
         if isinstance(node, ast.Constant):
             digits = len(texts[id(node)].partition(".")[2])
-            half = 0.5 * 10.0 ** -digits if digits else 0.0
+            half = 0.5 * 10.0**-digits if digits else 0.0
             return node.value - half, float(node.value), node.value + half
         (a, m, z), (b, n, y) = value(node.left), value(node.right)
         match node.op:
@@ -88,8 +92,10 @@ def step_6_has_no_third_value():
     V, M2 = FORWARD["V1"].array.ravel(), FORWARD["M2"].array
     asked = M2[0, 0] - V[0], M2[3, 1] - V[1]
     slack = 2 * (0.005 + 0.005)  # each difference of two printed numbers may be off by one hundredth
-    return {"gives": f"row 0 asks v = {asked[0]:.2f}, row 3 asks v = {asked[1]:.2f}",
-            "verdict": CANNOT if abs(asked[0] - asked[1]) > slack + 1e-9 else AGREES}
+    return {
+        "gives": f"row 0 asks v = {asked[0]:.2f}, row 3 asks v = {asked[1]:.2f}",
+        "verdict": CANNOT if abs(asked[0] - asked[1]) > slack + 1e-9 else AGREES,
+    }
 
 
 def which_group_the_first_block_is_added_to():
@@ -106,23 +112,27 @@ def algorithm_2_is_the_gradient(reading="neighbour"):
     """Largest entry of Algorithm 2's result minus the exact gradient, for either naming of the groups."""
     A = EXAMPLE["adjacency"].array
     X, G = FORWARD["X"].array.copy(), BACKWARD["G"].array
-    X[2, :2] = .86, .50
+    X[2, :2] = 0.86, 0.50
     exact = backward(A, forward(A, X, 1, "sparse", reading), G)["dX"]
     off = {side: abs(algorithm2(A, G, 1, reading, side)["G_next"] - exact).max() for side in ("left", "right")}
-    return {"gives": "; ".join(f"group 2 {side}: off by up to {d:.2f}" for side, d in off.items()),
-            "verdict": AGREES if min(off.values()) < 0.01 else CANNOT}
+    return {
+        "gives": "; ".join(f"group 2 {side}: off by up to {d:.2f}" for side, d in off.items()),
+        "verdict": AGREES if min(off.values()) < 0.01 else CANNOT,
+    }
 
 
 def group_2_from_the_output():
     """Two inputs that differ where GS drops, through Algorithm 1: equal outputs cannot give both back."""
     A, X = EXAMPLE["adjacency"].array, FORWARD["X"].array.copy()
-    X[2, :2] = .86, .50
+    X[2, :2] = 0.86, 0.50
     changed = X.copy()
     changed[0, 3] = 0.05  # dropped: .45 is the larger of the two
     same = {r: np.array_equal(forward(A, X, 1, r)["Y"], forward(A, changed, 1, r)["Y"]) for r in ("sparse", "dense")}
     told = {r: "one output" if equal else "two outputs" for r, equal in same.items()}
-    return {"gives": f"two inputs: {told['sparse']} with the sparse residual, {told['dense']} with the dense",
-            "verdict": AGREES if same["sparse"] and not same["dense"] else CANNOT}
+    return {
+        "gives": f"two inputs: {told['sparse']} with the sparse residual, {told['dense']} with the dense",
+        "verdict": AGREES if same["sparse"] and not same["dense"] else CANNOT,
+    }
 
 
 def signs_of_the_difference():
@@ -131,19 +141,25 @@ def signs_of_the_difference():
     printed = BACKWARD["M1"]
     block_out = BACKWARD["Z2"].array
     read = printed.provenance == "R"
-    fits = {name: np.allclose(x[read], printed.values[read])
-            for name, x in (("group − block", right - block_out), ("block − group", block_out - right))}
+    fits = {
+        name: np.allclose(x[read], printed.values[read])
+        for name, x in (("group − block", right - block_out), ("block − group", block_out - right))
+    }
     told = (f"{name} {'gives' if fit else 'does not give'} what we read" for name, fit in fits.items())
-    return {"gives": "; ".join(told),
-            "verdict": UNREADABLE if fits["block − group"] and not fits["group − block"] else CANNOT}
+    return {
+        "gives": "; ".join(told),
+        "verdict": UNREADABLE if fits["block − group"] and not fits["group − block"] else CANNOT,
+    }
 
 
 def graph_of_table_2(path=TABLE1):
     """The number in Table 1 of the circuit that the text names for Table 2."""
     table = pd.read_csv(path, comment="#")
     row = table[table["circuitnet_name"].str.startswith("356-RISCY")].iloc[0]
-    return {"gives": f"356-RISCY is graph {row['number']} of Table 1",
-            "verdict": AGREES if row["number"] == 3 else CANNOT}
+    return {
+        "gives": f"356-RISCY is graph {row['number']} of Table 1",
+        "verdict": AGREES if row["number"] == 3 else CANNOT,
+    }
 
 
 def name_of_figure_10(path=TABLE1):
@@ -151,8 +167,10 @@ def name_of_figure_10(path=TABLE1):
     table = pd.read_csv(path, comment="#")
     row = table[table["circuitnet_name"].str.startswith("5324-")].iloc[0]
     is_fpu = "FPU" in row["circuitnet_name"]
-    return {"gives": f"graph {row['number']} of Table 1 is 5324-{'F' if is_fpu else 'R'}",
-            "verdict": CANNOT if is_fpu else AGREES}
+    return {
+        "gives": f"graph {row['number']} of Table 1 is 5324-{'F' if is_fpu else 'R'}",
+        "verdict": CANNOT if is_fpu else AGREES,
+    }
 
 
 def largest_speedup(path="gsrgnn/book/data/reported.csv"):
@@ -162,9 +180,19 @@ def largest_speedup(path="gsrgnn/book/data/reported.csv"):
     return {"gives": f"above {text:g} is over {abstract:g}", "verdict": AGREES if text >= abstract else CANNOT}
 
 
-CHECKS = {check.__name__: check for check in (
-    step_6_has_no_third_value, which_group_the_first_block_is_added_to, algorithm_2_is_the_gradient,
-    group_2_from_the_output, signs_of_the_difference, graph_of_table_2, name_of_figure_10, largest_speedup)}
+CHECKS = {
+    check.__name__: check
+    for check in (
+        step_6_has_no_third_value,
+        which_group_the_first_block_is_added_to,
+        algorithm_2_is_the_gradient,
+        group_2_from_the_output,
+        signs_of_the_difference,
+        graph_of_table_2,
+        name_of_figure_10,
+        largest_speedup,
+    )
+}
 
 
 class Finding:
@@ -191,15 +219,22 @@ class Finding:
     def _repr_html_(self):
         r = self.record
         rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in self._rows())
-        return (f'<section class="gsr-finding gsr-verdict-{list(VERDICTS).index(r["verdict"])}" '
-                f'aria-label="{escape(r["id"], quote=True)}">'
-                f'<p><strong>{VERDICTS[r["verdict"]]} {r["verdict"]}</strong> '
-                f'<span>{escape(r["where"])}</span></p><dl>{rows}</dl><p>{escape(r["explanation"])}</p></section>')
+        return (
+            f'<section class="gsr-finding gsr-verdict-{list(VERDICTS).index(r["verdict"])}" '
+            f'aria-label="{escape(r["id"], quote=True)}">'
+            f"<p><strong>{VERDICTS[r['verdict']]} {r['verdict']}</strong> "
+            f"<span>{escape(r['where'])}</span></p><dl>{rows}</dl><p>{escape(r['explanation'])}</p></section>"
+        )
 
     def __repr__(self):
         r = self.record
-        return "\n".join([f"{VERDICTS[r['verdict']]} {r['verdict']}: {r['where']}",
-                          *(f"  {name}: {value}" for name, value in self._rows()), f"  {r['explanation']}"])
+        return "\n".join(
+            [
+                f"{VERDICTS[r['verdict']]} {r['verdict']}: {r['where']}",
+                *(f"  {name}: {value}" for name, value in self._rows()),
+                f"  {r['explanation']}",
+            ]
+        )
 
 
 def _numbers(value):

@@ -124,22 +124,52 @@ def forward(A, X, k, residual="sparse", reading="neighbour") -> Trace:
     R2 = reference.scatter(V2, I2, width) if sparse else X2
     Y2 = R2 + M2
     rest = "what GS dropped from group 2 is gone" if sparse else "group 2 keeps all its entries"
-    return Trace(k, residual, reading, (
-        Step(1, 4, "Split", {"X1": X1, "X2": X2},
-             "The columns of X are split into two groups: X1 on the left, X2 on the right."),
-        Step(2, 5, "GS of group 2", {"V2": V2, "I2": I2},
-             f"GS keeps the {_largest(k)} of each row of X2: values V2 and their columns I2."),
-        Step(3, 6, "First block", {"M1": M1}, _block_sentence("first", "V2", reading)),
-        Step(4, 7, "Add to group 1", {"Y1": Y1},
-             "The first block's output is added to group 1: Y1 = X1 + M1."),
-        Step(5, 8, "GS of the new group 1", {"V1": V1, "I1": I1},
-             f"GS keeps the {_largest(k)} of each row of Y1: values V1 and their columns I1."),
-        Step(6, 9, "Second block", {"M2": M2}, _block_sentence("second", "V1", reading)),
-        Step(7, 10, "Residual", {"R2": R2, "Y2": Y2},
-             f"The second block's output is added to {'the scattered V2' if sparse else 'X2'}: Y2 = R2 + M2; {rest}."),
-        Step(8, 11, "Concatenate", {"Y": np.hstack([Y1, Y2])},
-             "The two groups side by side are the layer's output Y."),
-    ))
+    return Trace(
+        k,
+        residual,
+        reading,
+        (
+            Step(
+                1,
+                4,
+                "Split",
+                {"X1": X1, "X2": X2},
+                "The columns of X are split into two groups: X1 on the left, X2 on the right.",
+            ),
+            Step(
+                2,
+                5,
+                "GS of group 2",
+                {"V2": V2, "I2": I2},
+                f"GS keeps the {_largest(k)} of each row of X2: values V2 and their columns I2.",
+            ),
+            Step(3, 6, "First block", {"M1": M1}, _block_sentence("first", "V2", reading)),
+            Step(4, 7, "Add to group 1", {"Y1": Y1}, "The first block's output is added to group 1: Y1 = X1 + M1."),
+            Step(
+                5,
+                8,
+                "GS of the new group 1",
+                {"V1": V1, "I1": I1},
+                f"GS keeps the {_largest(k)} of each row of Y1: values V1 and their columns I1.",
+            ),
+            Step(6, 9, "Second block", {"M2": M2}, _block_sentence("second", "V1", reading)),
+            Step(
+                7,
+                10,
+                "Residual",
+                {"R2": R2, "Y2": Y2},
+                f"The second block's output is added to {'the scattered V2' if sparse else 'X2'}: Y2 = R2 + M2; "
+                f"{rest}.",
+            ),
+            Step(
+                8,
+                11,
+                "Concatenate",
+                {"Y": np.hstack([Y1, Y2])},
+                "The two groups side by side are the layer's output Y.",
+            ),
+        ),
+    )
 
 
 def backward(A, trace, dY) -> Trace:
@@ -159,8 +189,9 @@ def backward(A, trace, dY) -> Trace:
     k, reading, sparse = trace.k, trace.reading, trace.residual == "sparse"
     A, dY = _checked(A, dY, "dY", k, reading)
     if dY.shape != trace["Y"].shape:
-        raise ValueError(f"dY has shape {list(dY.shape)} and the trace's Y {list(trace['Y'].shape)}: "
-                         "they must be equal")
+        raise ValueError(
+            f"dY has shape {list(dY.shape)} and the trace's Y {list(trace['Y'].shape)}: they must be equal"
+        )
     Y1, Y2 = _split(trace["Y"])
     dY1, dY2 = _split(dY)
     width = Y1.shape[1]
@@ -175,30 +206,65 @@ def backward(A, trace, dY) -> Trace:
     dV2 = block_backward(A, dX1, I2, reading)
     dR2 = reference.scatter(reference.gather(dY2, I2), I2, width) if sparse else dY2
     dX2 = dR2 + reference.scatter(dV2, I2, width)
-    pair = ("V2 and I2 were kept by the forward pass, because R2 lacks what GS dropped." if sparse else
-            "With the dense residual R2 is X2, and GS of it gives V2 and I2 again.")
+    pair = (
+        "V2 and I2 were kept by the forward pass, because R2 lacks what GS dropped."
+        if sparse
+        else "With the dense residual R2 is X2, and GS of it gives V2 and I2 again."
+    )
     if not np.array_equal(I2, trace["I2"]):
         pair += " Rounding has turned a tie the other way: I2 differs from the forward pass."
     through = "only the kept positions" if sparse else "all"
-    return Trace(k, trace.residual, reading, (
-        Step(1, 11, "Split", {"Y1": Y1, "Y2": Y2, "dY1": dY1, "dY2": dY2},
-             "The output Y and the incoming gradient dY are split into the same two groups."),
-        Step(2, 8, "Recompute GS of group 1", {"V1": V1, "I1": I1},
-             f"GS keeps the {_largest(k)} of each row of Y1, as in the forward pass: V1 and I1."),
-        Step(3, 9, "Recompute the second block", {"M2": M2}, "The second block of V1 and I1 gives M2 again."),
-        Step(4, 10, "Undo the second block", {"R2": R2}, "Subtracting it leaves the residual: R2 = Y2 − M2."),
-        Step(5, 9, "Differentiate the second block", {"dV1": dV1}, _backward_sentence("dV1", "dY2", "I1", reading)),
-        Step(6, 8, "Gradient of group 1", {"dX1": dX1},
-             "dV1, put back at the columns I1, is added to dY1: dX1 is the gradient of Y1, hence of X1."),
-        Step(7, 5, "GS of group 2: kept" if sparse else "Recompute GS of group 2", {"V2": V2, "I2": I2}, pair),
-        Step(8, 6, "Recompute the first block", {"M1": M1}, "The first block of V2 and I2 gives M1 again."),
-        Step(9, 7, "Undo the first block", {"X1": X1}, "Subtracting it gives the layer's input back: X1 = Y1 − M1."),
-        Step(10, 6, "Differentiate the first block", {"dV2": dV2}, _backward_sentence("dV2", "dX1", "I2", reading)),
-        Step(11, 5, "Gradient of group 2", {"dR2": dR2, "dX2": dX2},
-             f"The residual path passes {through} of dY2; dV2, put back at the columns I2, is added: dX2."),
-        Step(12, 4, "Concatenate", {"dX": np.hstack([dX1, dX2])},
-             "The two groups side by side are the gradient dX that goes on to the layer before."),
-    ))
+    return Trace(
+        k,
+        trace.residual,
+        reading,
+        (
+            Step(
+                1,
+                11,
+                "Split",
+                {"Y1": Y1, "Y2": Y2, "dY1": dY1, "dY2": dY2},
+                "The output Y and the incoming gradient dY are split into the same two groups.",
+            ),
+            Step(
+                2,
+                8,
+                "Recompute GS of group 1",
+                {"V1": V1, "I1": I1},
+                f"GS keeps the {_largest(k)} of each row of Y1, as in the forward pass: V1 and I1.",
+            ),
+            Step(3, 9, "Recompute the second block", {"M2": M2}, "The second block of V1 and I1 gives M2 again."),
+            Step(4, 10, "Undo the second block", {"R2": R2}, "Subtracting it leaves the residual: R2 = Y2 − M2."),
+            Step(5, 9, "Differentiate the second block", {"dV1": dV1}, _backward_sentence("dV1", "dY2", "I1", reading)),
+            Step(
+                6,
+                8,
+                "Gradient of group 1",
+                {"dX1": dX1},
+                "dV1, put back at the columns I1, is added to dY1: dX1 is the gradient of Y1, hence of X1.",
+            ),
+            Step(7, 5, "GS of group 2: kept" if sparse else "Recompute GS of group 2", {"V2": V2, "I2": I2}, pair),
+            Step(8, 6, "Recompute the first block", {"M1": M1}, "The first block of V2 and I2 gives M1 again."),
+            Step(
+                9, 7, "Undo the first block", {"X1": X1}, "Subtracting it gives the layer's input back: X1 = Y1 − M1."
+            ),
+            Step(10, 6, "Differentiate the first block", {"dV2": dV2}, _backward_sentence("dV2", "dX1", "I2", reading)),
+            Step(
+                11,
+                5,
+                "Gradient of group 2",
+                {"dR2": dR2, "dX2": dX2},
+                f"The residual path passes {through} of dY2; dV2, put back at the columns I2, is added: dX2.",
+            ),
+            Step(
+                12,
+                4,
+                "Concatenate",
+                {"dX": np.hstack([dX1, dX2])},
+                "The two groups side by side are the gradient dX that goes on to the layer before.",
+            ),
+        ),
+    )
 
 
 def algorithm2(A, G, k, reading="neighbour", group2="right") -> Trace:
@@ -233,23 +299,60 @@ def algorithm2(A, G, k, reading="neighbour", group2="right") -> Trace:
     G1_next = reference.scatter(block_backward(A, M1, I1, reading), I1, width)
     G2_next = reference.scatter(block_backward(A, M2, I2, reading), I2, width)
     pair = (G1_next, G2_next) if group2 == "right" else (G2_next, G1_next)
-    return Trace(k, "sparse", reading, (
-        Step(1, 4, "Split", {"G1": G1, "G2": G2}, "The columns of the incoming gradient are split into two groups."),
-        Step(2, 4, "GS of group 2", {"V2": V2, "I2": I2},
-             f"GS keeps the {_largest(k)} of each row of G2: values V2 and their columns I2."),
-        Step(3, 5, "First block", {"Z2": Z2, "M1": M1},
-             "The block of V2 and I2 is subtracted from group 1: M1 = G1 − Z2."),
-        Step(4, 6, "GS of M1", {"V1": V1, "I1": I1},
-             f"GS keeps the {_largest(k)} of each row of M1: values V1 and their columns I1."),
-        Step(5, 6, "Second block", {"Z1": Z1}, "The block of V1 and I1 gives Z1."),
-        Step(6, 7, "Subtract from group 2", {"M2": M2}, "Z1 is subtracted from the scattered V2: M2."),
-        Step(7, 8, "Backward block of group 1", {"G1_next": G1_next},
-             "The backward block reads M1 and fills the positions I1 of the new group 1."),
-        Step(8, 8, "Backward block of group 2", {"G2_next": G2_next},
-             "The backward block reads M2 and fills the positions I2 of the new group 2."),
-        Step(9, 9, "Concatenate", {"G_next": np.hstack(pair)},
-             "The two groups side by side go on to the layer before."),
-    ))
+    return Trace(
+        k,
+        "sparse",
+        reading,
+        (
+            Step(
+                1, 4, "Split", {"G1": G1, "G2": G2}, "The columns of the incoming gradient are split into two groups."
+            ),
+            Step(
+                2,
+                4,
+                "GS of group 2",
+                {"V2": V2, "I2": I2},
+                f"GS keeps the {_largest(k)} of each row of G2: values V2 and their columns I2.",
+            ),
+            Step(
+                3,
+                5,
+                "First block",
+                {"Z2": Z2, "M1": M1},
+                "The block of V2 and I2 is subtracted from group 1: M1 = G1 − Z2.",
+            ),
+            Step(
+                4,
+                6,
+                "GS of M1",
+                {"V1": V1, "I1": I1},
+                f"GS keeps the {_largest(k)} of each row of M1: values V1 and their columns I1.",
+            ),
+            Step(5, 6, "Second block", {"Z1": Z1}, "The block of V1 and I1 gives Z1."),
+            Step(6, 7, "Subtract from group 2", {"M2": M2}, "Z1 is subtracted from the scattered V2: M2."),
+            Step(
+                7,
+                8,
+                "Backward block of group 1",
+                {"G1_next": G1_next},
+                "The backward block reads M1 and fills the positions I1 of the new group 1.",
+            ),
+            Step(
+                8,
+                8,
+                "Backward block of group 2",
+                {"G2_next": G2_next},
+                "The backward block reads M2 and fills the positions I2 of the new group 2.",
+            ),
+            Step(
+                9,
+                9,
+                "Concatenate",
+                {"G_next": np.hstack(pair)},
+                "The two groups side by side go on to the layer before.",
+            ),
+        ),
+    )
 
 
 def _checked(A, X, name, k, reading):

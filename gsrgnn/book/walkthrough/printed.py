@@ -30,11 +30,11 @@ class Printed:
         cells = [line.split() for line in text.strip().splitlines()]
         numbers = [[cell.rstrip("d") for cell in row] for row in cells]
         return cls(
-            name, source,
+            name,
+            source,
             values=np.array([[np.nan if n == "?" else float(n) for n in row] for row in numbers]),
             decimals=np.array([[len(n.partition(".")[2]) for n in row] for row in numbers]),
-            provenance=np.array([["?" if c == "?" else "D" if c.endswith("d") else "R" for c in row]
-                                 for row in cells]),
+            provenance=np.array([["?" if c == "?" else "D" if c.endswith("d") else "R" for c in row] for row in cells]),
         )
 
     @property
@@ -47,4 +47,4 @@ class Printed:
     def half_unit(self):
         """Half a unit of each entry's last printed digit; a lone 0 has the digits of its matrix."""
         digits = np.where(self.values == 0, self.decimals.max(), self.decimals)
-        return 0.5 * 10.0 ** -digits
+        return 0.5 * 10.0**-digits

@@ -20,6 +20,22 @@ from gsrgnn.kernels.cpu.row_groups import prepare
 from gsrgnn.kernels.cpu.threads import BLOCKS
 from gsrgnn.kernels.cpu.top_k import group_sparse, group_sparse_fixed
 
-__all__ = ["BLOCKS", "add_layer_norm", "aggregate", "aggregate_backward", "aggregate_dense", "from_fixed",
-           "group_sparse", "group_sparse_fixed", "magnitudes", "prepare", "product", "product_backward", "scatter_add",
-           "scatter_fixed", "scatter_over", "to_fixed", "undo_layer_norm"]
+__all__ = [
+    "BLOCKS",
+    "add_layer_norm",
+    "aggregate",
+    "aggregate_backward",
+    "aggregate_dense",
+    "from_fixed",
+    "group_sparse",
+    "group_sparse_fixed",
+    "magnitudes",
+    "prepare",
+    "product",
+    "product_backward",
+    "scatter_add",
+    "scatter_fixed",
+    "scatter_over",
+    "to_fixed",
+    "undo_layer_norm",
+]

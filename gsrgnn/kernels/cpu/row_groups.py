@@ -59,7 +59,7 @@ def _group_bounds(indptr, indices, rows, num_columns):
     bounds = np.zeros((len(rows) + ROWS - 1) // ROWS + 1, np.int64)
     for place, i in enumerate(rows):
         group = place // ROWS
-        for j in indices[indptr[i]:indptr[i + 1]]:
+        for j in indices[indptr[i] : indptr[i + 1]]:
             bounds[group + 1] += seen_by[j] != group
             seen_by[j] = group
     return np.cumsum(bounds)
@@ -96,7 +96,7 @@ def _sum_kept_groups(out_scale, in_scale, rows, indptr, columns, weight, values,
                 j = columns[u]
                 for t in range(indices.shape[1]):
                     _add_to_eight(sums[b], np.intp(indices[j, t]), weight, u, in_scale[j] * values[j, t])
-            for place, i in enumerate(rows[g * ROWS:(g + 1) * ROWS]):
+            for place, i in enumerate(rows[g * ROWS : (g + 1) * ROWS]):
                 for c in range(out.shape[1]):
                     out[i, c] = sums[b, c, place] * out_scale[i]
 
@@ -104,6 +104,7 @@ def _sum_kept_groups(out_scale, in_scale, rows, indptr, columns, weight, values,
 @intrinsic
 def _add_to_eight(context, sums, row, weight, at, value):
     """``sums[row] += weight[at] * value``, eight numbers in one instruction: LLVM does not find it by itself."""
+
     def generate(context, builder, signature, arguments):
         sums, row, weight, at, value = arguments
         real = context.get_value_type(signature.args[4])

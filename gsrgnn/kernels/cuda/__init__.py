@@ -23,10 +23,29 @@ from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, INDEX, WARPS
 from gsrgnn.kernels.cuda.layer_norm import BLOCKS
 from gsrgnn.kernels.torch_path import magnitudes
 
-__all__ = ["BLOCKS", "FINE", "MAX_K", "MAX_WIDTH", "add_layer_norm", "aggregate", "aggregate_backward",
-           "aggregate_backward_atomic", "aggregate_dense", "from_fixed", "group_sparse", "group_sparse_fixed",
-           "magnitudes", "prepare", "product", "product_backward", "scatter_add", "scatter_fixed", "scatter_over",
-           "to_fixed", "undo_layer_norm"]
+__all__ = [
+    "BLOCKS",
+    "FINE",
+    "MAX_K",
+    "MAX_WIDTH",
+    "add_layer_norm",
+    "aggregate",
+    "aggregate_backward",
+    "aggregate_backward_atomic",
+    "aggregate_dense",
+    "from_fixed",
+    "group_sparse",
+    "group_sparse_fixed",
+    "magnitudes",
+    "prepare",
+    "product",
+    "product_backward",
+    "scatter_add",
+    "scatter_fixed",
+    "scatter_over",
+    "to_fixed",
+    "undo_layer_norm",
+]
 
 MAX_WIDTH, MAX_K = 1024, 128
 PACKED_FROM = 16  # entries a row: what packing costs is then little beside the sectors that it saves
@@ -36,6 +55,7 @@ FINE = 2**31 - 1
 
 def _served(kernel):
     """Decorator that gives what `refusal` objects to to the function of the same name in `torch_path`."""
+
     @functools.wraps(kernel)
     def call(*arguments, **options):
         if (why := refusal(arguments)) is None:
@@ -44,6 +64,7 @@ def _served(kernel):
             raise ValueError(f"no CUDA kernel serves {why}: unset GSRGNN_STRICT to have torch compute it")
         _warn(why)
         return getattr(torch_path, kernel.__name__)(*arguments, **options)
+
     return call
 
 
@@ -72,8 +93,13 @@ def group_sparse(x, values, indices, bad=None):
 
     Returns the first row that holds a NaN or an infinity, or -1.
     """
-    return _named(bad, x, lambda flag: top_k.kernel(_items(x), False, INDEX[indices.dtype])(
-        _rows(x), x, *[_constant(1.0, x.device)] * 3, *x.shape, values.shape[1], values, indices, flag))
+    return _named(
+        bad,
+        x,
+        lambda flag: top_k.kernel(_items(x), False, INDEX[indices.dtype])(
+            _rows(x), x, *[_constant(1.0, x.device)] * 3, *x.shape, values.shape[1], values, indices, flag
+        ),
+    )
 
 
 @_served
@@ -82,8 +108,9 @@ def group_sparse_fixed(x, scale, values, indices):
 
     In a row of one step the integers are compared, in any other the floats that they are rounded to.
     """
-    top_k.kernel(_items(x), True, INDEX[indices.dtype])(_rows(x), x, *scale, *x.shape, values.shape[1], values, indices,
-                                                        _constant(FINE, x.device))
+    top_k.kernel(_items(x), True, INDEX[indices.dtype])(
+        _rows(x), x, *scale, *x.shape, values.shape[1], values, indices, _constant(FINE, x.device)
+    )
 
 
 def prepare(graph, other=None):
@@ -170,8 +197,17 @@ def aggregate_backward_atomic(transposed, grad, indices, dvalues):
     chunks, (width, k) = plan.of(transposed), (grad.shape[1], indices.shape[1])
     dvalues.zero_()
     sample_atomic.kernel(-(-k // 32), INDEX[indices.dtype])(
-        _rows(chunks.row), len(chunks.row), *chunks[:4], *transposed[1:], grad, width, indices, k, dvalues,
-        shared=4 * width * WARPS)
+        _rows(chunks.row),
+        len(chunks.row),
+        *chunks[:4],
+        *transposed[1:],
+        grad,
+        width,
+        indices,
+        k,
+        dvalues,
+        shared=4 * width * WARPS,
+    )
 
 
 @_served
@@ -188,8 +224,9 @@ def aggregate_dense(graph, x, out, nets=None):
 @_served
 def product(values, indices, matrix, out):
     """`reference.product` into ``out [N, C]``."""
-    products.product(_items(out), INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], matrix,
-                                                        *out.shape, out)
+    products.product(_items(out), INDEX[indices.dtype])(
+        _rows(out), values, indices, indices.shape[1], matrix, *out.shape, out
+    )
 
 
 @_served
@@ -197,8 +234,18 @@ def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
     """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
     index, k, tile = INDEX[indices.dtype], indices.shape[1], products.tile(len(matrix))
     products.values_gradient(_items(grad), index)(_rows(grad), indices, k, matrix, grad, *grad.shape, dvalues)
-    products.matrix_gradient(index)(BLOCKS * -(-grad.shape[1] // tile), values, indices, k, grad, *grad.shape, tile,
-                                    len(matrix), dmatrix, shared=4 * len(matrix) * tile)
+    products.matrix_gradient(index)(
+        BLOCKS * -(-grad.shape[1] // tile),
+        values,
+        indices,
+        k,
+        grad,
+        *grad.shape,
+        tile,
+        len(matrix),
+        dmatrix,
+        shared=4 * len(matrix) * tile,
+    )
 
 
 @_served
@@ -211,8 +258,11 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad
     """
     if source:
         aggregate_dense(*source[:2], z, *source[2:])
-    return _named(bad, z, lambda flag: layer_norm.add(_items(z))(
-        _rows(z), z, bias, gain, shift, eps, *scale, sign, *z.shape, x, flag))
+    return _named(
+        bad,
+        z,
+        lambda flag: layer_norm.add(_items(z))(_rows(z), z, bias, gain, shift, eps, *scale, sign, *z.shape, x, flag),
+    )
 
 
 @_served
@@ -225,8 +275,22 @@ def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dsh
     if source:
         aggregate_dense(*source[:2], z, *source[2:])
     warps = layer_norm.warps(z.shape[1])
-    layer_norm.undo(_items(z), warps)(BLOCKS, z, bias, gain, shift, eps, *scale, *z.shape, x, grad, dbias, dgain,
-                                      dshift, shared=12 * z.shape[1] * warps)
+    layer_norm.undo(_items(z), warps)(
+        BLOCKS,
+        z,
+        bias,
+        gain,
+        shift,
+        eps,
+        *scale,
+        *z.shape,
+        x,
+        grad,
+        dbias,
+        dgain,
+        dshift,
+        shared=12 * z.shape[1] * warps,
+    )
 
 
 def _sum_kept(adjacency, values, indices, out, onto=False):
@@ -257,8 +321,9 @@ def _by_chunks(kernel, adjacency, inputs, out, onto, shared=0):
     chunks, width = plan.of(adjacency), out.shape[1]
     partial = out.new_empty(max(1, chunks.slots), width)
     kernel(_rows(chunks.row), len(chunks.row), *chunks[:4], *adjacency[1:], *inputs, out, partial, shared=shared)
-    sum_kept.combine(onto)(_rows(chunks.split), len(chunks.split), chunks.split, adjacency.out_scale, width, partial,
-                           out)
+    sum_kept.combine(onto)(
+        _rows(chunks.split), len(chunks.split), chunks.split, adjacency.out_scale, width, partial, out
+    )
 
 
 def _items(x):

@@ -29,8 +29,24 @@ if not SIMULATED:  # the simulator has neither
 else:
     intrinsic = register_jitable = None
 
-__all__ = ["BFLOAT16", "FIXED", "FLOAT", "INDEX", "LANES", "SIMULATED", "SIZE", "WARPS", "Kernel", "at",
-           "cuda", "device", "flat", "intrinsic", "pointer", "types"]
+__all__ = [
+    "BFLOAT16",
+    "FIXED",
+    "FLOAT",
+    "INDEX",
+    "LANES",
+    "SIMULATED",
+    "SIZE",
+    "WARPS",
+    "Kernel",
+    "at",
+    "cuda",
+    "device",
+    "flat",
+    "intrinsic",
+    "pointer",
+    "types",
+]
 
 LANES = np.int32(32)
 WARPS = 4  # in a block, unless a kernel says otherwise
@@ -38,8 +54,14 @@ WARPS = 4  # in a block, unless a kernel says otherwise
 FLOAT, FIXED, BFLOAT16 = types.float32, types.int32, types.uint16
 INDEX = {torch.uint8: types.uint8, torch.int16: types.int16}
 SIZE = types.int32
-DTYPES = {types.uint8: torch.uint8, types.int16: torch.int16, types.int32: torch.int32, types.int64: torch.int64,
-          FLOAT: torch.float32, BFLOAT16: torch.bfloat16}
+DTYPES = {
+    types.uint8: torch.uint8,
+    types.int16: torch.int16,
+    types.int32: torch.int32,
+    types.int64: torch.int64,
+    FLOAT: torch.float32,
+    BFLOAT16: torch.bfloat16,
+}
 
 device = cuda.jit(device=True) if SIMULATED else register_jitable
 """Decorator of a function that kernels call."""
@@ -68,8 +90,9 @@ class Kernel:
     def __init__(self, function, arguments, warps=WARPS):
         self.function, self.arguments, self.warps = function, tuple(arguments), warps
         self._sizes = [number for number, kind in enumerate(arguments) if kind == SIZE]
-        self._dtypes = {number: DTYPES[kind.dtype] for number, kind in enumerate(arguments)
-                        if isinstance(kind, types.CPointer)}
+        self._dtypes = {
+            number: DTYPES[kind.dtype] for number, kind in enumerate(arguments) if isinstance(kind, types.CPointer)
+        }
 
     @functools.cached_property
     def _compiled(self):
@@ -92,8 +115,10 @@ class Kernel:
             if not tensor.is_contiguous():
                 raise ValueError(f"argument {number} of {self.function.__name__} is strided: call .contiguous() on it")
         if len({tensor.device for tensor in tensors}) > 1:
-            raise ValueError(f"a kernel's tensors lie on {sorted({str(tensor.device) for tensor in tensors})}: "
-                             "move them to one device with .to(device)")
+            raise ValueError(
+                f"a kernel's tensors lie on {sorted({str(tensor.device) for tensor in tensors})}: "
+                "move them to one device with .to(device)"
+            )
         if any(arguments[number] >= 2**31 for number in self._sizes):
             raise OverflowError("the CUDA kernels count rows and columns in int32: 2147483647 at the most")
         self.launch(blocks, arguments, shared)

@@ -99,8 +99,9 @@ def add(items):
                 step = update(np.float32(entries[r] * rstd), gain[c], shift[c], scale)
                 x[place] = np.int32(x[place] + np.int32(sign * step))
 
-    return Kernel(add_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, *SCALE, SIZE, SIZE, SIZE, pointer(FIXED),
-                                   pointer(types.int32)])
+    return Kernel(
+        add_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, *SCALE, SIZE, SIZE, SIZE, pointer(FIXED), pointer(types.int32)]
+    )
 
 
 @functools.cache
@@ -111,8 +112,9 @@ def undo(items, warps):
     columns in shared memory, and the block adds up its warps in their order.
     """
 
-    def undo_layer_norm(z, bias, gain, shift, eps, row_scale, column, reach, rows, width, x, grad, dbias, dgain,
-                        dshift):
+    def undo_layer_norm(
+        z, bias, gain, shift, eps, row_scale, column, reach, rows, width, x, grad, dbias, dgain, dshift
+    ):
         sums = cuda.shared.array(0, types.float32)
         lane, warp, block = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockIdx.x
         base = np.int32(warp * 3 * width)
@@ -171,5 +173,8 @@ def undo(items, warps):
             dgain[place] = second
             dshift[place] = third
 
-    return Kernel(undo_layer_norm, [*[pointer(FLOAT)] * 4, FLOAT, *SCALE, SIZE, SIZE, pointer(FIXED),
-                                    *[pointer(FLOAT)] * 4], warps)
+    return Kernel(
+        undo_layer_norm,
+        [*[pointer(FLOAT)] * 4, FLOAT, *SCALE, SIZE, SIZE, pointer(FIXED), *[pointer(FLOAT)] * 4],
+        warps,
+    )

@@ -94,5 +94,6 @@ def matrix_gradient(index):
             for d in range(kept_rows):
                 dmatrix[at(np.int32(run * kept_rows + d), columns, c)] = sums[np.uint32(d * tile + lane)]
 
-    return Kernel(matrix_gradient, [pointer(FLOAT), pointer(index), SIZE, pointer(FLOAT), *[SIZE] * 4,
-                                    pointer(FLOAT)], 1)
+    return Kernel(
+        matrix_gradient, [pointer(FLOAT), pointer(index), SIZE, pointer(FLOAT), *[SIZE] * 4, pointer(FLOAT)], 1
+    )

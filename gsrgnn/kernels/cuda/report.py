@@ -53,8 +53,10 @@ def specialisations(width=192, ks=(8, 64)):
     )
 
     items, index = -(-width // 32), types.uint8 if width <= 256 else types.int16
-    kernels = {"group_sparse": top_k.kernel(items, False, index),
-               "group_sparse_fixed": top_k.kernel(items, True, index)}
+    kernels = {
+        "group_sparse": top_k.kernel(items, False, index),
+        "group_sparse_fixed": top_k.kernel(items, True, index),
+    }
     for k in ks:
         rounds = -(-k // 32)
         for scaled in (False, True):
@@ -70,17 +72,23 @@ def specialisations(width=192, ks=(8, 64)):
             name = f"aggregate_dense{', scaled' * scaled}{', onto' * onto}"
             kernels[name] = sum_rows.kernel(items, scaled, onto=onto)
     kernels["aggregate_dense bfloat16"] = sum_rows.kernel(items, False, BFLOAT16)
-    kernels |= {"add up pieces": sum_kept.combine(), "add up pieces, onto": sum_kept.combine(True),
-                "to_fixed": entries.to_fixed(), "from_fixed": entries.from_fixed(),
-                "scatter_add": entries.scatter_add(index),
-                "scatter_fixed": entries.scatter_fixed(index), "scatter_over": entries.scatter_over(index),
-                "add_layer_norm": layer_norm.add(items),
-                "undo_layer_norm": layer_norm.undo(items, layer_norm.warps(width)),
-                "product": products.product(items, index),
-                "product_backward, values": products.values_gradient(items, index),
-                "product_backward, matrix": products.matrix_gradient(index),
-                "probe of the L2": probes.read(), "probe of shared memory": probes.add_shared(),
-                "probe of issue": probes.multiply_add()}
+    kernels |= {
+        "add up pieces": sum_kept.combine(),
+        "add up pieces, onto": sum_kept.combine(True),
+        "to_fixed": entries.to_fixed(),
+        "from_fixed": entries.from_fixed(),
+        "scatter_add": entries.scatter_add(index),
+        "scatter_fixed": entries.scatter_fixed(index),
+        "scatter_over": entries.scatter_over(index),
+        "add_layer_norm": layer_norm.add(items),
+        "undo_layer_norm": layer_norm.undo(items, layer_norm.warps(width)),
+        "product": products.product(items, index),
+        "product_backward, values": products.values_gradient(items, index),
+        "product_backward, matrix": products.matrix_gradient(index),
+        "probe of the L2": probes.read(),
+        "probe of shared memory": probes.add_shared(),
+        "probe of issue": probes.multiply_add(),
+    }
     return kernels
 
 
@@ -112,17 +120,27 @@ def compile_one(name, kernel: Kernel, capability):
     with tempfile.TemporaryDirectory() as folder:
         source, cubin = Path(folder) / "kernel.ptx", Path(folder) / "kernel.cubin"
         source.write_text(text)
-        done = subprocess.run([ptxas(), "-v", f"-arch=sm_{capability[0]}{capability[1]}", source, "-o", cubin],
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [ptxas(), "-v", f"-arch=sm_{capability[0]}{capability[1]}", source, "-o", cubin],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             raise RuntimeError(f"ptxas refuses {name}: {done.stderr.strip()}")
         size = cubin.stat().st_size
-    stack, stores, loads = map(int, re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, "
-                                              r"(\d+) bytes spill loads", done.stderr).groups())
+    stack, stores, loads = map(
+        int,
+        re.search(
+            r"(\d+) bytes stack frame, (\d+) bytes spill stores, "
+            r"(\d+) bytes spill loads",
+            done.stderr,
+        ).groups(),
+    )
     registers = int(re.search(r"Used (\d+) registers", done.stderr).group(1))
     slow = len(re.findall(r"\b(?:div|rem)\.[su]64\b|\.f64\b", text))
-    return Compiled(name, f"{capability[0]}.{capability[1]}", registers, stores + loads, stack, slow,
-                    32 * kernel.warps, size)
+    return Compiled(
+        name, f"{capability[0]}.{capability[1]}", registers, stores + loads, stack, slow, 32 * kernel.warps, size
+    )
 
 
 def compile_all(capability, width=192, ks=(8, 64)):

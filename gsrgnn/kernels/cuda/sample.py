@@ -23,8 +23,23 @@ def kernel(rounds, scaled, index, onto=False):
     ahead = 4 if rounds == 1 else 2  # neighbours whose entries are fetched before any is added
     fetched = ahead * rounds
 
-    def sample(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, width, grad, indices, k,
-               dvalues, partial):
+    def sample(
+        chunks,
+        row,
+        start,
+        length,
+        slot,
+        sources,
+        weight,
+        out_scale,
+        in_scale,
+        width,
+        grad,
+        indices,
+        k,
+        dvalues,
+        partial,
+    ):
         chunk = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
         if chunk >= chunks:
             return
@@ -67,5 +82,4 @@ def kernel(rounds, scaled, index, onto=False):
             if group == 0 and t < k:
                 write(total, i, piece, scale, k, t, dvalues, partial, onto)
 
-    return Kernel(sample, [*CHUNKS, *EDGES, SIZE, pointer(FLOAT), pointer(index), SIZE, pointer(FLOAT),
-                           pointer(FLOAT)])
+    return Kernel(sample, [*CHUNKS, *EDGES, SIZE, pointer(FLOAT), pointer(index), SIZE, pointer(FLOAT), pointer(FLOAT)])

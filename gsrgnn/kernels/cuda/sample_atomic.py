@@ -22,8 +22,9 @@ def kernel(rounds, index):
     ``k <= 32 * rounds``.
     """
 
-    def sample_atomic(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, grad, width, indices, k,
-                      dvalues):
+    def sample_atomic(
+        chunks, row, start, length, slot, sources, weight, out_scale, in_scale, grad, width, indices, k, dvalues
+    ):
         own = cuda.shared.array(0, types.float32)
         chunk = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
         if chunk >= chunks:

@@ -86,7 +86,7 @@ def packed(values, indices):
     floats, whole = rows.view(values.dtype), rows.view(indices.dtype)
     floats[:, :k] = values
     first = k * values.itemsize // indices.itemsize
-    whole[:, first:first + k] = indices
+    whole[:, first : first + k] = indices
     return floats, floats.shape[1], whole, whole.shape[1], first
 
 
@@ -112,8 +112,27 @@ def kernel(rounds, scaled, index, value=FLOAT, onto=False):
     ahead = 4 if rounds == 1 else 2  # neighbours whose entries are fetched before any is added
     fetched = ahead * rounds
 
-    def sum_kept(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, values, value_step, indices,
-                 index_step, index_first, k, groups, width, out, partial):
+    def sum_kept(
+        chunks,
+        row,
+        start,
+        length,
+        slot,
+        sources,
+        weight,
+        out_scale,
+        in_scale,
+        values,
+        value_step,
+        indices,
+        index_step,
+        index_first,
+        k,
+        groups,
+        width,
+        out,
+        partial,
+    ):
         sums = cuda.shared.array(0, types.float32)
         chunk = np.int32(cuda.blockIdx.x * WARPS + cuda.threadIdx.y)
         if chunk >= chunks:
@@ -170,8 +189,9 @@ def kernel(rounds, scaled, index, value=FLOAT, onto=False):
             write(total, i, piece, scale, width, c, out, partial, onto)
             c = np.int32(c + LANES)
 
-    return Kernel(sum_kept, [*CHUNKS, *EDGES, pointer(value), SIZE, pointer(index), *[SIZE] * 5, pointer(FLOAT),
-                             pointer(FLOAT)])
+    return Kernel(
+        sum_kept, [*CHUNKS, *EDGES, pointer(value), SIZE, pointer(index), *[SIZE] * 5, pointer(FLOAT), pointer(FLOAT)]
+    )
 
 
 @functools.cache

@@ -137,5 +137,16 @@ def kernel(items, fixed, index):
             written = np.int32(written + np.int32(cuda.popc(kept)))
             tied = np.int32(tied + np.int32(cuda.popc(equal)))
 
-    return Kernel(top_k, [pointer(FIXED if fixed else FLOAT), *SCALE, SIZE, SIZE, SIZE, pointer(FLOAT),
-                          pointer(index), pointer(types.int32)])
+    return Kernel(
+        top_k,
+        [
+            pointer(FIXED if fixed else FLOAT),
+            *SCALE,
+            SIZE,
+            SIZE,
+            SIZE,
+            pointer(FLOAT),
+            pointer(index),
+            pointer(types.int32),
+        ],
+    )

@@ -7,8 +7,20 @@ from llvmlite import ir
 
 from gsrgnn.kernels.cuda.compiler import cuda, device, intrinsic, pointer, types
 
-__all__ = ["atomic_add", "atomic_min", "ballot", "bits_float", "float_bits", "max_uint", "min_uint", "round_int",
-           "shuffle", "shuffle_xor", "sum_int", "sync_warp"]
+__all__ = [
+    "atomic_add",
+    "atomic_min",
+    "ballot",
+    "bits_float",
+    "float_bits",
+    "max_uint",
+    "min_uint",
+    "round_int",
+    "shuffle",
+    "shuffle_xor",
+    "sum_int",
+    "sync_warp",
+]
 
 EVERY_LANE = 0xFFFFFFFF
 _WORD = ir.IntType(32)
@@ -18,10 +30,13 @@ def _instruction(text, constraints, out, argument, collective):
     @intrinsic
     def call(typing_context, value):
         def generate(context, builder, signature, arguments):
-            function = ir.FunctionType(context.get_value_type(signature.return_type),
-                                       [context.get_value_type(signature.args[0])])
+            function = ir.FunctionType(
+                context.get_value_type(signature.return_type), [context.get_value_type(signature.args[0])]
+            )
             return builder.asm(function, text, constraints, arguments, collective)
+
         return out(argument), generate
+
     return call
 
 
@@ -32,10 +47,17 @@ def _atomic(operation, kind, constraint):
             word, value_type = ir.IntType(64), context.get_value_type(signature.args[2])
             address = builder.ptrtoint(builder.gep(arguments[0], [arguments[1]]), word)
             address = builder.asm(ir.FunctionType(word, [word]), "cvta.to.global.u64 $0, $1;", "=l,l", [address], False)
-            builder.asm(ir.FunctionType(ir.VoidType(), [word, value_type]), f"red.global.{operation} [$0], $1;",
-                        f"l,{constraint},~{{memory}}", [address, arguments[2]], True)
+            builder.asm(
+                ir.FunctionType(ir.VoidType(), [word, value_type]),
+                f"red.global.{operation} [$0], $1;",
+                f"l,{constraint},~{{memory}}",
+                [address, arguments[2]],
+                True,
+            )
             return context.get_dummy_value()
+
         return types.void(pointer(kind), types.uint64, kind), generate
+
     return call
 
 
@@ -44,7 +66,9 @@ def _reinterpret(out, argument):
     def call(typing_context, value):
         def generate(context, builder, signature, arguments):
             return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
+
         return out(argument), generate
+
     return call
 
 

@@ -15,21 +15,40 @@ SOURCE = "simulated: RUDY"
 rng = np.random.default_rng(0)
 POS, GRID = rng.uniform(0, [6, 4], size=(80, 2)), (6, 4)
 TRUE, GUESS = rng.uniform(size=80), rng.uniform(size=80)
-HISTORY = pd.DataFrame({"model": ["a"] * 3 + ["b"] * 3, "epoch": [1, 2, 3] * 2, "loss": rng.uniform(size=6),
-                        "pearson": rng.uniform(size=6)})
+HISTORY = pd.DataFrame(
+    {
+        "model": ["a"] * 3 + ["b"] * 3,
+        "epoch": [1, 2, 3] * 2,
+        "loss": rng.uniform(size=6),
+        "pearson": rng.uniform(size=6),
+    }
+)
 MEASURES = {"loss": "loss (MSE)", "pearson": "Pearson"}
 
 OVERFLOW = np.array([[0, 0.5], [0, 0], [0, 0], [2, 0]])
 WIRES = np.array([[1, 0], [2, 0]]), np.array([[0], [0], [1]])
 RECORD = {
-    "complete": True, "parameters": {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "memory_layers": [2, 4]},
-    "graph": {"nodes": 64, "edges": 486}, "provenance": {"CPU": "Z80"}, "threads": {"torch": 2},
+    "complete": True,
+    "parameters": {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "memory_layers": [2, 4]},
+    "graph": {"nodes": 64, "edges": 486},
+    "provenance": {"CPU": "Z80"},
+    "threads": {"torch": 2},
     "floor": {"seconds": 0.01},
     "rows": [
-        {"name": "RevGNN csr", "ours": False, "state": "measured", "seconds": {"step": 0.5},
-         "memory": {"2": {"before": 10**6, "peak": 3 * 10**6}, "4": {"before": 10**6, "peak": 11 * 10**6}}},
-        {"name": "GSR k=4 nets", "ours": True, "state": "measured", "seconds": {"step": 0.02},
-         "memory": {"2": {"before": 10**6, "peak": 2 * 10**6}, "4": {"note": "out of memory"}}},
+        {
+            "name": "RevGNN csr",
+            "ours": False,
+            "state": "measured",
+            "seconds": {"step": 0.5},
+            "memory": {"2": {"before": 10**6, "peak": 3 * 10**6}, "4": {"before": 10**6, "peak": 11 * 10**6}},
+        },
+        {
+            "name": "GSR k=4 nets",
+            "ours": True,
+            "state": "measured",
+            "seconds": {"step": 0.02},
+            "memory": {"2": {"before": 10**6, "peak": 2 * 10**6}, "4": {"note": "out of memory"}},
+        },
         {"name": "RevGNN edge_index", "ours": False, "state": "left out", "memory": {}},
     ],
 }
@@ -193,8 +212,10 @@ def test_ids_of_two_figures_do_not_meet():
 
 
 def test_the_same_figure_is_the_same_text():
-    assert figures.show(DRAWINGS["graph_piece"](), alt="x")._repr_html_() == figures.show(
-        DRAWINGS["graph_piece"](), alt="x")._repr_html_()
+    assert (
+        figures.show(DRAWINGS["graph_piece"](), alt="x")._repr_html_()
+        == figures.show(DRAWINGS["graph_piece"](), alt="x")._repr_html_()
+    )
 
 
 def test_tables_are_the_themes():

@@ -15,8 +15,11 @@ A = EXAMPLE["adjacency"].array
 G = BACKWARD["G"].array
 FLOWS = {
     "forward": (lambda k: forward_flow(forward(A, G, k)), lambda k: forward(A, G, k), range(1, 9)),
-    "backward": (lambda k: backward_flow(algorithm2(A, G, k, "own", "left")),
-                 lambda k: algorithm2(A, G, k, "own", "left"), range(1, 10)),
+    "backward": (
+        lambda k: backward_flow(algorithm2(A, G, k, "own", "left")),
+        lambda k: algorithm2(A, G, k, "own", "left"),
+        range(1, 10),
+    ),
 }
 
 

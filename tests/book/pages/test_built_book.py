@@ -46,9 +46,7 @@ def test_nothing_is_loaded_from_elsewhere(soups):
         for element in soup.find_all(tag, **{attribute: True})
         if urlsplit(element[attribute]).netloc
     ]
-    styles = [
-        path for path in HTML.rglob("*.css") if "url(http" in path.read_text() or "url(//" in path.read_text()
-    ]
+    styles = [path for path in HTML.rglob("*.css") if "url(http" in path.read_text() or "url(//" in path.read_text()]
     assert outside == styles == []
 
 

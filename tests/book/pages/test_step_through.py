@@ -74,7 +74,8 @@ def test_every_matrix_of_200_random_layers_is_the_python_tracers(bare):
                 np.testing.assert_allclose(theirs, matrix, rtol=0, atol=1e-9, err_msg=f"{name}: {state}")
             for step, theirs in zip(ours, page["steps"], strict=True):
                 assert (step.number, step.line, step.name, step.sentence) == tuple(
-                    theirs[key] for key in ("number", "line", "name", "sentence"))
+                    theirs[key] for key in ("number", "line", "name", "sentence")
+                )
                 assert list(step.matrices) == list(theirs["matrices"])
 
 
@@ -132,8 +133,14 @@ def test_the_matrices_shown_at_every_step_are_the_tracers(tab, k, residual, read
 
 def test_keys_buttons_and_the_list_of_steps_move_through_the_layer(tab):
     stage(tab).focus()
-    for key, expected in (("ArrowRight", "Forward 2"), ("ArrowLeft", "Forward 1"), ("ArrowLeft", "Forward 1"),
-                          ("End", "Backward 12"), ("ArrowRight", "Backward 12"), ("Home", "Forward 1")):
+    for key, expected in (
+        ("ArrowRight", "Forward 2"),
+        ("ArrowLeft", "Forward 1"),
+        ("ArrowLeft", "Forward 1"),
+        ("End", "Backward 12"),
+        ("ArrowRight", "Backward 12"),
+        ("Home", "Forward 1"),
+    ):
         tab.keyboard.press(key)
         assert heading(tab).startswith(expected)
     tab.get_by_role("button", name="Next step").focus()
@@ -225,8 +232,17 @@ def test_every_control_has_a_name_and_a_visible_focus(tab):
         assert focus["outline"] != "none", focus
         assert focus["width"] >= 2, focus
         assert focus["name"].strip(), focus
-    expected = {"settings": 3, "moves": 4, "list": 1, "stage": 1, "entry": 1, "edges": 16, "numbers": 32, "examples": 2,
-                "details": 1}
+    expected = {
+        "settings": 3,
+        "moves": 4,
+        "list": 1,
+        "stage": 1,
+        "entry": 1,
+        "edges": 16,
+        "numbers": 32,
+        "examples": 2,
+        "details": 1,
+    }
     assert reached == sum(expected.values())
 
 

@@ -29,15 +29,21 @@ def test_every_record_is_what_arithmetic_gives(record):
 
 
 def test_every_printed_matrix_is_an_input_or_audited():
-    printed = {f"{section}/{name}" for section, examples in (("4.1", EXAMPLE), ("4.3", FORWARD), ("4.4", BACKWARD))
-               for name in examples}
+    printed = {
+        f"{section}/{name}"
+        for section, examples in (("4.1", EXAMPLE), ("4.3", FORWARD), ("4.4", BACKWARD))
+        for name in examples
+    }
     assert printed == INPUTS | set(recomputed())
 
 
 def test_the_records_cover_what_does_not_agree_and_nothing_else():
     covered = [(record["matrix"], *at) for record in ERRATA.values() if "matrix" in record for at in record["entries"]]
-    differing = {(key, *at) for key, line in recomputed().items()
-                 for at in np.argwhere(~np.isin(verdicts(line), ["agrees", "unreadable in our copy"])).tolist()}
+    differing = {
+        (key, *at)
+        for key, line in recomputed().items()
+        for at in np.argwhere(~np.isin(verdicts(line), ["agrees", "unreadable in our copy"])).tolist()
+    }
     assert len(covered) == len(set(covered))
     assert set(covered) == differing
 
@@ -49,11 +55,15 @@ def test_the_seven_points_have_records():
 def test_verdicts_of_one_entry_each():
     printed = Printed.parse("P", "section 0", ".37 .37 .37 .37 .37 .37d ? 0")
     nan = np.nan
-    line = Line(printed, np.array([[.374, .80, .381, .50, nan, .37, .37, .004]]),
-                np.array([[.900, .37, .900, .50, .90, .37, .37, 1.00]]), 2, "")
+    line = Line(
+        printed,
+        np.array([[0.374, 0.80, 0.381, 0.50, nan, 0.37, 0.37, 0.004]]),
+        np.array([[0.900, 0.37, 0.900, 0.50, 0.90, 0.37, 0.37, 1.00]]),
+        2,
+        "",
+    )
     agrees, other, rounding, cannot, unreadable = VERDICTS
-    assert verdicts(line).tolist() == [
-        [agrees, other, rounding, cannot, unreadable, unreadable, unreadable, agrees]]
+    assert verdicts(line).tolist() == [[agrees, other, rounding, cannot, unreadable, unreadable, unreadable, agrees]]
     assert tally({"P": line}).loc["P"].tolist() == [2, 1, 1, 1, 3]
 
 

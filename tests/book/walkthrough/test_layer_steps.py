@@ -34,8 +34,9 @@ def by_autograd(A, X, k, residual, reading, dY):
 
 @pytest.mark.parametrize("reading", ["neighbour", "own"])
 @pytest.mark.parametrize("residual", ["sparse", "dense"])
-@given(seed=st.integers(0, 2**32), nodes=st.integers(1, 6), half=st.integers(1, 4), symmetric=st.booleans(),
-       data=st.data())
+@given(
+    seed=st.integers(0, 2**32), nodes=st.integers(1, 6), half=st.integers(1, 4), symmetric=st.booleans(), data=st.data()
+)
 def test_the_layer_and_its_gradient_are_autograds(residual, reading, seed, nodes, half, symmetric, data):
     k = data.draw(st.integers(1, half))
     random = np.random.default_rng(seed)
@@ -59,49 +60,57 @@ def test_the_readings_are_one_operator_when_gs_keeps_every_column():
 
 
 def test_section_4_3():
-    X = [[.37, .76, .45, .17], [.38, .31, .21, .40], [.86, .50, .73, .07], [.14, .02, .15, .49]]  # .86, .50: ours
+    X = [
+        [0.37, 0.76, 0.45, 0.17],
+        [0.38, 0.31, 0.21, 0.40],
+        [0.86, 0.50, 0.73, 0.07],
+        [0.14, 0.02, 0.15, 0.49],
+    ]  # .86, .50: ours
     own = forward(PAPER_A, X, 1, "sparse", "own")
     assert [step.number for step in own] == list(range(1, 9))
-    np.testing.assert_allclose(own["V2"].ravel(), [.45, .40, .73, .49])
+    np.testing.assert_allclose(own["V2"].ravel(), [0.45, 0.40, 0.73, 0.49])
     np.testing.assert_array_equal(own["I2"].ravel(), [0, 1, 0, 1])
-    np.testing.assert_allclose(own["M1"], [[1.18, 0], [0, .89], [.94, 0], [0, 1.13]])
+    np.testing.assert_allclose(own["M1"], [[1.18, 0], [0, 0.89], [0.94, 0], [0, 1.13]])
     np.testing.assert_allclose(own["V1"].ravel()[[0, 1, 3]], [1.55, 1.20, 1.15])
     np.testing.assert_allclose(own["Y2"][:2], [[3.80, 0], [0, 2.75]])
     neighbour = forward(PAPER_A, X, 1, "sparse", "neighbour")
-    np.testing.assert_allclose(neighbour["M1"], [[1.18, 0], [0, .89], [.45, .49], [.73, .40]])
+    np.testing.assert_allclose(neighbour["M1"], [[1.18, 0], [0, 0.89], [0.45, 0.49], [0.73, 0.40]])
 
 
 def test_section_4_4():
-    row3 = [.91, -.13, .45, -.76]  # -.13 and -.76 are ours
-    G = [[.37, -.82, .15, -.53], [-.21, .68, -.94, .07], row3, [-.62, .29, -.08, .83]]
+    row3 = [0.91, -0.13, 0.45, -0.76]  # -.13 and -.76 are ours
+    G = [[0.37, -0.82, 0.15, -0.53], [-0.21, 0.68, -0.94, 0.07], row3, [-0.62, 0.29, -0.08, 0.83]]
     trace = algorithm2(PAPER_A, G, 1, "own", group2="left")
-    np.testing.assert_allclose(trace["V2"].ravel(), [.37, .68, .91, .29])
-    np.testing.assert_allclose(trace["Z2"], [[1.28, 0], [0, .97], [.66, 0], [0, 1.59]])
-    np.testing.assert_allclose(trace["M1"][[0, 1, 3]], [[-1.13, -.53], [-.94, -.90], [-.08, -.76]])
-    np.testing.assert_allclose(trace["V1"].ravel(), [-.53, -.90, -.21, -.08])
-    np.testing.assert_allclose(trace["Z1"], [[0, -.74], [0, -.98], [-.61, 0], [-1.11, 0]])
-    np.testing.assert_allclose(trace["G1_next"], [[0, -.74], [0, -.98], [-.61, 0], [-1.11, 0]])
-    np.testing.assert_allclose(trace["G2_next"], [[1.89, 0], [0, 1.95], [.66, 0], [0, 3.18]])
+    np.testing.assert_allclose(trace["V2"].ravel(), [0.37, 0.68, 0.91, 0.29])
+    np.testing.assert_allclose(trace["Z2"], [[1.28, 0], [0, 0.97], [0.66, 0], [0, 1.59]])
+    np.testing.assert_allclose(trace["M1"][[0, 1, 3]], [[-1.13, -0.53], [-0.94, -0.90], [-0.08, -0.76]])
+    np.testing.assert_allclose(trace["V1"].ravel(), [-0.53, -0.90, -0.21, -0.08])
+    np.testing.assert_allclose(trace["Z1"], [[0, -0.74], [0, -0.98], [-0.61, 0], [-1.11, 0]])
+    np.testing.assert_allclose(trace["G1_next"], [[0, -0.74], [0, -0.98], [-0.61, 0], [-1.11, 0]])
+    np.testing.assert_allclose(trace["G2_next"], [[1.89, 0], [0, 1.95], [0.66, 0], [0, 3.18]])
     np.testing.assert_array_equal(trace["G_next"], np.hstack([trace["G2_next"], trace["G1_next"]]))
 
 
 def test_a_tie_that_rounding_turns_is_said():
-    for group1, said in ((.5, True), (0, False)):
-        trace = forward([[1]], [[group1, 0, .1, .1]], 1, "dense")
+    for group1, said in ((0.5, True), (0, False)):
+        trace = forward([[1]], [[group1, 0, 0.1, 0.1]], 1, "dense")
         back = backward([[1]], trace, np.ones((1, 4)))
         assert trace["I2"].tolist() == [[0]]
         assert back["I2"].tolist() == [[int(said)]]
         assert ("Rounding" in back.steps[6].sentence) == said
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"X": np.zeros((4, 3))}, r"X has shape \[4, 3\]"),
-    ({"A": np.zeros((4, 3))}, r"A has shape \[4, 3\] and X 4 rows"),
-    ({"X": np.full((4, 4), np.nan)}, "finite"),
-    ({"k": 3}, "k is 3 and a group has 2 columns"),
-    ({"residual": "none"}, "residual 'none'"),
-    ({"reading": "both"}, "reading 'both'"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": np.zeros((4, 3))}, r"X has shape \[4, 3\]"),
+        ({"A": np.zeros((4, 3))}, r"A has shape \[4, 3\] and X 4 rows"),
+        ({"X": np.full((4, 4), np.nan)}, "finite"),
+        ({"k": 3}, "k is 3 and a group has 2 columns"),
+        ({"residual": "none"}, "residual 'none'"),
+        ({"reading": "both"}, "reading 'both'"),
+    ],
+)
 def test_wrong_input_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         forward(**{"A": PAPER_A, "X": np.zeros((4, 4)), "k": 1, **change})

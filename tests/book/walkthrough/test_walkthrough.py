@@ -9,9 +9,13 @@ import pytest
 
 from gsrgnn.book.walkthrough import EXAMPLE, Deviation, Printed, check, matrix, show
 
-PRINTED = Printed.parse("P", "section 0", """
+PRINTED = Printed.parse(
+    "P",
+    "section 0",
+    """
     .37 1.0d ?
-    0   2    1.25""")
+    0   2    1.25""",
+)
 
 
 class Cells(HTMLParser):
@@ -65,8 +69,11 @@ def test_check_passes_within_rounding_and_only_there():
     for entry, wrong in (((0, 0), 0.376), ((0, 1), 1.06), ((1, 0), 0.006), ((1, 1), 2.6)):
         broken = computed.copy()
         broken[entry] = wrong
-        with pytest.raises(AssertionError, match=rf"P \(section 0\), row {entry[0]}, column {entry[1]}: "
-                                                 rf"computed {wrong}, printed"):
+        with pytest.raises(
+            AssertionError,
+            match=rf"P \(section 0\), row {entry[0]}, column {entry[1]}: "
+            rf"computed {wrong}, printed",
+        ):
             check(broken, PRINTED)
 
 
@@ -143,8 +150,13 @@ def test_points_stay_in_line():
 def test_tables_name_their_columns_groups_and_rows():
     found = Cells(html(matrix(np.ones((2, 4)), "X", groups=2))).found
     heads = [(attrs["scope"], text) for tag, attrs, text in found if tag == "th"]
-    assert heads == [("colgroup", "group 1"), ("colgroup", "group 2"), *(("col", c) for c in "0123"),
-                     ("row", "0"), ("row", "1")]
+    assert heads == [
+        ("colgroup", "group 1"),
+        ("colgroup", "group 2"),
+        *(("col", c) for c in "0123"),
+        ("row", "0"),
+        ("row", "1"),
+    ]
     assert found[0] == ("caption", {}, "X")
 
 
@@ -153,15 +165,18 @@ def test_a_row_reads_as_plain_text_too():
     assert lines == ["A           x", "| 1   2 | · | 5 |", "| 3   4 |   | 6 |", "c"]
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"values": [1.0, 2.0]}, "this array has 1"),
-    ({"values": [[1.0, 2.0]], "columns": ["a"]}, "1 column headers for 2 columns"),
-    ({"values": [[1.0, 2.0, 3.0]], "groups": 2}, "3 columns do not split into 2"),
-    ({"values": [[1.0, 2.0]], "kept": np.ones((2, 2), bool)}, r"\(2, 2\), the matrix \(1, 2\)"),
-    ({"values": [[1.0, 2.0]], "against": [[1.0]]}, r"against has shape \(1, 1\), the matrix \(1, 2\)"),
-    ({"values": [[1.0]], "verdicts": [["agrees", "agrees"]]}, r"verdicts have shape \(1, 2\)"),
-    ({"values": [[1.0]], "verdicts": [["fine"]]}, "verdict 'fine' is unknown; it is one of agrees"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"values": [1.0, 2.0]}, "this array has 1"),
+        ({"values": [[1.0, 2.0]], "columns": ["a"]}, "1 column headers for 2 columns"),
+        ({"values": [[1.0, 2.0, 3.0]], "groups": 2}, "3 columns do not split into 2"),
+        ({"values": [[1.0, 2.0]], "kept": np.ones((2, 2), bool)}, r"\(2, 2\), the matrix \(1, 2\)"),
+        ({"values": [[1.0, 2.0]], "against": [[1.0]]}, r"against has shape \(1, 1\), the matrix \(1, 2\)"),
+        ({"values": [[1.0]], "verdicts": [["agrees", "agrees"]]}, r"verdicts have shape \(1, 2\)"),
+        ({"values": [[1.0]], "verdicts": [["fine"]]}, "verdict 'fine' is unknown; it is one of agrees"),
+    ],
+)
 def test_bad_matrices_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         matrix(**options)
