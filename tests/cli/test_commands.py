@@ -1,6 +1,8 @@
 import os
 import signal
 import time
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from gsrgnn import cli, jit
 from gsrgnn.cli import app, parse_parameter
 from gsrgnn.kernels.cpu import threads
 from gsrgnn.lab import notebooks
+
+with_cuda = pytest.mark.skipif(not find_spec("numba_cuda"), reason="numba-cuda is not installed")
 
 
 @pytest.fixture
@@ -133,6 +137,41 @@ def test_a_book_of_an_unknown_profile_or_in_another_folder_is_an_error(gsrgnn, t
     assert unknown.stderr.startswith("error: no profile is called 'huge': use one of smoke")
 
 
+@pytest.fixture
+def compiled(monkeypatch):
+    """What `report.compile_all` finds, in place of compiling all CUDA kernels; None without numba-cuda."""
+    if not find_spec("numba_cuda"):
+        return None
+    from gsrgnn.kernels.cuda import report
+
+    kernel = report.Compiled("top k", "9.0", registers=40, spills=0, stack=0, slow=0, threads=128, cubin=1)
+    found = [kernel, replace(kernel, registers=64)]
+    monkeypatch.setattr(report, "ptxas", lambda: "ptxas")
+    monkeypatch.setattr(report, "compile_all", lambda capability: found)
+    return found
+
+
+@with_cuda
+def test_doctor_says_what_the_compiler_makes_of_the_cuda_kernels(gsrgnn, monkeypatch, compiled):
+    monkeypatch.setattr("gsrgnn.kernels.self_check", lambda: [], raising=False)
+    assert "compile sm_90: 2 kernels, at most 64 registers, no spills\n" in gsrgnn("doctor").stdout
+    compiled.append(replace(compiled[0], name="sum", spills=8))
+    assert "compile sm_80: 3 kernels, at most 64 registers, spills in sum\n" in gsrgnn("doctor").stdout
+
+
+@with_cuda
+@pytest.mark.slow
+def test_doctor_compiles_the_cuda_kernels(gsrgnn):
+    from gsrgnn.kernels.cuda import report
+
+    if report.ptxas() is None:
+        pytest.skip("ptxas is not installed: pip install nvidia-cuda-nvcc")
+    lines = [line for line in gsrgnn("doctor").stdout.splitlines() if "compile sm_" in line]
+    assert len(lines) == 2
+    assert all(line.endswith("registers, no spills") for line in lines)
+
+
+@pytest.mark.usefixtures("compiled")
 def test_doctor_reports_versions_data_and_kernels(gsrgnn, monkeypatch):
     monkeypatch.setenv("CIRCUITNET_ROOT", os.devnull)
     monkeypatch.setattr("gsrgnn.circuits.available", lambda: ["circuitnet/sample"])
@@ -152,6 +191,7 @@ def test_doctor_reports_versions_data_and_kernels(gsrgnn, monkeypatch):
         assert expected in result.stdout
 
 
+@pytest.mark.usefixtures("compiled")
 def test_doctor_fails_where_a_kernel_does(gsrgnn, monkeypatch):
     checks = [("group_sparse", True, "equal"), ("aggregate", False, "off by 3")]
     monkeypatch.setattr("gsrgnn.kernels.self_check", lambda: checks, raising=False)
