@@ -1,3 +1,8 @@
+import os
+
+# A thread that spins while it waits takes a core from those that compute: torch's and Numba's threads take turns.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import pytest
 import torch
 from hypothesis import settings
