@@ -1,3 +1,4 @@
+import gc
 import os
 
 # A thread that spins while it waits takes a core from those that compute: torch's and Numba's threads take turns.
@@ -15,3 +16,8 @@ settings.load_profile("gsrgnn")
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+
+
+def pytest_collection_finish():
+    """What was imported is no garbage: a collection that a test asks for need not look through it."""
+    gc.freeze()
