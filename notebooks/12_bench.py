@@ -35,13 +35,15 @@ from IPython.display import Markdown, display
 
 from gsrgnn.book import steps
 from gsrgnn.book.figures import style as figures
-from gsrgnn.lab import bench
+from gsrgnn.lab.bench import report
+from gsrgnn.lab.bench.record import differences, read, read_all
+from gsrgnn.lab.bench.targets import targets
 
 if record == "newest":
-    whole, left_out = bench.read_all("results")
+    whole, left_out = read_all("results")
     whole.sort(key=lambda r: datetime.fromisoformat(r["provenance"]["date"]))
 else:
-    whole, left_out = [bench.read(record)], []
+    whole, left_out = [read(record)], []
 for words in left_out:
     print(f"left out: {words}")
 
@@ -86,7 +88,7 @@ def what_was_run():
             "| **incomplete** | the run ended early; what was measured until then is shown |"
         )
     text = "\n".join(["| | |", "|:--|:--|", *lines])
-    if apart := bench.differences(run):
+    if apart := differences(run):
         text += (
             "\n\nNot as on the machine and with the code that made this page: "
             + "; ".join(
@@ -189,8 +191,8 @@ if run:
 
 # %% tags=["hide-input"]
 if run:
-    table = bench.table(run).rename_axis(None)
-    peer = bench.best_peer(run)
+    table = report.table(run).rename_axis(None)
+    peer = report.best_peer(run)
     times = table[
         [name for name in table if name.endswith(" ms")]
         + [name for name in table if " / " in name]
@@ -357,9 +359,9 @@ if run and run["top_k"]:
 
 # %% tags=["hide-input"]
 if run:
-    goals = bench.targets(run).set_index("target")
+    goals = targets(run).set_index("target")
     for other in alike:
-        goals = goals.fillna(bench.targets(other).set_index("target"))
+        goals = goals.fillna(targets(other).set_index("target"))
     goals = goals.reset_index()
     if len(alike) > 1:
         others = "; ".join(
@@ -426,7 +428,7 @@ def behind_the_targets():
     column = f"growth MB, {deepest} layers"
     reference = pd.concat(
         [
-            bench.table(r)
+            report.table(r)
             .filter(like="growth MB")
             .filter(items=["RevGNN edge_index"], axis=0)
             for r in alike

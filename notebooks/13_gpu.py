@@ -44,7 +44,9 @@ from IPython.display import Markdown, display
 from gsrgnn.book.figures import gpu as gpu_figures
 from gsrgnn.book.figures import style as figures
 from gsrgnn.kernels import gpu
-from gsrgnn.lab import bench, kernel_table, limits, records
+from gsrgnn.lab import kernel_table, limits, records
+from gsrgnn.lab.bench.record import read_all
+from gsrgnn.lab.bench.report import table
 from gsrgnn.lab.limits import H200
 
 # %% [markdown]
@@ -257,7 +259,7 @@ compiled()
 kernel_records, left_out = records.read_each(
     Path("results").glob("kernels-cuda.json"), kernel_table.read
 )
-steps, wrong = bench.read_all("results", "cuda")
+steps, wrong = read_all("results", "cuda")
 for record in kernel_records:
     display(Markdown(f"On {record['gpu']}, {record['provenance']['date']}."))
     formats = {"ms": "{:,.3f}", "bound ms": "{:,.3f}", "over bound": "{:,.2f}"}
@@ -272,9 +274,7 @@ for record in kernel_records:
 for record in steps:
     p = record["parameters"]
     title = f"A training step: {p['circuit']}, width {p['hidden']}, {p['layers']} layers"
-    display(
-        figures.table(bench.table(record).drop(columns="note"), "{:,.2f}", title)
-    )
+    display(figures.table(table(record).drop(columns="note"), "{:,.2f}", title))
 for words in left_out + wrong:
     print(f"left out: {words}")
 if not kernel_records and not steps:

@@ -28,7 +28,7 @@ from gsrgnn.book import findings, steps
 from gsrgnn.book.figures import experiments as experiment_figures
 from gsrgnn.book.figures import style as figures
 from gsrgnn.circuits import table1
-from gsrgnn.lab.bench import REFERENCE
+from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("profile", folder)
 claims = findings.claims(

@@ -27,7 +27,7 @@ from IPython.display import Markdown, display
 from gsrgnn.book import findings
 from gsrgnn.book.figures import experiments as experiment_figures
 from gsrgnn.book.figures import style as figures
-from gsrgnn.lab.bench import REFERENCE
+from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("speed", folder)
 claims = findings.claims("fig9_max", "fig9_min", "speedup_abstract", "speedup_max")

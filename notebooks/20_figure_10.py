@@ -27,7 +27,7 @@ from IPython.display import Markdown, display
 from gsrgnn.book import findings, steps
 from gsrgnn.book.figures import experiments as experiment_figures
 from gsrgnn.book.figures import style as figures
-from gsrgnn.lab.bench import REFERENCE
+from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("memory", folder)
 claims = findings.claims(

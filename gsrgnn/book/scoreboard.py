@@ -15,7 +15,7 @@ from gsrgnn.book import findings
 from gsrgnn.book.walkthrough import errata
 from gsrgnn.book.walkthrough.audit import CANNOT
 from gsrgnn.lab import files
-from gsrgnn.lab.bench import REFERENCE
+from gsrgnn.lab.bench.contenders import REFERENCE
 from gsrgnn.lab.experiments import EXPERIMENTS
 
 REPRODUCED, IN_KIND, NOT = "reproduced", "reproduced in kind", "not reproduced"

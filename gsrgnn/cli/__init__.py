@@ -224,11 +224,12 @@ def bench(
     Prints a table and writes a record (JSON). As it stands it takes a few minutes on two cores. Ctrl-C keeps what
     was measured until then, marked incomplete, beside the record.
     """
-    from gsrgnn.lab import bench as benches
     from gsrgnn.lab import kernel_table
+    from gsrgnn.lab.bench import side_by_side
+    from gsrgnn.lab.bench.report import report
 
     try:
-        record = benches.run(
+        record = side_by_side.run(
             circuit=circuit,
             hidden=hidden,
             layers=layers,
@@ -242,7 +243,7 @@ def bench(
             output=output,
             say=lambda words: typer.echo(words, err=True),
         )
-        typer.echo(benches.report(record))
+        typer.echo(report(record))
         if device == "cuda":
             kernels = kernel_table.run(
                 circuits_=dict.fromkeys((circuit, *kernel_table.CIRCUITS)),

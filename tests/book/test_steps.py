@@ -3,7 +3,7 @@ import pytest
 
 from gsrgnn.book import steps
 from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.lab import bench
+from gsrgnn.lab.bench.trainer import PHASES
 
 MB = 1_000_000
 
@@ -96,9 +96,7 @@ def test_a_bound_has_an_arrow_and_a_time_its_bar():
     (axes,) = experiment_figures.contenders_by_depth(lines, "ratio", "simulated").axes
     assert [container.has_yerr for container in axes.containers] == [False, False, True]
     seconds = {
-        f"{phase}_{part}": value
-        for phase in bench.PHASES
-        for part, value in (("seconds", 2.0), ("low", 1.5), ("high", 4.0))
+        f"{phase}_{part}": value for phase in PHASES for part, value in (("seconds", 2.0), ("low", 1.5), ("high", 4.0))
     }
     times = steps.times(pd.DataFrame([row("RevGNN csr", 1, **seconds), row("RevGNN nets", 1, note="out of memory")]))
     assert list(times["outcome"]) == ["measured"] * 3 + ["out of memory"] * 3
