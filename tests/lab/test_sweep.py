@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from gsrgnn.cli import app
 from gsrgnn.lab import ends, experiments, records, sweep
 from gsrgnn.lab.experiments import Experiment, Point
+from gsrgnn.provenance import PACKAGE
 
 STUB = """\
 # %% [markdown]
@@ -167,6 +168,8 @@ def test_the_cuda_kernels_count_for_a_point_on_a_gpu_alone(project, tmp_path):
     after = [sweep.key(source, on_gpu, package) for on_gpu in (False, True)]
     assert before[0] == after[0]
     assert before[1] != after[1]
+    real = PACKAGE.parent / "notebooks" / "experiments" / "speed.py"
+    assert sweep.key(real, False)["package"] != sweep.key(real, True)["package"]
     assert [Point("depth", {"device": device}).on_gpu for device in ("cpu", "cuda")] == [False, True]
 
 
