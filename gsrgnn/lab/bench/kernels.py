@@ -33,7 +33,7 @@ def profile(
     """
     trainer = Trainer(row, inputs, graphs, hidden, layers)
     names = [name for name in cpu.__all__ if callable(getattr(cpu, name)) and name != "prepare"]
-    taken = {name: [] for name in names}
+    taken: dict[str, list[float]] = {name: [] for name in names}
 
     def timed(name, call):
         def run(*arguments, **options):
@@ -45,7 +45,7 @@ def profile(
         return run
 
     trainer.timed_step()
-    steps = {name: [] for name in (*names, "everything else")}
+    steps: dict[str, list[tuple[int, float]]] = {name: [] for name in (*names, "everything else")}
     with patch.multiple(cpu, **{name: timed(name, getattr(cpu, name)) for name in names}):
         for _ in range(rounds):
             seconds = trainer.step()["step"]
@@ -99,7 +99,7 @@ def top_k(num_rows: int, width: int, ks: Sequence[int], rounds: int) -> Iterator
             "group_sparse_fixed": partial(cpu.group_sparse_fixed, fixed, scale, values, indices),
             "torch.topk": partial(torch.topk, x, k, dim=1),
         }
-        times = {name: [] for name in calls}
+        times: dict[str, list[float]] = {name: [] for name in calls}
         for name, seconds in measure.in_turn({name: partial(_seconds, call) for name, call in calls.items()}, rounds):
             times[name].append(seconds)
         yield {"k": k, "rows": num_rows, "width": width, **{name: median(taken) for name, taken in times.items()}}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numba
 import torch
@@ -94,7 +95,7 @@ def run(
     inputs = on({"x": data.x, "y": data.y, "cell": data.cell, "net": data.net}, device)
     graphs = graphs_of(inputs)
     measure_floor = partial(floor, len(data.x), data.num_features, hidden, layers, len(data.cell), device)
-    record = {
+    record: dict[str, Any] = {
         "format": FORMAT,
         "complete": False,
         "parameters": parameters,
