@@ -24,9 +24,7 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, findings
 from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("speed", folder)
@@ -130,8 +128,8 @@ def shown(view):
     }
     names = {f"{name} strongest": name for name in ("ratio", "low", "high")}
     picture = figures.show(
-        experiment_figures.speedups(own, paper, REFERENCE),
-        experiment_figures.speedups(
+        figures.contenders.speedups(own, paper, REFERENCE),
+        figures.contenders.speedups(
             own.drop(columns=names.values()).rename(columns=names),
             {},
             "the strongest other model",

@@ -25,9 +25,7 @@ import re
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, findings
 from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("speed", folder)
@@ -204,12 +202,12 @@ def shown(view):
         }
     )
     picture = figures.show(
-        experiment_figures.step_shares(
+        figures.contenders.step_shares(
             shares,
             bounds,
             theirs[PARTS].div(theirs[PARTS].sum(axis=1), axis="index"),
         ),
-        experiment_figures.by_contender(
+        figures.contenders.side_by_side(
             totals, "seconds a step (paper: an epoch)", theirs["total"].to_dict()
         ),
         alt="Two charts. Left a bar for each model, the shares of forward pass, backward pass and rest in its step, "

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.lab import records, sweep
 from gsrgnn.lab.experiments import Point
 

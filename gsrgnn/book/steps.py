@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.circuits import table1
 from gsrgnn.kernels import index_dtype
 from gsrgnn.lab.records import MEASURED, OUT_OF_MEMORY, read_circuits
