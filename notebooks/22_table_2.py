@@ -26,12 +26,13 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from gsrgnn.book import figures, findings
+from gsrgnn.book.paper import reported, table2
 from gsrgnn.lab.bench import REFERENCE
 
 page = findings.Page("speed", folder)
-reported = findings.reported()
-claims = reported[reported.index.str.startswith("t2_")]
-by_k = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#").set_index("K")
+values = reported()
+claims = values[values.index.str.startswith("t2_")]
+by_k = table2().astype(float)
 
 # %% [markdown]
 # ## The claim
@@ -73,7 +74,7 @@ shares = [
     for part in ("forward", "backward")
 ]
 ratios = (base("total") / by_k["total"] - by_k["speedup"]).abs()
-section = reported["value"]
+section = values["value"]
 between = {
     part: abs(base(part) - section[f"s31_{part}"])
     for part in ("forward", "backward", "copy")

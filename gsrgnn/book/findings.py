@@ -9,21 +9,14 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from gsrgnn.book import figures
+from gsrgnn.book import figures, paper
 from gsrgnn.lab import records, sweep
 from gsrgnn.lab.experiments import Point
-
-REPORTED = "gsrgnn/book/data/reported.csv"
-
-
-def reported() -> pd.DataFrame:
-    """Every value that the paper reports in its text, tables and captions, by id."""
-    return pd.read_csv(REPORTED, comment="#", keep_default_na=False).set_index("id")
 
 
 def claims(*ids: str) -> pd.DataFrame:
     """What the paper reports under these ids, in this order. Raises KeyError for an id that is not in the file."""
-    return reported().loc[list(ids)]
+    return paper.reported().loc[list(ids)]
 
 
 def claims_table(claims: pd.DataFrame):

@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from gsrgnn.book import findings
-from gsrgnn.book.walkthrough import errata
+from gsrgnn.book.paper import errata, reported
 from gsrgnn.book.walkthrough.audit import CANNOT
+from gsrgnn.book.walkthrough.errata import recheck
 from gsrgnn.lab import files
 from gsrgnn.lab.bench import REFERENCE
 from gsrgnn.lab.experiments import EXPERIMENTS
@@ -63,15 +64,15 @@ def board(folder: str = "results") -> pd.DataFrame:
 
     Raises ValueError where a value of the paper has no `Claim`, or the reverse.
     """
-    claims, paper = _claims(), findings.reported()
+    claims, paper = _claims(), reported()
     if unknown := set(claims) ^ set(paper.index):
         raise ValueError(f"values without a claim or the reverse: {', '.join(sorted(unknown))}")
-    known, pages = errata.load(), {name: findings.Page(name, folder) for name in EXPERIMENTS if name != "beyond"}
+    known, pages = errata(), {name: findings.Page(name, folder) for name in EXPERIMENTS if name != "beyond"}
     lines = []
     for name, value in paper.iterrows():
         claim = claims[name]
         ours = claim.judge(pages, paper["value"])
-        if claim.erratum and errata.recheck(known[claim.erratum])["verdict"] == CANNOT:
+        if claim.erratum and recheck(known[claim.erratum])["verdict"] == CANNOT:
             verdict = CONTRADICTS
         elif ours is None:
             verdict = OPEN

@@ -1,26 +1,19 @@
-"""The errata file: what of the paper's numbers does not follow from the others, a record a finding.
+"""What of the paper's numbers does not follow from the others, a record of `paper.errata` a finding.
 
-`load` reads ``gsrgnn/book/data/errata.yml``, `recheck` recomputes a record, `Finding` shows one.
+`recheck` recomputes a record, `Finding` shows one.
 """
 
 import ast
 from html import escape
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import yaml
 
+from gsrgnn.book import paper
 from gsrgnn.book.walkthrough.audit import AGREES, CANNOT, ROUNDING, UNREADABLE, recomputed, verdicts
 from gsrgnn.book.walkthrough.display import VERDICTS, number
 from gsrgnn.book.walkthrough.examples import BACKWARD, EXAMPLE, FORWARD
 from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
-from gsrgnn.circuits.table1 import FILE as TABLE1
-
-
-def load(path="gsrgnn/book/data/errata.yml") -> dict[str, dict]:
-    """The errata file's records by their ``id``."""
-    return {record["id"]: record for record in yaml.safe_load(Path(path).read_text(encoding="utf-8"))}
+from gsrgnn.circuits import table1
 
 
 def recheck(record: dict) -> dict:
@@ -152,30 +145,27 @@ def signs_of_the_difference():
     }
 
 
-def graph_of_table_2(path=TABLE1):
+def graph_of_table_2() -> dict:
     """The number in Table 1 of the circuit that the text names for Table 2."""
-    table = pd.read_csv(path, comment="#")
-    row = table[table["circuitnet_name"].str.startswith("356-RISCY")].iloc[0]
+    number = next(row.number for row in table1.rows() if row.name.startswith("356-RISCY"))
     return {
-        "gives": f"356-RISCY is graph {row['number']} of Table 1",
-        "verdict": AGREES if row["number"] == 3 else CANNOT,
+        "gives": f"356-RISCY is graph {number} of Table 1",
+        "verdict": AGREES if number == 3 else CANNOT,
     }
 
 
-def name_of_figure_10(path=TABLE1):
+def name_of_figure_10() -> dict:
     """The suffix of the circuit 5324 in Table 1."""
-    table = pd.read_csv(path, comment="#")
-    row = table[table["circuitnet_name"].str.startswith("5324-")].iloc[0]
-    is_fpu = "FPU" in row["circuitnet_name"]
+    row = next(row for row in table1.rows() if row.name.startswith("5324-"))
     return {
-        "gives": f"graph {row['number']} of Table 1 is 5324-{'F' if is_fpu else 'R'}",
-        "verdict": CANNOT if is_fpu else AGREES,
+        "gives": f"graph {row.number} of Table 1 is {row.code}",
+        "verdict": CANNOT if row.code == "5324-F" else AGREES,
     }
 
 
-def largest_speedup(path="gsrgnn/book/data/reported.csv"):
+def largest_speedup() -> dict:
     """Whether the largest speedup stated in the text is within what the abstract states."""
-    reported = pd.read_csv(path, comment="#").set_index("id")["value"]
+    reported = paper.reported()["value"]
     abstract, text = reported["speedup_abstract"], reported["speedup_max"]
     return {"gives": f"above {text:g} is over {abstract:g}", "verdict": AGREES if text >= abstract else CANNOT}
 
