@@ -4,6 +4,7 @@
 """
 
 import ast
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
@@ -56,7 +57,7 @@ def bounds(formula: str) -> tuple[float, float, float]:
     literals = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     texts = {id(node): ast.get_source_segment(formula, node) for node in literals}
 
-    def value(node):
+    def value(node: ast.expr) -> tuple[float, float, float]:
         if isinstance(node, ast.Constant):
             digits = len(texts[id(node)].partition(".")[2])
             half = 0.5 * 10.0**-digits if digits else 0.0
@@ -76,11 +77,11 @@ def bounds(formula: str) -> tuple[float, float, float]:
     return value(tree.body)
 
 
-def _plain(values):
+def _plain(values: np.ndarray) -> list[float | None]:
     return [None if np.isnan(v) else round(float(v), 4) for v in values]
 
 
-def step_6_has_no_third_value():
+def step_6_has_no_third_value() -> dict:
     """The third value v of step 5 enters rows 0 and 3 of step 6: the v that each asks for."""
     V, M2 = FORWARD["V1"].array.ravel(), FORWARD["M2"].array
     asked = M2[0, 0] - V[0], M2[3, 1] - V[1]
@@ -91,7 +92,7 @@ def step_6_has_no_third_value():
     }
 
 
-def which_group_the_first_block_is_added_to():
+def which_group_the_first_block_is_added_to() -> dict:
     """Step 5's values against GS of left or right group plus the first block."""
     X1, X2 = np.hsplit(FORWARD["X"].array, 2)
     M1, V1 = FORWARD["M1"].array, FORWARD["V1"].values.ravel()
@@ -101,20 +102,20 @@ def which_group_the_first_block_is_added_to():
     return {"gives": "; ".join(told), "verdict": AGREES if right else CANNOT}
 
 
-def algorithm_2_is_the_gradient(reading="neighbour"):
+def algorithm_2_is_the_gradient() -> dict:
     """Largest entry of Algorithm 2's result minus the exact gradient, for either naming of the groups."""
     A = EXAMPLE["adjacency"].array
     X, G = FORWARD["X"].array.copy(), BACKWARD["G"].array
     X[2, :2] = 0.86, 0.50
-    exact = backward(A, forward(A, X, 1, "sparse", reading), G)["dX"]
-    off = {side: abs(algorithm2(A, G, 1, reading, side)["G_next"] - exact).max() for side in ("left", "right")}
+    exact = backward(A, forward(A, X, 1), G)["dX"]
+    off = {side: abs(algorithm2(A, G, 1, group2=side)["G_next"] - exact).max() for side in ("left", "right")}
     return {
         "gives": "; ".join(f"group 2 {side}: off by up to {d:.2f}" for side, d in off.items()),
         "verdict": AGREES if min(off.values()) < 0.01 else CANNOT,
     }
 
 
-def group_2_from_the_output():
+def group_2_from_the_output() -> dict:
     """Two inputs that differ where GS drops, through Algorithm 1: equal outputs cannot give both back."""
     A, X = EXAMPLE["adjacency"].array, FORWARD["X"].array.copy()
     X[2, :2] = 0.86, 0.50
@@ -128,7 +129,7 @@ def group_2_from_the_output():
     }
 
 
-def signs_of_the_difference():
+def signs_of_the_difference() -> dict:
     """Step 3's difference of section 4.4 against both orders of the subtraction."""
     left, right = np.hsplit(BACKWARD["G"].array, 2)
     printed = BACKWARD["M1"]
@@ -170,7 +171,7 @@ def largest_speedup() -> dict:
     return {"gives": f"above {text:g} is over {abstract:g}", "verdict": AGREES if text >= abstract else CANNOT}
 
 
-CHECKS = {
+CHECKS: dict[str, Callable[[], dict]] = {
     check.__name__: check
     for check in (
         step_6_has_no_third_value,
@@ -188,10 +189,10 @@ CHECKS = {
 class Finding:
     """A record of the errata as a card."""
 
-    def __init__(self, record):
+    def __init__(self, record: dict):
         self.record = record
 
-    def _rows(self):
+    def _rows(self) -> list[tuple[str, str]]:
         r = self.record
         rows = [("printed", r.get("printed"))]
         if "matrix" in r:
@@ -206,7 +207,7 @@ class Finding:
             rows += [("found", r["gives"])]
         return [(name, _numbers(value)) for name, value in rows if value is not None]
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         r = self.record
         rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in self._rows())
         return (
@@ -216,7 +217,7 @@ class Finding:
             f"<span>{escape(r['where'])}</span></p><dl>{rows}</dl><p>{escape(r['explanation'])}</p></section>"
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         r = self.record
         return "\n".join(
             [
@@ -227,7 +228,7 @@ class Finding:
         )
 
 
-def _numbers(value):
+def _numbers(value: object) -> str:
     if isinstance(value, list):
         return ", ".join("?" if v is None else number(v, 0 if v == int(v) else 2).strip() for v in value)
     return str(value)
