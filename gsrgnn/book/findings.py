@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
-from numpy.typing import ArrayLike
 from pandas.io.formats.style import Styler
 
 from gsrgnn.book import figures, paper
 from gsrgnn.book.figures.display import Shown, Switch
 from gsrgnn.lab import records, sweep
 from gsrgnn.lab.experiments import Point
+
+Numbers = TypeVar("Numbers", float, pd.Series)
 
 
 def claims(*ids: str) -> pd.DataFrame:
@@ -45,7 +47,7 @@ class View:
     circuit: str
     label: str
     machine: str
-    setting: dict[str, object]
+    setting: dict[str, Any]
 
     @property
     def caption(self) -> str:
@@ -135,7 +137,7 @@ def found(
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(), wrong
 
 
-def pearson_interval(r: ArrayLike, count: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+def pearson_interval(r: Numbers, count: Numbers) -> tuple[Numbers, Numbers]:
     """The 95% interval of a Pearson correlation ``r`` of ``count`` independent pairs, by Fisher's transformation."""
     middle, half = np.arctanh(r), 1.96 / np.sqrt(np.asarray(count) - 3)
     return np.tanh(middle - half), np.tanh(middle + half)

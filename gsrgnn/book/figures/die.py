@@ -143,7 +143,7 @@ def _scales(axes: Axes, image: AxesImage, unit: str) -> None:
 
 
 @styled
-def trees(grid: Sequence[int], pins: ArrayLike, net: ArrayLike, tree: ArrayLike, title: str = "") -> Figure:
+def trees(grid: Sequence[int], pins: ArrayLike, net: Sequence[int], tree: ArrayLike, title: str = "") -> Figure:
     """Pins on the gcells, and the connections of two gcells that their nets were split into, as straight lines.
 
     Args:
@@ -162,8 +162,8 @@ def trees(grid: Sequence[int], pins: ArrayLike, net: ArrayLike, tree: ArrayLike,
 def routes(
     grid: Sequence[int],
     pins: ArrayLike,
-    net: ArrayLike,
-    wires: Sequence[ArrayLike],
+    net: Sequence[int],
+    wires: Sequence[np.ndarray],
     capacity: int,
     title: str = "",
 ) -> Figure:
@@ -186,7 +186,7 @@ def routes(
     return figure
 
 
-def _gcells(grid: Sequence[int], pins: ArrayLike, net: ArrayLike, title: str) -> tuple[Figure, Axes]:
+def _gcells(grid: Sequence[int], pins: ArrayLike, net: Sequence[int], title: str) -> tuple[Figure, Axes]:
     figure, axes = new_figure(2.5, 2.7)
     axes.set_xticks(np.arange(grid[0]) + 0.5, range(grid[0]))
     axes.set_yticks(np.arange(grid[1]) + 0.5, range(grid[1]))

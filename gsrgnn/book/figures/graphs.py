@@ -19,7 +19,7 @@ __all__ = ["clique", "degree_distribution", "net_size_distribution", "net_size_s
 
 @styled
 def netlist(
-    cell: ArrayLike, net: ArrayLike, cells: Sequence[str], nets: Sequence[str], title: str = "netlist"
+    cell: ArrayLike, net: Sequence[int], cells: Sequence[str], nets: Sequence[str], title: str = "netlist"
 ) -> Figure:
     """Cells as boxes, nets as bars below them, one line with a dot a pin.
 
