@@ -33,8 +33,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import steps
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, steps
 from gsrgnn.lab.bench import report
 from gsrgnn.lab.bench.record import differences, read, read_all
 from gsrgnn.lab.bench.targets import targets
@@ -210,7 +209,7 @@ if run:
 if run:
     display(
         figures.show(
-            figures.bench_steps(run),
+            figures.bench.steps(run),
             alt="Bar chart, a bar a model and route, of the seconds that a training step takes, on a logarithmic axis, "
             "with the floor as a vertical line. The table above has the numbers.",
             caption="A training step; filled: GSR-GNN.",
@@ -326,7 +325,7 @@ if run:
 if run:
     display(
         figures.show(
-            figures.bench_memory(run),
+            figures.bench.memory(run),
             alt="Dot chart, a row a model and route, of the megabytes that a training step adds to its process at its "
             "peak, a marker a depth, on a logarithmic axis. The table above has the numbers.",
             caption="Growth of the process at its peak; filled: GSR-GNN.",

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gsrgnn import baselines
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.cli import app
 from gsrgnn.kernels.gpu import gpu_missing
 from gsrgnn.lab import measure
@@ -32,7 +32,7 @@ def test_a_row_that_fails_says_so_and_the_others_go_on(run, tmp_path, monkeypatc
     assert math.isnan(table(record).loc["FusedRevGNN csr", "step ms"])
     for line in ("RevGNN segment_csr: not installed: make baselines, ", "FusedRevGNN csr: failed: out of memory"):
         assert line in report(record)
-    for draw in (figures.bench_steps, figures.bench_memory):
+    for draw in (figures.bench.steps, figures.bench.memory):
         texts = [text.get_text() for text in draw(record).axes[0].texts]
         assert texts.count("not installed") == 1
 
@@ -83,7 +83,7 @@ def test_ctrl_c_keeps_what_was_measured_and_no_half_of_a_record(run, tmp_path, m
     assert not record["complete"]
     assert record["rows"][0]["state"] == "measured"
     assert report(record).startswith("INCOMPLETE")
-    assert "INCOMPLETE" in figures.bench_steps(record).get_supxlabel()
+    assert "INCOMPLETE" in figures.bench.steps(record).get_supxlabel()
 
 
 @pytest.mark.parametrize(
