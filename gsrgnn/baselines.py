@@ -26,8 +26,8 @@ from torch.utils.checkpoint import checkpoint
 from torch_geometric.nn import GCNConv, SAGEConv
 from torch_geometric.nn.models import GroupAddRev
 
+from gsrgnn.arguments import positive
 from gsrgnn.cbsr import aggregate
-from gsrgnn.graph import positive
 from gsrgnn.memory import check_memory
 from gsrgnn.models import NodeModel
 

@@ -6,7 +6,8 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from gsrgnn import kernels
-from gsrgnn.graph import CircuitGraph, whole
+from gsrgnn.arguments import whole
+from gsrgnn.graph import CircuitGraph
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,6 @@
 """A circuit as a graph: cells joined through nets, every net a clique over its pins."""
 
 import itertools
-import reprlib
 import warnings
 from functools import cached_property
 from weakref import WeakValueDictionary
@@ -11,9 +10,10 @@ import torch
 from scipy import sparse
 from torch.utils._pytree import tree_leaves
 
+from gsrgnn.arguments import as_array, flag, integers, shown, whole
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 from gsrgnn.memory import check_memory
-from gsrgnn.pins import pins_of
+from gsrgnn.pins import check_pairs, pins_of
 
 NORMS = ("sum", "mean", "sym")
 MOST = 2**31 - 1  # nodes, whose numbers the kernels read as int32
@@ -72,17 +72,14 @@ class CircuitGraph:
         """
         cell, net = integers("cell", cell), integers("net", net)
         num_cells = _count("num_cells", num_cells)
-        self_loops, multiplicity = _flag("self_loops", self_loops), _flag("multiplicity", multiplicity)
-        if len(cell) != len(net):
-            raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
+        self_loops, multiplicity = flag("self_loops", self_loops), flag("multiplicity", multiplicity)
+        check_pairs(cell, net)
         _within("cell", cell, num_cells)
-        if len(net) and net.min() < 0:
-            raise ValueError(f"net holds {net.min()}: nets are numbered from 0")
         nets, net = np.unique(net, return_inverse=True)
         if max_net is not None:
             most = whole(max_net)
             if most is None or most < 2:
-                raise ValueError(f"max_net is {_shown(max_net)}: it takes a whole number of pins, at least 2, or None")
+                raise ValueError(f"max_net is {shown(max_net)}: it takes a whole number of pins, at least 2, or None")
             small = np.bincount(net, minlength=len(nets))[net] <= most
             cell, net = cell[small], net[small]
         cell, net = cell.astype(np.int32), net.astype(np.int32)
@@ -105,9 +102,9 @@ class CircuitGraph:
 
         Raises ValueError for other shapes, an index outside ``0 .. num_nodes - 1`` or such a weight.
         """
-        num_nodes, self_loops = _count("num_nodes", num_nodes), _flag("self_loops", self_loops)
+        num_nodes, self_loops = _count("num_nodes", num_nodes), flag("self_loops", self_loops)
         if not (isinstance(edge_index, (list, tuple)) and len(edge_index) == 2):
-            edge_index = _array("edge_index", edge_index, _EDGES)
+            edge_index = as_array("edge_index", edge_index, _EDGES)
             if edge_index.ndim != 2 or len(edge_index) != 2:
                 raise ValueError(f"edge_index has shape {edge_index.shape}: it takes {_EDGES}")
         source, target = integers("edge_index[0]", edge_index[0]), integers("edge_index[1]", edge_index[1])
@@ -153,7 +150,7 @@ class CircuitGraph:
                 *pins_of(data), _num_nodes(data), max_net=max_net, multiplicity=multiplicity, **options
             )
         if data.edge_index is not None:
-            if max_net is not None or not _flag("multiplicity", multiplicity):
+            if max_net is not None or not flag("multiplicity", multiplicity):
                 raise ValueError(
                     "max_net and multiplicity choose among pins, and data has none (cell and net): "
                     "change its edge_index instead"
@@ -193,7 +190,7 @@ class CircuitGraph:
         """The nodes other than ``node`` from which row ``node`` of ``A`` takes, ascending, int64."""
         given, node = node, whole(node)
         if node is None:
-            raise ValueError(f"node is {_shown(given)}: it takes one node's number")
+            raise ValueError(f"node is {shown(given)}: it takes one node's number")
         _within("node", np.array([node]), self.num_nodes)
         if self._pins is None:
             row = _row(self._matrix, node)
@@ -413,70 +410,15 @@ def _row(matrix, row):
     return matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
 
 
-def whole(value):
-    """``value`` as an int; None where it is not one whole number."""
-    if isinstance(value, (bool, np.bool_)):
-        return None
-    try:
-        return int(value) if int(value) == value else None
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        return None
-
-
-def positive(name, value):
-    """``value`` as an int. Raises ValueError unless it is a whole number, at least 1."""
-    number = whole(value)
-    if number is None or number < 1:
-        raise ValueError(f"{name} is {_shown(value)}: it takes a whole number, at least 1")
-    return number
-
-
-def _flag(name, value):
-    if not isinstance(value, (bool, np.bool_)) and whole(value) not in (0, 1):
-        raise ValueError(f"{name} is {_shown(value)}: it takes True or False")
-    return bool(value)
-
-
 def _count(name, value):
     count = whole(value)
     if count is None or not 1 <= count <= MOST:
         raise ValueError(
-            f"{name} is {_shown(value)}: a graph has a whole number of nodes, at least 1"
+            f"{name} is {shown(value)}: a graph has a whole number of nodes, at least 1"
             + ("" if count is None or count < 1 else f" and at most {MOST}")
         )
     check_memory(48 * count, f"a graph of {count:,} nodes", f"lower {name}")
     return count
-
-
-def _array(name, values, takes):
-    """``values`` as a NumPy array, wherever they lie."""
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked entries: leave them out")
-    try:
-        if isinstance(values, torch.Tensor):
-            values = values.cpu()
-            return (values.double() if values.is_floating_point() else values).numpy()
-        array = np.asarray(values)
-        return np.array(array.tolist()) if array.dtype == object else array
-    except (TypeError, ValueError, RuntimeError) as error:
-        what = f"{values.layout} on {values.device}" if isinstance(values, torch.Tensor) else type(values).__name__
-        raise ValueError(f"{name} ({what}) cannot be read as an array: it takes {takes}") from error
-
-
-def integers(name, values):
-    """``values``, a tensor, array, table column or list, as int64 ``[P]``. Raises ValueError for anything else."""
-    array = _array(name, values, "a 1-D array of integers")
-    if array.ndim != 1:
-        given = f"has shape {array.shape}" if array.ndim else f"is {_shown(values)}"
-        raise ValueError(f"{name} {given}: it takes a 1-D array")
-    if array.size == 0:
-        return array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        names = ", which numpy.unique(names, return_inverse=True)[1] gives names" if array.dtype.kind in "US" else ""
-        raise ValueError(f"{name} has dtype {array.dtype}: it takes integers{names}")
-    if array.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"{name} holds {array.max()}: it takes integers below 2**63")
-    return array.astype(np.int64, copy=False)
 
 
 def _weights(values):
@@ -484,14 +426,10 @@ def _weights(values):
         raise ValueError(
             "edge_weight requires a gradient, and a graph passes none to its weights: give edge_weight.detach()"
         )
-    array = _array("edge_weight", values, "one number for each edge")
+    array = as_array("edge_weight", values, "one number for each edge")
     if array.dtype.kind not in "biuf":
         raise ValueError(f"edge_weight has dtype {array.dtype}: it takes real numbers")
     return array.astype(np.float64)
-
-
-def _shown(value):
-    return " ".join(reprlib.repr(value).split())
 
 
 def _within(name, array, num_nodes):

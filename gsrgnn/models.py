@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from gsrgnn.arguments import positive
 from gsrgnn.cbsr import capturing, check_devices, check_graph, check_rows
-from gsrgnn.graph import positive
 from gsrgnn.label import LabelScale
 from gsrgnn.reversible import ReversibleStack
 

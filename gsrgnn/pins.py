@@ -35,6 +35,14 @@ def pins_of(data):
     return data.cell, data.net
 
 
+def check_pairs(cell, net):
+    """Raises ValueError unless ``cell`` and ``net``, integer ``[P]``, are as long, and nets are numbered from 0."""
+    if len(cell) != len(net):
+        raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
+    if len(net) and net.min() < 0:
+        raise ValueError(f"net holds {int(net.min())}: nets are numbered from 0")
+
+
 def _astray(data, cell, net):
     """What is wrong where a pin of one circuit of a batch is on another, or a net on two; else None."""
     from_0 = "each circuit's cells numbered from 0"

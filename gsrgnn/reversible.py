@@ -25,9 +25,10 @@ from torch import nn
 from torch.utils.weak import TensorWeakRef
 
 from gsrgnn import kernels
+from gsrgnn.arguments import positive
 from gsrgnn.cbsr import array, capturing, check_devices, check_graph, check_k, check_rows, index_dtype, operator
-from gsrgnn.graph import positive
 from gsrgnn.kernels.fixed_point import FIXED, Scale, crowded, scales
+from gsrgnn.kernels.order import cheaper_order
 from gsrgnn.memory import free_memory
 
 RESIDUALS = ("sparse", "dense")
@@ -61,7 +62,7 @@ class ReversibleStack(nn.Module):
         k: entries that GS keeps of each row of a group, ``1 <= k <= width / 2``.
         residual: ``"sparse"`` or ``"dense"``.
         first: ``"aggregate"``, ``(A S) W^T`` as the paper has it, or ``"transform"``, ``A (S W^T)``, which makes use of
-            the zeros of ``S`` in the Linear too; if not given, the faster one by `kernels.cheaper_order`.
+            the zeros of ``S`` in the Linear too; if not given, the faster one by `kernels.order.cheaper_order`.
 
     Parameters, the first axis being the layer and the second the block (f1, f2): ``weight [L, 2, d, d]``,
     ``bias [L, 2, d]`` of the Linear and ``gain [L, 2, d]``, ``shift [L, 2, d]`` of the LayerNorm, ``d = width / 2``.
@@ -362,7 +363,7 @@ class _Block:
         self.weight, *self.vectors = (parameter.detach() for parameter in parameters)
         self.scratch, self.scale = scratch, scale
         self.scales = [Scale(*map(array, group)) for group in scale]
-        self.first = stack.first or kernels.cheaper_order(self.operator, graph.num_nodes, stack.width // 2, stack.k)
+        self.first = stack.first or cheaper_order(self.operator, graph.num_nodes, stack.width // 2, stack.k)
 
     def split(self, x, groups):
         """Algorithm 1 line 4: the two groups of columns as fixed-point numbers, into ``groups [2, N, d]``."""

@@ -7,10 +7,10 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.utils import cumsum
 
+from gsrgnn.arguments import integers
 from gsrgnn.circuits import congestion, table1
 from gsrgnn.circuits.features import FEATURE_NAMES, cell_features
-from gsrgnn.graph import integers
-from gsrgnn.pins import pins_of
+from gsrgnn.pins import check_pairs, pins_of
 
 SOURCES = {
     "circuitnet": "CircuitNet: global routing overflow ({combine})",
@@ -41,7 +41,8 @@ class Circuit(Data):
             for key in ("cell", "net"):
                 pins, checked = self[key], integers(key, self[key])
                 self[key] = pins.long() if isinstance(pins, torch.Tensor) else torch.tensor(checked)
-            _check_pins(self.cell, self.net, self.num_nodes)
+            check_pairs(self.cell, self.net)
+            _check_cells(self.cell, self.num_nodes)
             if "n_id" not in self:
                 self.n_id = torch.arange(self.num_nodes, device=self.cell.device)
 
@@ -199,13 +200,9 @@ def _split(num_cells, share):
     return masks.unbind()
 
 
-def _check_pins(cell, net, num_cells):
-    if len(cell) != len(net):
-        raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
+def _check_cells(cell, num_cells):
     if len(cell) and (cell.min() < 0 or cell.max() >= num_cells):
         raise ValueError(
             f"cell holds {int(cell.min())} to {int(cell.max())}: a Circuit of {num_cells} cells has 0 to "
             f"{num_cells - 1}"
         )
-    if len(net) and net.min() < 0:
-        raise ValueError(f"net holds {int(net.min())}: nets are numbered from 0")

@@ -9,6 +9,17 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from gsrgnn.kernels.cuda import (
+    entries,
+    layer_norm,
+    probes,
+    products,
+    sample,
+    sample_atomic,
+    sum_kept,
+    sum_rows,
+    top_k,
+)
 from gsrgnn.kernels.cuda.compiler import BFLOAT16, Kernel, types
 
 CAPABILITIES = ((8, 0), (9, 0))
@@ -40,18 +51,6 @@ class Compiled:
 
 def specialisations(width=192, ks=(8, 64)):
     """Name -> `Kernel` of every kernel that a width and these k use."""
-    from gsrgnn.kernels.cuda import (
-        entries,
-        layer_norm,
-        probes,
-        products,
-        sample,
-        sample_atomic,
-        sum_kept,
-        sum_rows,
-        top_k,
-    )
-
     items, index = -(-width // 32), types.uint8 if width <= 256 else types.int16
     kernels = {
         "group_sparse": top_k.kernel(items, False, index),
