@@ -1,12 +1,19 @@
 """What callers give, read as what is meant: numbers, flags and arrays of integers; what is none is named."""
 
 import reprlib
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+TensorLike: TypeAlias = Tensor | ArrayLike | Sequence[Tensor | ArrayLike]
+"""What is read as an array: a tensor, an array, a table's column, a list of numbers or of rows."""
 
 
-def whole(value):
+def whole(value: Any) -> int | None:
     """``value`` as an int; None where it is not one whole number."""
     if isinstance(value, (bool, np.bool_)):
         return None
@@ -16,7 +23,7 @@ def whole(value):
         return None
 
 
-def positive(name, value):
+def positive(name: str, value: Any) -> int:
     """``value`` as an int. Raises ValueError unless it is a whole number, at least 1."""
     number = whole(value)
     if number is None or number < 1:
@@ -24,7 +31,7 @@ def positive(name, value):
     return number
 
 
-def natural(name, value):
+def natural(name: str, value: Any) -> int:
     """``value`` as an int. Raises ValueError unless it is an integer, at least 0."""
     number = None if isinstance(value, (float, np.floating)) else whole(value)
     if number is None or number < 0:
@@ -32,14 +39,14 @@ def natural(name, value):
     return number
 
 
-def flag(name, value):
+def flag(name: str, value: Any) -> bool:
     """``value`` as a bool. Raises ValueError unless it is True, False, 1 or 0."""
     if not isinstance(value, (bool, np.bool_)) and whole(value) not in (0, 1):
         raise ValueError(f"{name} is {shown(value)}: it takes True or False")
     return bool(value)
 
 
-def integers(name, values):
+def integers(name: str, values: TensorLike) -> NDArray[np.int64]:
     """``values``, a tensor, array, table column or list, as int64 ``[P]``. Raises ValueError for anything else."""
     array = as_array(name, values, "a 1-D array of integers")
     if array.ndim != 1:
@@ -55,7 +62,7 @@ def integers(name, values):
     return array.astype(np.int64, copy=False)
 
 
-def as_array(name, values, takes):
+def as_array(name: str, values: TensorLike, takes: str) -> np.ndarray:
     """``values`` as a NumPy array, wherever they lie. Raises ValueError, which says what `name` ``takes``."""
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked entries: leave them out")
@@ -70,6 +77,6 @@ def as_array(name, values, takes):
         raise ValueError(f"{name} ({what}) cannot be read as an array: it takes {takes}") from error
 
 
-def shown(value):
+def shown(value: object) -> str:
     """``value`` as an error shows it: short, and on one line."""
     return " ".join(reprlib.repr(value).split())

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -26,7 +26,7 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
-def hash_files(files, root: Path) -> str:
+def hash_files(files: Iterable[Path], root: Path) -> str:
     """Hash (12 hex digits) of files' contents and of their names relative to `root`, in any order given."""
     digest = hashlib.sha256()
     for path in sorted(files):

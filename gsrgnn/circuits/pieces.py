@@ -1,9 +1,14 @@
 """A connected piece of a graph, small enough to draw: the node patterns of the paper's Figure 5."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def piece(neighbors, start, count, rng, fan_out=3):
+def piece(
+    neighbors: Callable[[int], ArrayLike], start: int, count: int, rng: np.random.Generator, fan_out: int = 3
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A piece of at most `count` nodes: its joined pairs, int64 [2, E], and its nodes, int64 [n].
 
     A pair is given once, by its places among the nodes. From the node `start` on, breadth first, up to `fan_out`

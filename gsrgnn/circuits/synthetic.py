@@ -56,7 +56,7 @@ _FLIP_FLOP, _MACRO = "DFCNQ", "SRAM"
 _HEIGHT, _WIDTH_PER_INPUT, _WIDTH_OF_FLIP_FLOP = 0.5, 0.15, 1.4  # gcells; set by hand to the two's boxes
 
 
-def generate(num_cells, seed=0, num_edges=None):
+def generate(num_cells: int, seed: int = 0, num_edges: int | None = None) -> Netlist:
     """A placed Netlist of `num_cells` cells; the same for the same size, seed and edges.
 
     Every cell drives one net of 2 to 75 pins with its sinks near it, and most have 1 to 6 inputs. Cells lie at

@@ -1,6 +1,7 @@
 """One table from a device to the module that holds its kernels; all modules offer the same functions."""
 
 import importlib
+from types import ModuleType
 
 import numpy as np
 
@@ -13,7 +14,7 @@ __all__ = ["Adjacency", "Incidence", "Scale", "index_dtype", "on"]
 _MODULES = {"cpu": "gsrgnn.kernels.cpu", "cuda": "gsrgnn.kernels.cuda.operators"}
 
 
-def on(device_type):
+def on(device_type: str) -> ModuleType:
     """The kernels of a device type, ``"cpu"`` or ``"cuda"``.
 
     Raises ValueError for a device that has none, ModuleNotFoundError for CUDA without numba-cuda.
@@ -26,6 +27,6 @@ def on(device_type):
     return importlib.import_module(_MODULES[device_type])
 
 
-def index_dtype(num_columns):
+def index_dtype(num_columns: int) -> np.dtype:
     """The smallest NumPy integer type that holds a column index below ``num_columns``."""
     return np.dtype("uint8" if num_columns <= 256 else "int16" if num_columns <= 32768 else "int32")

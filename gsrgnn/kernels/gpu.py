@@ -13,7 +13,7 @@ TOOLKIT = 13
 """Major version of the CUDA toolkit that the extra `cuda` installs; the driver must be of it or later."""
 
 
-def gpu_missing():
+def gpu_missing() -> str | None:
     """Why the kernels cannot run on a GPU here, in words; None where they can."""
     if torch.version.cuda is None:
         return "this torch is a CPU build: install one for CUDA"
@@ -36,11 +36,11 @@ def gpu_missing():
     return None
 
 
-def driver_cuda():
+def driver_cuda() -> tuple[int, int] | None:
     """``(major, minor)`` of the newest CUDA that the driver can run, by nvidia-smi; None where it does not say."""
     try:
         text = subprocess.run(["nvidia-smi"], capture_output=True, text=True, timeout=20).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r"CUDA Version: (\d+)\.(\d+)", text)
-    return tuple(map(int, found.groups())) if found else None
+    return (int(found[1]), int(found[2])) if found else None

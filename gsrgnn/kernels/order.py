@@ -1,13 +1,17 @@
 """Which of the two orders of a block's products is the cheaper: what each costs, counted."""
 
+from typing import Any, Literal, TypeAlias
+
 from gsrgnn.kernels.adjacency import Incidence
+
+Order: TypeAlias = Literal["aggregate", "transform"]
 
 # Two cores, a graph of 6 million pairs: adding a row to another, an entry to a scattered place, and the three
 # products of kept entries with a matrix that a step makes; each for one number.
 COST = {"row": 6, "scattered": 50, "kept": 20}
 
 
-def cheaper_order(operator, num_rows, width, k):
+def cheaper_order(operator: Any, num_rows: int, width: int, k: int) -> Order:
     """``"aggregate"`` or ``"transform"``: which of ``(A S) W^T`` and ``A (S W^T)`` makes the faster training step.
 
     ``S [num_rows, width]`` has k entries a row and ``W`` is square. A step makes either product twice, forward and

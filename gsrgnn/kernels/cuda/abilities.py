@@ -7,7 +7,7 @@ import torch
 from gsrgnn.kernels.gpu import driver_cuda, gpu_missing
 
 
-def abilities():
+def abilities() -> list[tuple[str, str]]:
     """Pairs of what could be done, and whether: lines for ``gsrgnn doctor``."""
     driver = driver_cuda()
     lines = [("driver", f"CUDA {driver[0]}.{driver[1]}" if driver else "none found")]

@@ -12,16 +12,20 @@ the edges of a symmetric graph is `sample_atomic`, whose last bits change from r
 import functools
 import os
 import warnings
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 import torch
+from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from gsrgnn.kernels import torch_path
-from gsrgnn.kernels.adjacency import Incidence
+from gsrgnn.kernels.adjacency import Adjacency, Incidence
 from gsrgnn.kernels.cuda import entries, layer_norm, plan, products, sample, sample_atomic, sum_kept, sum_rows, top_k
 from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, INDEX, WARPS
 from gsrgnn.kernels.cuda.layer_norm import BLOCKS
-from gsrgnn.kernels.torch_path import magnitudes
+from gsrgnn.kernels.fixed_point import Scale
+from gsrgnn.kernels.torch_path import Source, magnitudes
 
 __all__ = [
     "BLOCKS",
@@ -47,17 +51,21 @@ __all__ = [
     "undo_layer_norm",
 ]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+Graph = TypeVar("Graph", Adjacency, Incidence)
+
 MAX_WIDTH, MAX_K = 1024, 128
 PACKED_FROM = 16  # entries a row: what packing costs is then little beside the sectors that it saves
 FINE = 2**31 - 1
 """What ``bad`` holds where every row is finite."""
 
 
-def _served(kernel):
+def _served(kernel: Callable[P, R]) -> Callable[P, R]:
     """Decorator that gives what `refusal` objects to to the function of the same name in `torch_path`."""
 
     @functools.wraps(kernel)
-    def call(*arguments, **options):
+    def call(*arguments: P.args, **options: P.kwargs) -> R:
         if (why := refusal(arguments)) is None:
             return kernel(*arguments, **options)
         if os.environ.get("GSRGNN_STRICT"):
@@ -68,7 +76,7 @@ def _served(kernel):
     return call
 
 
-def refusal(arguments):
+def refusal(arguments: Sequence[object]) -> str | None:
     """Why no kernel serves these arguments, in words; None where one does."""
     for tensor in arguments:
         if not isinstance(tensor, torch.Tensor) or tensor.ndim < 2:
@@ -83,12 +91,12 @@ def refusal(arguments):
 
 
 @functools.cache
-def _warn(why):
+def _warn(why: str) -> None:
     warnings.warn(f"no CUDA kernel serves {why}: torch computes it, slower and in more memory", stacklevel=4)
 
 
 @_served
-def group_sparse(x, values, indices, bad=None):
+def group_sparse(x: Tensor, values: Tensor, indices: Tensor, bad: Tensor | None = None) -> int:
     """`reference.group_sparse` into ``values [N, k]`` and ``indices [N, k]``.
 
     Returns the first row that holds a NaN or an infinity, or -1.
@@ -103,7 +111,7 @@ def group_sparse(x, values, indices, bad=None):
 
 
 @_served
-def group_sparse_fixed(x, scale, values, indices):
+def group_sparse_fixed(x: Tensor, scale: Scale, values: Tensor, indices: Tensor) -> None:
     """`reference.group_sparse` of the fixed-point ``x`` with its `Scale` into ``values [N, k]`` and ``indices [N, k]``.
 
     In a row of one step the integers are compared, in any other the floats that they are rounded to.
@@ -113,7 +121,7 @@ def group_sparse_fixed(x, scale, values, indices):
     )
 
 
-def prepare(graph, other=None):
+def prepare(graph: Graph, other: Graph | None = None) -> Graph:
     """What the kernels take for a graph: the graph. How its rows are divided, `plan.of` keeps.
 
     ``other`` is what was prepared for the transposed graph; what the two share is the same tensors, divided once.
@@ -131,37 +139,39 @@ def _same(tensor, known):
 
 
 @_served
-def to_fixed(x, start, scale, out):
+def to_fixed(x: Tensor, start: int, scale: Scale, out: Tensor) -> None:
     """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``; ``scale`` is a `Scale`."""
     entries.to_fixed()(_rows(out), x, x.shape[1], start, *scale, *out.shape, out)
 
 
 @_served
-def from_fixed(x, scale, start, out):
+def from_fixed(x: Tensor, scale: Scale, start: int, out: Tensor) -> None:
     """The numbers that the fixed-point ``x [N, D]`` stands for, into the columns of ``out`` from ``start`` on."""
     entries.from_fixed()(_rows(x), x, *scale, *x.shape, out.shape[1], start, out)
 
 
 @_served
-def scatter_over(values, indices, out):
+def scatter_over(values: Tensor, indices: Tensor, out: Tensor) -> None:
     """``out [N, D]`` becomes `reference.scatter` of the values plus what it held at their places."""
     entries.scatter_over(INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], *out.shape, out)
 
 
 @_served
-def scatter_add(values, indices, out):
+def scatter_add(values: Tensor, indices: Tensor, out: Tensor) -> None:
     """Add `reference.scatter` to ``out [N, D]``."""
     entries.scatter_add(INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], *out.shape, out)
 
 
 @_served
-def scatter_fixed(values, indices, scale, out):
+def scatter_fixed(values: Tensor, indices: Tensor, scale: Scale, out: Tensor) -> None:
     """`reference.scatter` into the fixed-point ``out [N, D]``."""
     entries.scatter_fixed(INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], *scale, *out.shape, out)
 
 
 @_served
-def aggregate(graph, values, indices, out, nets=None):
+def aggregate(
+    graph: Adjacency | Incidence, values: Tensor, indices: Tensor, out: Tensor, nets: Tensor | None = None
+) -> None:
     """`reference.aggregate` into ``out [N, D]``, over an `Adjacency` or, through ``nets [M, D]``, an `Incidence`.
 
     ``values`` may be bfloat16; sums are float32 all the same.
@@ -175,7 +185,9 @@ def aggregate(graph, values, indices, out, nets=None):
 
 
 @_served
-def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
+def aggregate_backward(
+    transposed: Adjacency | Incidence, grad: Tensor, indices: Tensor, dvalues: Tensor, nets: Tensor | None = None
+) -> None:
     """`reference.aggregate_backward` into ``dvalues [N, k]``, ``transposed`` and ``nets`` as for `aggregate`."""
     if isinstance(transposed, Incidence):
         _sum_rows(transposed.to_nets, grad, nets)
@@ -187,7 +199,7 @@ def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
         _sample(transposed, grad, indices, dvalues)
 
 
-def aggregate_backward_atomic(transposed, grad, indices, dvalues):
+def aggregate_backward_atomic(transposed: Adjacency, grad: Tensor, indices: Tensor, dvalues: Tensor) -> None:
     """`aggregate_backward` over the edges by `sample_atomic`.
 
     Raises ValueError for a graph that `prepare` did not find symmetric.
@@ -211,7 +223,7 @@ def aggregate_backward_atomic(transposed, grad, indices, dvalues):
 
 
 @_served
-def aggregate_dense(graph, x, out, nets=None):
+def aggregate_dense(graph: Adjacency | Incidence, x: Tensor, out: Tensor, nets: Tensor | None = None) -> None:
     """`reference.aggregate_dense` into ``out [N, D]``, ``graph``, ``nets`` and bfloat16 as for `aggregate`."""
     if isinstance(graph, Incidence):
         _sum_rows(graph.to_nets, x, nets)
@@ -222,7 +234,7 @@ def aggregate_dense(graph, x, out, nets=None):
 
 
 @_served
-def product(values, indices, matrix, out):
+def product(values: Tensor, indices: Tensor, matrix: Tensor, out: Tensor) -> None:
     """`reference.product` into ``out [N, C]``."""
     products.product(_items(out), INDEX[indices.dtype])(
         _rows(out), values, indices, indices.shape[1], matrix, *out.shape, out
@@ -230,7 +242,9 @@ def product(values, indices, matrix, out):
 
 
 @_served
-def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
+def product_backward(
+    values: Tensor, indices: Tensor, matrix: Tensor, grad: Tensor, dvalues: Tensor, dmatrix: Tensor
+) -> None:
     """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
     index, k, tile = INDEX[indices.dtype], indices.shape[1], products.tile(len(matrix))
     products.values_gradient(_items(grad), index)(_rows(grad), indices, k, matrix, grad, *grad.shape, dvalues)
@@ -249,7 +263,18 @@ def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
 
 
 @_served
-def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad=None):
+def add_layer_norm(
+    z: Tensor,
+    bias: Tensor,
+    gain: Tensor,
+    shift: Tensor,
+    eps: float,
+    scale: Scale,
+    x: Tensor,
+    sign: int = 1,
+    source: Source | None = None,
+    bad: Tensor | None = None,
+) -> int:
     """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x`` with its `Scale`: the residual update of a layer.
 
     With ``source``, ``(graph, h, nets)``, ``z`` is first made `aggregate_dense` of ``h``.
@@ -266,7 +291,20 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad
 
 
 @_served
-def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift, source=None):
+def undo_layer_norm(
+    z: Tensor,
+    bias: Tensor,
+    gain: Tensor,
+    shift: Tensor,
+    eps: float,
+    scale: Scale,
+    x: Tensor,
+    grad: Tensor,
+    dbias: Tensor,
+    dgain: Tensor,
+    dshift: Tensor,
+    source: Source | None = None,
+) -> None:
     """Take `add_layer_norm` back and differentiate it, in one pass over the rows.
 
     ``x`` is what it was before, to the last bit; ``z`` becomes the gradient with respect to ``z`` for the incoming
@@ -339,7 +377,7 @@ def _type(x):
 
 
 @functools.cache
-def _constant(value, device):
+def _constant(value: float, device: torch.device) -> Tensor:
     return torch.full((1,), value, dtype=torch.int32 if value == FINE else torch.float32, device=device)
 
 
@@ -347,7 +385,7 @@ def _flag(like):
     return torch.full((1,), FINE, dtype=torch.int32, device=like.device)
 
 
-def _named(bad, like, launch):
+def _named(bad: Tensor | None, like: Tensor, launch: Callable[[Tensor], None]) -> int:
     flag = _flag(like) if bad is None else bad
     launch(flag)
     if bad is not None:
