@@ -4,6 +4,6 @@ from gsrgnn import circuits
 from gsrgnn.cbsr import CBSR, aggregate, group_sparse
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.models import GSRGNN
+from gsrgnn.version import __version__
 
-__all__ = ["CBSR", "CircuitGraph", "GSRGNN", "aggregate", "circuits", "group_sparse"]
-__version__ = "0.1.0"
+__all__ = ["CBSR", "CircuitGraph", "GSRGNN", "__version__", "aggregate", "circuits", "group_sparse"]

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import gsrgnn
+from gsrgnn.version import __version__
 
 PACKAGE = Path(__file__).parent
 
@@ -56,7 +56,7 @@ def versions() -> dict[str, str]:
     """Versions of Python, this package and what the numbers depend on."""
     libraries = ("torch", "torch_geometric", "numba", "numpy", "scipy", "scikit-learn")
     return {
-        "gsrgnn": gsrgnn.__version__,
+        "gsrgnn": __version__,
         "Python": platform.python_version(),
         **{name: version(name) for name in libraries},
     }

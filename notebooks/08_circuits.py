@@ -50,7 +50,7 @@ from gsrgnn.circuits import (
 )
 from gsrgnn.circuits.data import to_data
 from gsrgnn.circuits.features import MACRO_HEIGHT
-from gsrgnn.circuits.pieces import neighbors_by_pins, piece
+from gsrgnn.circuits.pieces import piece
 from gsrgnn.lab.records import read_circuits
 from gsrgnn.provenance import code_hash
 
@@ -199,7 +199,10 @@ figures.show(
 # %% tags=["hide-input"]
 panels, rng = [], np.random.default_rng(seed)
 for name in here:
-    neighbors = neighbors_by_pins(netlists[name].cell, netlists[name].net)
+    netlist = netlists[name]
+    neighbors = CircuitGraph.from_pins(
+        netlist.cell, netlist.net, netlist.num_cells
+    ).neighbors
     degree = degrees[titles[name]]
     start = rng.choice(np.flatnonzero((degree > 0) & (degree <= np.median(degree))))
     pairs, nodes = piece(neighbors, start, piece_nodes, rng)

@@ -62,7 +62,7 @@ from gsrgnn import CBSR, CircuitGraph, aggregate, circuits, group_sparse
 from gsrgnn.book import figures
 from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
 from gsrgnn.cbsr import operator
-from gsrgnn.kernels import cheaper_order
+from gsrgnn.kernels.order import cheaper_order
 from gsrgnn.lab.depth import step_peak
 from gsrgnn.lab.exactness import gradient_error, plain
 from gsrgnn.lab.measure import in_turn, kept_bytes
@@ -644,7 +644,7 @@ for route, border in borders.items():
 
 # %% [markdown]
 # Multiplications are not all alike. Those of a dense product are done many at a time, one that adds to a scattered
-# column is done alone. `kernels.cheaper_order`, by which the package decides, counts each kind at what it costs on a
+# column is done alone. `kernels.order.cheaper_order`, by which the package decides, counts each kind at what it costs on a
 # CPU beside one of a dense product; $d - k$ does not drop out then, and for a large $k$ the paper's order wins through
 # the nets too. Both orders give the same numbers up to rounding, and the same gradient:
 

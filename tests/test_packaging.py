@@ -76,7 +76,7 @@ def installed():
 
 
 def test_the_lock_holds_pins_alone_and_the_command_that_makes_it():
-    pin = re.compile(r"[a-z\d-]+==[a-z\d.]+( ; [a-z\d_.'<>=!() ]+)?")  # 2.13.0+cpu would shut out a CUDA build
+    pin = re.compile(r"[a-z\d-]+==[a-z\d.]+( ; [A-Za-z\d_.'<>=!() ]+)?")  # 2.13.0+cpu would shut out a CUDA build
     assert [line for line in PINS if not pin.fullmatch(line)] == []
     command = HEADER[-1].removeprefix("#").split()
     assert command[:3] == ["uv", "pip", "compile"]

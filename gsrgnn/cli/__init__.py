@@ -259,8 +259,10 @@ def doctor() -> None:
     """Say what this machine can do: versions, CPU, GPU, data found, kernels compiled and checked."""
     from gsrgnn.circuits import available
     from gsrgnn.jit import cache_folder
-    from gsrgnn.kernels import gpu, self_check
     from gsrgnn.kernels.cpu import threads
+    from gsrgnn.kernels.cuda.abilities import abilities
+    from gsrgnn.kernels.gpu import gpu_missing
+    from gsrgnn.kernels.self_check import self_check
 
     for name, value in {**provenance.versions(), **provenance.machine()}.items():
         typer.echo(f"{name:16} {value}")
@@ -271,10 +273,10 @@ def doctor() -> None:
     typer.echo(f"{'machine code':16} {kept}")
     for name in available():
         typer.echo(f"{'circuit':16} {name}")
-    for name, words in gpu.abilities():
+    for name, words in abilities():
         typer.echo(f"{'CUDA':16} {name}: {words}")
     checks = self_check()
-    if not gpu.gpu_missing():
+    if not gpu_missing():
         checks += [(f"{name} on the GPU", ok, detail) for name, ok, detail in self_check("cuda")]
     for name, ok, detail in checks:
         typer.echo(f"{'kernel':16} {name}: {'ok' if ok else 'FAILED'} ({detail})")
