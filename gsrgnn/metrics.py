@@ -2,8 +2,6 @@
 
 import numpy as np
 import torch
-from scipy import stats
-from sklearn.metrics import r2_score
 
 
 def correlations(true, predicted):
@@ -41,6 +39,9 @@ def columns(values, what="values are"):
 
 
 def _scores(true, predicted):
+    from scipy import stats  # here, as `import gsrgnn` does without them
+    from sklearn.metrics import r2_score
+
     scores = {"pearson": np.nan, "spearman": np.nan, "kendall": np.nan}
     if np.ptp(true) > 0 and np.ptp(predicted) > 0:
         scores = {
