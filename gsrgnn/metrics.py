@@ -3,8 +3,6 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn.metrics import r2_score
 
 from gsrgnn.arguments import TensorLike
 
@@ -44,6 +42,9 @@ def columns(values: TensorLike, what: str = "values are") -> NDArray[np.float64]
 
 
 def _scores(true, predicted):
+    from scipy import stats  # here, as `import gsrgnn` does without them
+    from sklearn.metrics import r2_score
+
     scores = {"pearson": np.nan, "spearman": np.nan, "kendall": np.nan}
     if np.ptp(true) > 0 and np.ptp(predicted) > 0:
         scores = {

@@ -439,6 +439,7 @@ def test_time_left_is_in_proportion_to_size_from_what_is_finished(project):
 
 
 def test_the_command(project, monkeypatch):
+    (project.root / "_toc.yml").touch()
     project.plan({"number": 1}, {"number": 2, "act": "raise ValueError('no')"})
     gsrgnn = lambda *arguments: CliRunner().invoke(app, arguments)  # noqa: E731
     listed = gsrgnn("sweep", "tiny", "--list")

@@ -15,7 +15,7 @@ def steps(record: dict) -> Figure:
     """Seconds of a training step, a bar a row, and the floor as a line, on a logarithmic axis.
 
     Args:
-        record: as `gsrgnn.lab.bench.read` gives it. Rows without a time say why; GSR-GNN's bars are filled.
+        record: as `gsrgnn.lab.bench.record.read` gives it. Rows without a time say why; GSR-GNN's bars are filled.
     """
     rows = record["rows"]
     figure, axes = _rows_axes(rows)
@@ -45,7 +45,7 @@ def memory(record: dict) -> Figure:
     """Peak memory that a training step adds to its process, a point a row and depth, on a logarithmic axis.
 
     Args:
-        record: as `gsrgnn.lab.bench.read` gives it. The points of a row are joined; GSR-GNN's are filled.
+        record: as `gsrgnn.lab.bench.record.read` gives it. The points of a row are joined; GSR-GNN's are filled.
     """
     rows, depths = record["rows"], record["parameters"]["memory_layers"]
     figure, axes = _rows_axes(rows)
