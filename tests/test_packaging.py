@@ -2,8 +2,9 @@
 
 import re
 import subprocess
+import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,17 @@ def test_the_book_stays_with_jupyter_book_1():
     wanted = [Requirement(text) for text in PROJECT["optional-dependencies"]["book"]]
     (jupyter_book,) = [want for want in wanted if want.name == "jupyter-book"]
     assert not jupyter_book.specifier.contains("2.0.0")
+
+
+def test_importing_the_library_imports_none_of_the_book_s_packages():
+    code = "import sys, gsrgnn; print(*{name.partition('.')[0] for name in sys.modules}); gsrgnn.circuits.load"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = set(ran.stdout.split())
+    book = {canonicalize_name(Requirement(text).name) for text in PROJECT["optional-dependencies"]["book"]}
+    modules = {top for top, names in packages_distributions().items() if book & set(map(canonicalize_name, names))}
+    assert len(modules) >= len(book)
+    assert imported & modules == set()
+    assert imported & {"gsrgnn", "torch_geometric", "pandas", "sklearn"} == {"gsrgnn"}  # nor what takes long
 
 
 def test_conda_installs_the_locked_versions_on_a_supported_python():
