@@ -1,12 +1,12 @@
 """Circuits by name: CircuitNet's own files, netlists that ship with the package, synthetic ones of any size."""
 
-import os
 import re
 import reprlib
 from difflib import get_close_matches
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from gsrgnn.circuits import circuitnet, congestion, riscv, synthetic, table1
+from gsrgnn.circuits.circuitnet import Folder
 from gsrgnn.circuits.congestion import Combine
 from gsrgnn.circuits.data import SOURCES, Source, to_data
 from gsrgnn.circuits.data import Circuit as Circuit
@@ -20,9 +20,7 @@ _SHIPPED = "riscv/picorv32"
 _ANY_SIZE = "synthetic/5000"
 
 
-def load(
-    name: str, root: str | bytes | os.PathLike[Any] | None = None, *, label: Label = "auto", combine: Combine = "max"
-) -> Circuit:
+def load(name: str, root: Folder | None = None, *, label: Label = "auto", combine: Combine = "max") -> Circuit:
     """A circuit as `Circuit`, a `torch_geometric.data.Data` whose pins PyG's batches renumber.
 
     name: "riscv/<core>" (shipped), "synthetic/<cells>", "synthetic/356-R" and the like (stand-ins for the paper's
@@ -61,12 +59,12 @@ def load(
     return to_data(netlist, label, combine, maps)
 
 
-def read(name: str, root: str | bytes | os.PathLike[Any] | None = None) -> Netlist:
+def read(name: str, root: Folder | None = None) -> Netlist:
     """The `Netlist` of that name, with neither features nor label; names and errors are those of `load`."""
     return _read(name, root)[0]
 
 
-def available(root: str | bytes | os.PathLike[Any] | None = None) -> list[str]:
+def available(root: Folder | None = None) -> list[str]:
     """Names that load now: CircuitNet's placements found, what ships, the stand-ins, and one of the many sizes."""
     placements = (f"circuitnet/{name}" for name in circuitnet.placements(root))
     return [*placements, *riscv.names(), *_stand_ins(), _ANY_SIZE]

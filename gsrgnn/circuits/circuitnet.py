@@ -21,7 +21,7 @@ import os
 import re
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from gsrgnn.circuits.pickled import read_objects
 
 VARIABLE = "CIRCUITNET_ROOT"
 MAX_PINS = 10_000_000
+Folder: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 USUAL, LEAST = 0.8, 0.5  # share of a netlist's instances that its placement has
 _NAME = re.compile(r"[0-9]+-(?P<netlist>[A-Za-z][A-Za-z0-9-]*-[1-3]-c(2|5|20))-u[0-9.]+-m[0-9]+-p[0-9]+-f[0-9]+")
 _PLACEMENTS = ("instance_placement_gcell", "instance_placement")
@@ -58,7 +59,7 @@ def is_n14_name(name: str) -> bool:
     return "_freq_" in name
 
 
-def placements(root: str | bytes | os.PathLike[Any] | None = None) -> list[str]:
+def placements(root: Folder | None = None) -> list[str]:
     """Names of the placements under `root` (or CIRCUITNET_ROOT) whose netlist is there; none without root."""
     if root is None and not os.environ.get(VARIABLE):
         return []
@@ -70,7 +71,7 @@ def placements(root: str | bytes | os.PathLike[Any] | None = None) -> list[str]:
     )
 
 
-def read(name: str, root: str | bytes | os.PathLike[Any] | None = None) -> Netlist:
+def read(name: str, root: Folder | None = None) -> Netlist:
     """The placement `name` as a Netlist. FileNotFoundError and ValueError name the file and the mend."""
     netlists, folder = _folders(root)
     placement_file = folder / f"{name}.npy"
@@ -114,9 +115,7 @@ def read(name: str, root: str | bytes | os.PathLike[Any] | None = None) -> Netli
     )
 
 
-def overflow(
-    name: str, box: np.ndarray, root: str | bytes | os.PathLike[Any] | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def overflow(name: str, box: np.ndarray, root: Folder | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The congestion maps (horizontal, vertical) of placement `name`, float64 [W, H] each.
 
     They must cover every `box` (int64 [N, 4]), and are looked for in `routability_features`,
@@ -145,7 +144,7 @@ def _reached(box: np.ndarray) -> tuple[int, int]:
     return right + 1, top + 1
 
 
-def overflow_files(name: str, root: str | bytes | os.PathLike[Any] | None = None) -> list[Path] | None:
+def overflow_files(name: str, root: Folder | None = None) -> list[Path] | None:
     """Paths of a placement's two maps; None where neither is there, FileNotFoundError where only one is."""
     folders = [folder for base in _bases(root) for pattern in _MAP_FOLDERS for folder in _matching(base, pattern)]
     pairs = [[folder / _map(name, way) for way in ("horizontal", "vertical")] for folder in folders]
@@ -167,7 +166,7 @@ def overflow_files(name: str, root: str | bytes | os.PathLike[Any] | None = None
     return None
 
 
-def real_label(name: str, root: str | bytes | os.PathLike[Any] | None = None) -> bool:
+def real_label(name: str, root: Folder | None = None) -> bool:
     """Whether the maps of placement `name` are there; if not, a warning at the caller says where it was looked."""
     if overflow_files(name, root):
         return True
@@ -200,7 +199,7 @@ def _looked(root):
     return f"looked for routability_features, routability_features_decompressed and ...-001 in {where}"
 
 
-def files(name: str, root: str | bytes | os.PathLike[Any] | None = None) -> list[Path]:
+def files(name: str, root: Folder | None = None) -> list[Path]:
     """Every file that `name` is read from: netlist, placement, and its maps where they are."""
     netlists, folder = _folders(root)
     return [*_files(name, netlists), folder / f"{name}.npy", *(overflow_files(name, root) or [])]

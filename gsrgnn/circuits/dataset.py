@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from filelock import FileLock
@@ -18,6 +18,7 @@ from torch_geometric.transforms import BaseTransform
 
 from gsrgnn import circuits
 from gsrgnn.circuits import Label, circuitnet
+from gsrgnn.circuits.circuitnet import Folder
 from gsrgnn.circuits.congestion import Combine
 from gsrgnn.circuits.data import Circuit
 from gsrgnn.graph import CircuitGraph
@@ -44,7 +45,7 @@ class CircuitDataset(InMemoryDataset):
 
     def __init__(
         self,
-        root: str | bytes | os.PathLike[Any],
+        root: Folder,
         name: str,
         label: Label = "auto",
         combine: Combine = "max",
@@ -53,7 +54,7 @@ class CircuitDataset(InMemoryDataset):
         pre_filter: Callable[[Data], bool] | None = None,
         force_reload: bool = False,
         *,
-        circuitnet_root: str | bytes | os.PathLike[Any] | None = None,
+        circuitnet_root: Folder | None = None,
     ) -> None:
         circuits.check_options(name, label, combine)
         if not isinstance(root, (str, bytes, os.PathLike)):

@@ -7,14 +7,13 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pooch
 import requests
 from filelock import FileLock
 from tqdm import tqdm
 
-from gsrgnn.circuits.circuitnet import VARIABLE
+from gsrgnn.circuits.circuitnet import VARIABLE, Folder
 
 MANIFESTS = {"circuitnet-demo": Path(__file__).with_name("circuitnet_demo.json")}
 _CHUNK = 2**16
@@ -27,7 +26,7 @@ class FetchFailed(RuntimeError):
 
 def fetch(
     name: str,
-    root: str | bytes | os.PathLike[Any] | None = None,
+    root: Folder | None = None,
     *,
     url: str | None = None,
     say: Callable[[str], object] = print,
