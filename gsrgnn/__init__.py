@@ -1,4 +1,9 @@
-"""gsrgnn: deep reversible, sparse graph networks for circuit graphs, reproduced (GSR-GNN, arXiv 2603.27156)."""
+"""gsrgnn: deep reversible, sparse graph networks for circuit graphs, reproduced (GSR-GNN, arXiv 2603.27156).
+
+The library is what lies beside this file, with `kernels` and `circuits`. From `models` down to a kernel each module
+imports only what is below it: `models`, `reversible`, `cbsr`, `graph`, `kernels`. Above stand `lab`, which measures,
+`book`, which makes pages, and `cli`; nothing of the library imports them.
+"""
 
 from importlib import import_module
 from types import ModuleType

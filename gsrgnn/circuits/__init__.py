@@ -1,4 +1,8 @@
-"""Circuits by name: CircuitNet's own files, netlists that ship with the package, synthetic ones of any size."""
+"""Circuits by name: CircuitNet's own files, netlists that ship with the package, synthetic ones of any size.
+
+A reader makes a `netlist.Netlist` of files that it does not trust, `data.to_data` adds features and a label. Circuits
+know graphs and no model.
+"""
 
 import re
 import reprlib

@@ -1,4 +1,8 @@
-"""The `gsrgnn` command."""
+"""The `gsrgnn` command, a file for each group of commands.
+
+A command parses its options and says in one line what went wrong; what it does lies below, and is imported when it is
+called, so that every `--help` is quick and needs no extra.
+"""
 
 from typing import Annotated
 

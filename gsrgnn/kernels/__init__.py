@@ -1,4 +1,8 @@
-"""One table from a device to the module that holds its kernels; all modules offer the same functions."""
+"""One table from a device to the module that holds its kernels; all modules offer the same functions.
+
+`reference` says in NumPy what each computes, and `self_check` compares. Kernels work on arrays that the caller owns:
+they know no graph beyond `adjacency`, no model, and make no result of their own.
+"""
 
 import importlib
 from types import ModuleType
