@@ -589,7 +589,7 @@ def _saved(ctx: Any) -> tuple[Parameters, tuple[Scale, Scale], tuple[Tensor, Ten
 
 
 def _backward(stack, block, grad, groups, kept_values, kept_indices, gradients):
-    """The gradient of `_forward`'s ``x``; those of the parameters are written into ``gradients``."""
+    """Algorithm 2: the gradient of `_forward`'s ``x``; those of the parameters are written into ``gradients``."""
     x1, x2 = block.scratch.groups.copy_(groups)
     g1, g2 = block.scratch.grads
     for mine, columns in zip((g1, g2), grad.chunk(2, dim=1), strict=True):
