@@ -8,7 +8,7 @@ WHEELS := .wheels
 
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: book sweep test baselines clean
+.PHONY: book sweep test test-all baselines clean
 
 book: $(STAMP)  ## execute the notebooks that changed, build _build/html
 	@$(BIN)/gsrgnn book --profile $(PROFILE)
@@ -16,8 +16,11 @@ book: $(STAMP)  ## execute the notebooks that changed, build _build/html
 sweep: $(STAMP)  ## run the experiments of PROFILE that have no record yet
 	@$(BIN)/gsrgnn sweep $(PROFILE)
 
-test: $(STAMP)  ## run the tests
-	@$(BIN)/python -m pytest
+test: $(STAMP)  ## run the tests, but for the long ones
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: test  ## run the long ones too
+	@$(BIN)/python -m pytest -m slow
 
 # The wheel fits one Python and one torch, which pip's own cache does not know, and outlives `make clean`.
 baselines: $(STAMP)  ## build and install torch_scatter (the extra `baselines`)

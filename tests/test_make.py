@@ -1,4 +1,4 @@
-"""How make finds a Python and makes .venv of it, with a Python that writes down what it is asked."""
+"""How make finds a Python, makes .venv of it and runs the tests, with a Python that writes down what it is asked."""
 
 import shutil
 import subprocess
@@ -68,6 +68,13 @@ def test_an_environment_of_the_users_own_is_kept(make, tmp_path):
 
 def test_torch_is_installed_first_where_the_user_says_how(make):
     assert make("TORCH=torch==2.13.0 -i there")[1][1:] == ["torch==2.13.0 -i there", *LOCK]
+
+
+def test_the_long_tests_come_after_the_others_and_none_runs_twice(make):
+    quick, long = "-m pytest -m not slow", "-m pytest -m slow"
+    assert make("test")[1][-1] == quick
+    assert make("test-all")[1] == [quick, long]
+    assert make("test", "test-all")[1] == [quick, long]
 
 
 def test_an_unsupported_python_is_refused_in_words(make, tmp_path):

@@ -1,8 +1,9 @@
 """Every CUDA kernel against the reference without a GPU. Run by `test_cuda.py` in a process of its own.
 
 With NUMBA_ENABLE_CUDASIM=1 the kernels run in Numba's simulator, which is chosen when numba is imported, hence the
-process; without, as PTX on `ptx_machine`, in an order that the argument ``--seed`` chooses. ``--part 0`` and
-``--part 1`` are every other check. Prints a line a check; the exit status is 1 where one fails.
+process; without, as PTX on `ptx_machine`: all threads together, and a few checks in a random order as well. With
+``--seed`` all are in the order that it chooses; ``--at-size`` are larger ones; ``--part 0`` and ``--part 1`` are every
+other one. Prints a line a check; the exit status is 1 where one fails.
 """
 
 import argparse
@@ -21,6 +22,7 @@ sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent))
 PARSER = argparse.ArgumentParser()
 PARSER.add_argument("--seed", type=int)
 PARSER.add_argument("--part", type=int, choices=[0, 1])
+PARSER.add_argument("--at-size", action="store_true")
 ASKED = PARSER.parse_args()
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 if SIMULATED:
@@ -359,40 +361,60 @@ CHECKS = [
     (check_stack, "sparse", "aggregate", "nets"),
     (check_stack, "dense", "transform", "edges"),
 ]
-if not SIMULATED and ASKED.seed is None:  # which is fast enough for more
-    CHECKS += [
-        (check_top_k, 1024, 128, True),
-        (check_top_k, 192, 192, False),
-        (check_top_k, 257, 5, True),
-        (check_aggregation, [3000, 1, 0, 1, 600, 2], 192, 8, True),
-        (check_aggregation, [100, 0, 40], 1024, 128, False),
-        (check_aggregation, [50, 33], 300, 5, True),
-        (check_aggregation, [64, 2, 31], 192, 31, False),
-        (check_aggregation, [64, 2, 31], 192, 33, False),
-        (check_bfloat16, 192, 10),
-        (check_bfloat16, 300, 40),
-        (check_nets, 192, 16),
-        (check_atomic, 192, 7, "mean"),
-        (check_entries, 1024, 128),
-        (check_product, 192, 64, 192),
-        (check_product, 1024, 3, 50),
-        (check_layer_norm, 700, 96),
-        (check_layer_norm, 9, 1024),
-        (check_stack, "sparse", "transform", "edges"),
-        (check_stack, "dense", "aggregate", "nets"),
-    ]
+IN_ANY_ORDER = [  # each kernel, small
+    (check_top_k, 33, 33, True),
+    (check_aggregation, [2, 0, 65], 33, 4, True),
+    (check_atomic, 40, 4, "mean"),
+    (check_probes,),
+    (check_bfloat16, 40, 8),
+    (check_nets, 33, 4),
+    (check_entries, 40, 4),
+    (check_product, 33, 4, 7),
+    (check_layer_norm, 3, 1),
+]
+AT_SIZE = [
+    (check_top_k, 1024, 128, True),
+    (check_top_k, 192, 192, False),
+    (check_top_k, 257, 5, True),
+    (check_aggregation, [3000, 1, 0, 1, 600, 2], 192, 8, True),
+    (check_aggregation, [100, 0, 40], 1024, 128, False),
+    (check_aggregation, [50, 33], 300, 5, True),
+    (check_aggregation, [64, 2, 31], 192, 31, False),
+    (check_aggregation, [64, 2, 31], 192, 33, False),
+    (check_bfloat16, 192, 10),
+    (check_bfloat16, 300, 40),
+    (check_nets, 192, 16),
+    (check_atomic, 192, 7, "mean"),
+    (check_entries, 1024, 128),
+    (check_product, 192, 64, 192),
+    (check_product, 1024, 3, 50),
+    (check_layer_norm, 700, 96),
+    (check_layer_norm, 9, 1024),
+    (check_stack, "sparse", "transform", "edges"),
+    (check_stack, "dense", "aggregate", "nets"),
+]
 
-if __name__ == "__main__":
+
+def failures(checks, seed=None):
+    """How many of the checks fail, in the order of a seed."""
     if not SIMULATED:
         import run_compiled
 
-        run_compiled.install(ASKED.seed)
+        run_compiled.install(seed)
     failed = 0
-    for check, *arguments in CHECKS[ASKED.part :: 2] if ASKED.part is not None else CHECKS:
+    for check, *arguments in checks:
         try:
             check(*arguments)
             print(f"ok     {check.__name__}{tuple(arguments)}", flush=True)
         except Exception:
             failed += 1
             print(f"FAILED {check.__name__}{tuple(arguments)}\n{traceback.format_exc()}", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    asked = AT_SIZE if ASKED.at_size else CHECKS
+    failed = failures(asked if ASKED.part is None else asked[ASKED.part :: 2], ASKED.seed)
+    if not SIMULATED and not ASKED.at_size and ASKED.seed is None:
+        failed += failures(IN_ANY_ORDER, seed=1)
     sys.exit(failed > 0)

@@ -12,12 +12,13 @@ counts = Counts()
 """Of all launches since it was last cleared."""
 
 
-def install(seed=None):
-    """From now on every `Kernel` is launched here, on tensors in the CPU's memory."""
+@functools.cache
+def program(kernel):
+    return Program(report.ptx(kernel, CAPABILITY))
 
-    @functools.cache
-    def program(kernel):
-        return Program(report.ptx(kernel, CAPABILITY))
+
+def install(seed=None):
+    """From now on every `Kernel` is launched here, on tensors in the CPU's memory, in the order of a seed."""
 
     def launch(self, blocks, arguments, shared):
         counts.update(run(program(self), blocks, (32, self.warps), [*map(flat, arguments)], shared, seed))

@@ -21,16 +21,18 @@ from gsrgnn.kernels.cuda import plan, report, sum_kept
 
 CHECKS = Path(__file__).with_name("kernel_checks.py")
 WAYS = {
-    "in the simulator": (["--part", "0"], "1"),
-    "in the simulator, the others": (["--part", "1"], "1"),
     "as PTX": ([], "0"),
     "as PTX, in a random order": (["--seed", "1"], "0"),
+    "as PTX, at size": (["--at-size"], "0"),
+    "in the simulator": (["--part", "0"], "1"),
+    "in the simulator, the others": (["--part", "1"], "1"),
 }
 
 
 @pytest.fixture(scope="module")
-def checks():
+def checks(request):
     """Side by side, each in a process of its own, since numba chooses the simulator when it is imported."""
+    asked = {item.callspec.params["way"] for item in request.session.items if "checks" in item.fixturenames}
     started = {
         way: subprocess.Popen(
             [sys.executable, CHECKS, *options],
@@ -40,13 +42,14 @@ def checks():
             env=os.environ | {"NUMBA_ENABLE_CUDASIM": simulator},
         )
         for way, (options, simulator) in WAYS.items()
+        if way in asked
     }
     yield started
     for process in started.values():
         process.kill()
 
 
-@pytest.mark.parametrize("way", reversed(WAYS))
+@pytest.mark.parametrize("way", [way if way == "as PTX" else pytest.param(way, marks=pytest.mark.slow) for way in WAYS])
 def test_every_kernel_agrees_with_the_reference(checks, way):
     printed, _ = checks[way].communicate(timeout=900)
     assert checks[way].returncode == 0, printed
@@ -68,9 +71,16 @@ def test_the_bounds_count_what_the_kernels_do():
 
 
 @pytest.mark.skipif(report.ptxas() is None, reason="ptxas is not installed: pip install nvidia-cuda-nvcc")
-@pytest.mark.parametrize("capability", report.CAPABILITIES)
-@pytest.mark.parametrize(("width", "ks"), [(128, (4, 64)), (192, (8,)), (1024, (128,))])
-def test_every_kernel_compiles_without_spills_local_memory_and_slow_operations(capability, width, ks):
+@pytest.mark.parametrize(
+    ("width", "ks", "capability"),
+    [(128, (4,), report.CAPABILITIES[-1])]
+    + [
+        pytest.param(width, ks, capability, marks=pytest.mark.slow)
+        for width, ks in [(128, (4, 64)), (192, (8,)), (1024, (128,))]
+        for capability in report.CAPABILITIES
+    ],
+)
+def test_every_kernel_compiles_without_spills_local_memory_and_slow_operations(width, ks, capability):
     for kernel in report.compile_all(capability, width, ks):
         assert (kernel.spills, kernel.stack, kernel.slow) == (0, 0, 0), kernel
         assert kernel.registers * kernel.threads <= 65536, kernel
