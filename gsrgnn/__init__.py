@@ -1,9 +1,23 @@
-"""gsrgnn: deep reversible, sparse graph networks for circuit graphs, reproduced (GSR-GNN, arXiv 2603.27156)."""
+"""gsrgnn: deep reversible, sparse graph networks for circuit graphs, reproduced (GSR-GNN, arXiv 2603.27156).
 
-from gsrgnn import circuits
+The library is what lies beside this file, with `kernels` and `circuits`. From `models` down to a kernel each module
+imports only what is below it: `models`, `reversible`, `cbsr`, `graph`, `kernels`. Above stand `lab`, which measures,
+`book`, which makes pages, and `cli`; nothing of the library imports them.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
 from gsrgnn.cbsr import CBSR, aggregate, group_sparse
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.models import GSRGNN
+from gsrgnn.version import __version__
 
-__all__ = ["CBSR", "CircuitGraph", "GSRGNN", "aggregate", "circuits", "group_sparse"]
-__version__ = "0.1.0"
+__all__ = ["CBSR", "CircuitGraph", "GSRGNN", "__version__", "aggregate", "circuits", "group_sparse"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`circuits` when it is first asked for: torch_geometric, which it needs, takes longer to import than the rest."""
+    if name == "circuits":
+        return import_module("gsrgnn.circuits")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

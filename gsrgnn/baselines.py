@@ -16,28 +16,44 @@ that, for the first three every edge, is more than the memory that is free.
 """
 
 import warnings
+from typing import Any, Literal, TypeAlias, get_args
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 from torch_geometric.nn import GCNConv, SAGEConv
 from torch_geometric.nn.models import GroupAddRev
 
+from gsrgnn.arguments import positive
 from gsrgnn.cbsr import aggregate
-from gsrgnn.graph import positive
+from gsrgnn.graph import CircuitGraph, Norm
 from gsrgnn.memory import check_memory
 from gsrgnn.models import NodeModel
 
 __all__ = ["AGGREGATIONS", "GCN", "CheckpointSAGE", "FusedRevGNN", "GraphSAGE", "RevGNN", "graph_tensors"]
 
+Aggregation: TypeAlias = Literal["edge_index", "segment_csr", "csr", "kernels"]
+Neighbours: TypeAlias = tuple[Any, ...]
+
+AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
+
 
 class _Peer(NodeModel):
-    graph_norm = "mean"
+    graph_norm: Norm = "mean"
+    layers: nn.ModuleList
 
-    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels"):
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int = 1,
+        *,
+        num_layers: int,
+        aggregation: Aggregation = "kernels",
+    ) -> None:
         num_layers, hidden_channels = positive("num_layers", num_layers), positive("hidden_channels", hidden_channels)
         if aggregation not in AGGREGATIONS:
             raise ValueError(f"aggregation {aggregation!r} is unknown; it is one of {', '.join(AGGREGATIONS)}")
@@ -47,7 +63,11 @@ class _Peer(NodeModel):
         self.aggregation = aggregation
         self.layers = nn.ModuleList(self.layer(hidden_channels) for _ in range(num_layers))
 
-    def stream(self, x, graph):
+    def layer(self, channels: int) -> nn.Module:
+        """A layer of ``channels`` columns: ``layer(x, *neighbours)``."""
+        raise NotImplementedError
+
+    def stream(self, x: Tensor, graph: CircuitGraph) -> Tensor:
         """The stream ``[N, hidden_channels]`` behind the layers. Raises ValueError for a graph of another norm."""
         if graph.norm != self.graph_norm:
             wanted = repr(self.graph_norm)
@@ -57,7 +77,8 @@ class _Peer(NodeModel):
             )
         return self.run(x, _neighbours(graph, x.dtype, self.aggregation))
 
-    def run(self, x, neighbours):
+    def run(self, x: Tensor, neighbours: Neighbours) -> Tensor:
+        """The stream behind all layers, ``neighbours`` being what each takes beside it."""
         for layer in self.layers:
             x = layer(x, *neighbours)
         return x
@@ -75,9 +96,9 @@ class GCN(_Peer):
     Raises ValueError for another width, depth or route, and on a call with a graph of another norm.
     """
 
-    graph_norm = "sym"
+    graph_norm: Norm = "sym"
 
-    def layer(self, channels):
+    def layer(self, channels: int) -> nn.Module:
         kind = GCNConv if self.aggregation == "edge_index" else _RoutedGCNConv
         return _ThenReLU(kind(channels, channels, normalize=False))
 
@@ -88,7 +109,7 @@ class GraphSAGE(_Peer):
     Takes a graph with ``norm="mean"``. Arguments and errors as for `GCN`.
     """
 
-    def layer(self, channels):
+    def layer(self, channels: int) -> nn.Module:
         return _ThenReLU(_sage(self.aggregation, channels))
 
 
@@ -100,12 +121,20 @@ class RevGNN(_Peer):
     ``norm="mean"``. Arguments and errors as for `GCN`, and an even width.
     """
 
-    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels"):
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int = 1,
+        *,
+        num_layers: int,
+        aggregation: Aggregation = "kernels",
+    ) -> None:
         if positive("hidden_channels", hidden_channels) % 2:
             raise ValueError(f"hidden_channels is {hidden_channels}: it splits into 2 groups, so it must be even")
         super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
 
-    def layer(self, channels):
+    def layer(self, channels: int) -> nn.Module:
         return GroupAddRev(_SAGEBlock(self.aggregation, channels // 2), num_groups=2)
 
 
@@ -116,8 +145,8 @@ class FusedRevGNN(RevGNN):
     are one autograd node, which keeps the last layer's output.
     """
 
-    def run(self, x, neighbours):
-        blocks = [block for layer in self.layers for block in layer.convs]
+    def run(self, x: Tensor, neighbours: Neighbours) -> Tensor:
+        blocks = [block for layer in self.layers for block in layer.convs]  # type: ignore[union-attr]  # of GroupAddRev
         trained = [{name: p for name, p in block.named_parameters() if p.requires_grad} for block in blocks]
         return _FusedStack.apply(
             blocks, [list(own) for own in trained], neighbours, x, *(p for own in trained for p in own.values())
@@ -134,15 +163,24 @@ class CheckpointSAGE(_Peer):
         segment: layers between two checkpoints, at least 1; ``sqrt(num_layers)`` needs the least memory.
     """
 
-    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, aggregation="kernels", segment=1):
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int = 1,
+        *,
+        num_layers: int,
+        aggregation: Aggregation = "kernels",
+        segment: int = 1,
+    ) -> None:
         segment = positive("segment", segment)
         super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
         self.segment = segment
 
-    def layer(self, channels):
+    def layer(self, channels: int) -> nn.Module:
         return _SAGEBlock(self.aggregation, channels)
 
-    def run(self, x, neighbours):
+    def run(self, x: Tensor, neighbours: Neighbours) -> Tensor:
         def residual(x, start):
             for block in self.layers[start : start + self.segment]:
                 x = x + block(x, *neighbours)
@@ -214,7 +252,7 @@ class _FusedStack(torch.autograd.Function):
         out, *parameters = ctx.saved_tensors
         x1, x2 = (half.clone() for half in out.chunk(2, dim=1))
         g1, g2 = (half.clone() for half in grad.chunk(2, dim=1))
-        gradients = []
+        gradients: list[Tensor] = []
         for number, (block, names) in reversed([*enumerate(zip(ctx.blocks, ctx.names, strict=True))]):
             source, target, source_grad, target_grad = (x1, x2, g1, g2) if number % 2 else (x2, x1, g2, g1)
             source, start = source.detach().requires_grad_(), len(parameters) - len(names)
@@ -229,12 +267,12 @@ class _FusedStack(torch.autograd.Function):
         return None, None, None, torch.cat([g1, g2], dim=1), *gradients
 
 
-_KEPT = WeakKeyDictionary()
+_KEPT: WeakKeyDictionary[CircuitGraph, dict[tuple[Aggregation, torch.dtype], Neighbours]] = WeakKeyDictionary()
 _FEWER = "leave out large nets with max_net"
 
 
 @torch.compiler.disable
-def _neighbours(graph, dtype, aggregation):
+def _neighbours(graph: CircuitGraph, dtype: torch.dtype, aggregation: Aggregation) -> Neighbours:
     """What a layer takes beside x: an edge_index (and weights), or one callable that gives ``A x`` for x."""
     if aggregation == "kernels":
         return (lambda x: aggregate(graph, x),)
@@ -254,12 +292,12 @@ def _neighbours(graph, dtype, aggregation):
     return kept[aggregation, dtype]
 
 
-def graph_tensors(graph):
+def graph_tensors(graph: CircuitGraph) -> list[Tensor]:
     """The tensors that the routes made from ``graph`` and keep: none of them belongs to a model."""
     return [tensor for neighbours in _KEPT.get(graph, {}).values() for tensor in _tensors(neighbours)]
 
 
-def _tensors(neighbours):
+def _tensors(neighbours: Neighbours) -> list[Tensor]:
     return [t for part in neighbours for t in ([part] if isinstance(part, torch.Tensor) else part.tensors)]
 
 
@@ -364,4 +402,3 @@ _MAKE = {
     "segment_csr": lambda *given: (_SegmentCSR(*given),),
     "csr": lambda *given: (_CSR(*given),),
 }
-AGGREGATIONS = (*_MAKE, "kernels")

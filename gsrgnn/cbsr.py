@@ -1,12 +1,16 @@
 """Group sparsity and sparse aggregation as differentiable operators on torch tensors (section 4.1)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from gsrgnn import kernels
-from gsrgnn.graph import CircuitGraph, whole
+from gsrgnn.arguments import whole
+from gsrgnn.graph import CircuitGraph, Via
+from gsrgnn.kernels.adjacency import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +28,11 @@ class CBSR:
     ``torch.compile`` traces, where values are not known, it does not.
     """
 
-    values: torch.Tensor
-    indices: torch.Tensor
+    values: Tensor
+    indices: Tensor
     num_columns: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if torch.compiler.is_compiling():
             return
         _matrix("values", self.values, torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -53,17 +57,17 @@ class CBSR:
             raise ValueError("indices must ascend within each row, no column twice")
 
     @property
-    def k(self):
+    def k(self) -> int:
         """Entries kept a row."""
         return self.values.shape[1]
 
-    def to_dense(self):
+    def to_dense(self) -> Tensor:
         """The matrix itself, ``[N, num_columns]``; differentiable with respect to the values."""
         dense = self.values.new_zeros(len(self.values), self.num_columns)
         return dense.scatter(1, self.indices.long(), self.values)
 
 
-def group_sparse(x, k):
+def group_sparse(x: Tensor, k: int) -> CBSR:
     """``GS(x, k)``: the k largest entries of each row as `CBSR` (section 4.1; Algorithm 1, lines 5 and 8).
 
     Entries are ordered by value, as by ReLU, not by magnitude; of equal ones the lowest column is kept. The
@@ -81,7 +85,7 @@ def group_sparse(x, k):
     return _selected(values, indices, x.shape[1])
 
 
-def aggregate(graph, x, via=None):
+def aggregate(graph: CircuitGraph, x: Tensor | CBSR, via: Via | None = None) -> Tensor:
     """``A · x`` over a `CircuitGraph`, for a `CBSR` matrix (equation 10) or a dense ``[N, D]`` tensor.
 
     The gradient of CBSR values is ``dV[i, t] = (A^T dY)[i, I[i, t]]``: only the kept positions of ``A^T dY`` are
@@ -106,7 +110,7 @@ def aggregate(graph, x, via=None):
     return torch.ops.gsrgnn.aggregate_dense(values, graph.number, False)
 
 
-def check_k(k, width):
+def check_k(k: int, width: int) -> int:
     """``k`` as an int. Raises ValueError unless it is a whole number and ``1 <= k <= width``."""
     number = whole(k)
     if number is None or not 1 <= number <= width:
@@ -114,7 +118,7 @@ def check_k(k, width):
     return number
 
 
-def check_graph(graph):
+def check_graph(graph: object) -> None:
     """Raises ValueError unless ``graph`` is a `CircuitGraph`."""
     if not isinstance(graph, CircuitGraph):
         raise ValueError(
@@ -123,13 +127,13 @@ def check_graph(graph):
         )
 
 
-def check_rows(x, graph):
+def check_rows(x: Tensor, graph: CircuitGraph) -> None:
     """Raises ValueError unless ``x`` has a row for each node."""
     if len(x) != graph.num_nodes:
         raise ValueError(f"x has {len(x)} rows and the graph {graph.num_nodes} nodes: give one row a node")
 
 
-def check_devices(x, **others):
+def check_devices(x: Tensor, **others: Tensor | CircuitGraph) -> None:
     """Raises ValueError unless ``x`` and the others, tensors or graphs by name, all lie on one device."""
     if any(other.device != x.device for other in others.values()):
         *first, last = (f"the {name} on {other.device}" for name, other in others.items())
@@ -138,23 +142,23 @@ def check_devices(x, **others):
         )
 
 
-def index_dtype(num_columns):
+def index_dtype(num_columns: int) -> torch.dtype:
     """The torch dtype of column indices below ``num_columns``."""
     return getattr(torch, kernels.index_dtype(num_columns).name)
 
 
-def capturing(tensor):
+def capturing(tensor: Tensor) -> bool:
     """Whether work on the tensor's device is being captured as a CUDA graph: nothing may wait for it then."""
     return tensor.is_cuda and torch.cuda.is_current_stream_capturing()
 
 
-def array(tensor):
+def array(tensor: Tensor) -> Array:
     """What a kernel takes for a tensor."""
     tensor = tensor.detach().contiguous()
     return tensor.numpy() if tensor.device.type == "cpu" else tensor
 
 
-def operator(graph, dtype, transposed=False):
+def operator(graph: CircuitGraph, dtype: torch.dtype, transposed: bool = False) -> Any:
     """What a kernel takes for a graph; prepared once."""
 
     def make(transposed, other=None):
@@ -167,12 +171,12 @@ def operator(graph, dtype, transposed=False):
     return make(True, straight) if transposed else straight
 
 
-def net_table(graph, like, width):
+def net_table(graph: CircuitGraph, like: Tensor, width: int) -> Tensor:
     """Room for the nets' sums, ``[num_summed_nets, width]``, which the kernels fill on the way."""
     return like.new_empty(graph.num_summed_nets, width)
 
 
-def select(x, values, indices):
+def select(x: Tensor, values: Tensor, indices: Tensor) -> None:
     """Top k of every row of ``x`` into ``values`` and ``indices``; raises ValueError where x is not finite."""
     row = kernels.on(x.device.type).group_sparse(array(x), array(values), array(indices))
     if row >= 0:

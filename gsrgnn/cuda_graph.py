@@ -1,13 +1,16 @@
 """A whole training step as one CUDA graph: its launches are recorded once and replayed with one call."""
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor, nn
 
 from gsrgnn.reversible import ReversibleStack
 
 WARM_UP = 3
 
 
-def captured(step, model, optimizer):
+def captured(step: Callable[[], Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[], Tensor]:
     """``step`` recorded as a CUDA graph; a function that replays it and returns what ``step`` returned, a tensor.
 
     ``step`` runs `WARM_UP` times before, which compiles kernels and makes every buffer; the model and the optimizer's

@@ -1,25 +1,40 @@
 """A circuit as a graph: cells joined through nets, every net a clique over its pins."""
 
+from __future__ import annotations
+
 import itertools
-import reprlib
 import warnings
+from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
+from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from gsrgnn.arguments import TensorLike, as_array, flag, integers, shown, whole
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 from gsrgnn.memory import check_memory
-from gsrgnn.pins import pins_of
+from gsrgnn.pins import check_pairs, pins_of
 
-NORMS = ("sum", "mean", "sym")
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+Norm: TypeAlias = Literal["sum", "mean", "sym"]
+Via: TypeAlias = Literal["edges", "nets"]
+Structure: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]  # of an `Adjacency`, its scales apart
+Made = TypeVar("Made")
+
+NORMS: tuple[Norm, ...] = get_args(Norm)
 MOST = 2**31 - 1  # nodes, whose numbers the kernels read as int32
 LARGEST = 1 / np.finfo(np.float32).tiny  # a row sum that a norm divides by in float32
 DIRECT = 3  # pins of a net up to which its s (s - 1) pairs are no more than the 2 s entries of a sum over it
-_numbers, _graphs = itertools.count(), WeakValueDictionary()
+_numbers = itertools.count()
+_graphs: WeakValueDictionary[int, CircuitGraph] = WeakValueDictionary()
 
 
 class CircuitGraph:
@@ -36,7 +51,14 @@ class CircuitGraph:
     Make one with `from_pins`, `from_edge_index` or `from_data`.
     """
 
-    def __init__(self, num_edges, degree, norm, pins=None, matrix=None):
+    def __init__(
+        self,
+        num_edges: int,
+        degree: NDArray[np.float64],
+        norm: Norm,
+        pins: sparse.csr_array | None = None,
+        matrix: sparse.csr_array | None = None,
+    ) -> None:
         if norm not in NORMS:
             raise ValueError(f"norm {norm!r} is unknown; it is one of {', '.join(NORMS)}")
         self.num_nodes = len(degree)
@@ -44,18 +66,27 @@ class CircuitGraph:
         self.norm = norm
         self.device = torch.device("cpu")
         self._degree = degree
-        self._pins = pins
+        self._pins: sparse.csr_array = pins  # None where no pins are known
         self._symmetric = matrix is None
-        self._prepared = {}
-        self.via = "edges"
+        self._prepared: dict[tuple[Any, ...], Any] = {}
+        self.via: Via = "edges"
         if matrix is not None:
             self._matrix = matrix
-        elif 2 * pins.nnz < num_edges:
+        elif pins is not None and 2 * pins.nnz < num_edges:
             self.via = "nets"
         self._number()
 
     @classmethod
-    def from_pins(cls, cell, net, num_cells, norm="mean", self_loops=True, max_net=None, multiplicity=True):
+    def from_pins(
+        cls,
+        cell: TensorLike,
+        net: TensorLike,
+        num_cells: int,
+        norm: Norm = "mean",
+        self_loops: bool = True,
+        max_net: int | None = None,
+        multiplicity: bool = True,
+    ) -> CircuitGraph:
         """The clique graph of a netlist; by default the paper's: every net, with multiplicity and self-loops.
 
         Args:
@@ -72,17 +103,14 @@ class CircuitGraph:
         """
         cell, net = integers("cell", cell), integers("net", net)
         num_cells = _count("num_cells", num_cells)
-        self_loops, multiplicity = _flag("self_loops", self_loops), _flag("multiplicity", multiplicity)
-        if len(cell) != len(net):
-            raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
+        self_loops, multiplicity = flag("self_loops", self_loops), flag("multiplicity", multiplicity)
+        check_pairs(cell, net)
         _within("cell", cell, num_cells)
-        if len(net) and net.min() < 0:
-            raise ValueError(f"net holds {net.min()}: nets are numbered from 0")
         nets, net = np.unique(net, return_inverse=True)
         if max_net is not None:
             most = whole(max_net)
             if most is None or most < 2:
-                raise ValueError(f"max_net is {_shown(max_net)}: it takes a whole number of pins, at least 2, or None")
+                raise ValueError(f"max_net is {shown(max_net)}: it takes a whole number of pins, at least 2, or None")
             small = np.bincount(net, minlength=len(nets))[net] <= most
             cell, net = cell[small], net[small]
         cell, net = cell.astype(np.int32), net.astype(np.int32)
@@ -94,7 +122,14 @@ class CircuitGraph:
         return graph if multiplicity else graph._joined_once()
 
     @classmethod
-    def from_edge_index(cls, edge_index, num_nodes, edge_weight=None, norm="mean", self_loops=False):
+    def from_edge_index(
+        cls,
+        edge_index: TensorLike,
+        num_nodes: int,
+        edge_weight: TensorLike | None = None,
+        norm: Norm = "mean",
+        self_loops: bool = False,
+    ) -> CircuitGraph:
         """A graph from PyG's ``edge_index``: row 0 the sources, row 1 the targets, repeated edges kept.
 
         Args:
@@ -105,12 +140,13 @@ class CircuitGraph:
 
         Raises ValueError for other shapes, an index outside ``0 .. num_nodes - 1`` or such a weight.
         """
-        num_nodes, self_loops = _count("num_nodes", num_nodes), _flag("self_loops", self_loops)
+        num_nodes, self_loops = _count("num_nodes", num_nodes), flag("self_loops", self_loops)
+        rows: Any = edge_index
         if not (isinstance(edge_index, (list, tuple)) and len(edge_index) == 2):
-            edge_index = _array("edge_index", edge_index, _EDGES)
-            if edge_index.ndim != 2 or len(edge_index) != 2:
-                raise ValueError(f"edge_index has shape {edge_index.shape}: it takes {_EDGES}")
-        source, target = integers("edge_index[0]", edge_index[0]), integers("edge_index[1]", edge_index[1])
+            rows = as_array("edge_index", edge_index, _EDGES)
+            if rows.ndim != 2 or len(rows) != 2:
+                raise ValueError(f"edge_index has shape {rows.shape}: it takes {_EDGES}")
+        source, target = integers("edge_index[0]", rows[0]), integers("edge_index[1]", rows[1])
         if len(source) != len(target):
             raise ValueError(f"edge_index has {len(source)} sources and {len(target)} targets: it takes {_EDGES}")
         _within("edge_index[0]", source, num_nodes)
@@ -132,7 +168,14 @@ class CircuitGraph:
         return cls(num_edges, matrix.sum(axis=1), norm, matrix=matrix)
 
     @classmethod
-    def from_data(cls, data, norm="mean", self_loops=None, max_net=None, multiplicity=True):
+    def from_data(
+        cls,
+        data: Data,
+        norm: Norm = "mean",
+        self_loops: bool | None = None,
+        max_net: int | None = None,
+        multiplicity: bool = True,
+    ) -> CircuitGraph:
         """The graph of a PyG ``Data``: from its pins (``cell``, ``net``) if it has them, else its ``edge_index``.
 
         Beside an ``edge_index`` its ``edge_weight`` is read; an ``edge_attr`` of several columns is not. Of a ``Batch``
@@ -153,7 +196,7 @@ class CircuitGraph:
                 *pins_of(data), _num_nodes(data), max_net=max_net, multiplicity=multiplicity, **options
             )
         if data.edge_index is not None:
-            if max_net is not None or not _flag("multiplicity", multiplicity):
+            if max_net is not None or not flag("multiplicity", multiplicity):
                 raise ValueError(
                     "max_net and multiplicity choose among pins, and data has none (cell and net): "
                     "change its edge_index instead"
@@ -172,7 +215,7 @@ class CircuitGraph:
             )
         raise ValueError("data has neither pins (cell and net) nor an edge_index: give it one of them")
 
-    def _joined_once(self):
+    def _joined_once(self) -> CircuitGraph:
         """This graph with every joined pair of cells counted once; self-loops stay."""
         pairs = self._matrix
         pairs = sparse.csr_array((np.ones(pairs.nnz, np.float32), pairs.indices, pairs.indptr), shape=pairs.shape)
@@ -180,26 +223,26 @@ class CircuitGraph:
         return self._changed(num_edges=pairs.nnz, _degree=degree, _matrix=pairs, _pins=None, _prepared={}, via="edges")
 
     @property
-    def degree(self):
+    def degree(self) -> Tensor:
         """Row sums of ``A``, float64 ``[N]``: the edges that enter a node, with multiplicity and self-loops."""
         return torch.from_numpy(self._degree)
 
     @property
-    def num_pairs(self):
+    def num_pairs(self) -> int:
         """Directed pairs of different nodes that are joined, each counted once: builds the clique matrix."""
         return int(self._matrix.nnz - np.count_nonzero(self._matrix.diagonal()))
 
-    def neighbors(self, node):
+    def neighbors(self, node: int) -> Tensor:
         """The nodes other than ``node`` from which row ``node`` of ``A`` takes, ascending, int64."""
-        given, node = node, whole(node)
-        if node is None:
-            raise ValueError(f"node is {_shown(given)}: it takes one node's number")
-        _within("node", np.array([node]), self.num_nodes)
+        number = whole(node)
+        if number is None:
+            raise ValueError(f"node is {shown(node)}: it takes one node's number")
+        _within("node", np.array([number]), self.num_nodes)
         if self._pins is None:
-            row = _row(self._matrix, node)
+            row = _row(self._matrix, number)
         else:
-            row = np.unique(self._cells_of[_row(self._pins, node)].indices)
-        return torch.from_numpy(row[row != node].astype(np.int64))
+            row = np.unique(self._cells_of[_row(self._pins, number)].indices)
+        return torch.from_numpy(row[row != number].astype(np.int64))
 
     @cached_property
     def _cells_of(self):
@@ -240,7 +283,7 @@ class CircuitGraph:
         ones = np.ones(self.num_nodes)
         return {"sum": (ones, ones), "mean": (inverse, ones), "sym": (np.sqrt(inverse),) * 2}[self.norm]
 
-    def through(self, via):
+    def through(self, via: Via) -> CircuitGraph:
         """This graph with its aggregation made ``via`` its ``"edges"`` or its ``"nets"``: one operator, two routes.
 
         Through the nets each net sums its cells once and each cell sums its nets, ``B (B^T x)``: two entries a pin
@@ -258,12 +301,12 @@ class CircuitGraph:
         return self if via == self.via else self._changed(via=via)
 
     @property
-    def num_nets(self):
+    def num_nets(self) -> int:
         """Nets that join two cells or more; 0 for a graph made from an edge_index."""
         return 0 if self._pins is None else self._pins.shape[1]
 
     @property
-    def num_summed_nets(self):
+    def num_summed_nets(self) -> int:
         """Nets whose sum the nets route makes, those of more than three pins; 0 for a graph `through` its edges."""
         return int((self._net_size > DIRECT).sum()) if self.via == "nets" else 0
 
@@ -271,21 +314,21 @@ class CircuitGraph:
     def _net_size(self):
         return self._pins.sum(axis=0)
 
-    def operator(self, dtype=torch.float32, transposed=False):
+    def operator(self, dtype: torch.dtype = torch.float32, transposed: bool = False) -> Adjacency | Incidence:
         """What the kernels read: `adjacency`, or `incidence` for a graph `through` its nets; on a CPU NumPy arrays."""
         kind = Incidence if self.via == "nets" else Adjacency
         if self.device.type == "cpu":
             return self._arrays(kind, _real(dtype), transposed)
         return self._operator(kind, dtype, transposed)
 
-    def adjacency(self, dtype=torch.float32, transposed=False):
+    def adjacency(self, dtype: torch.dtype = torch.float32, transposed: bool = False) -> Adjacency:
         """`Adjacency` of the normalised ``A``, or of its transpose, as tensors on the graph's device.
 
         Made once for each dtype; a symmetric graph shares the structure of the two.
         """
         return self._operator(Adjacency, dtype, transposed)
 
-    def incidence(self, dtype=torch.float32, transposed=False):
+    def incidence(self, dtype: torch.dtype = torch.float32, transposed: bool = False) -> Incidence:
         """`Incidence` of the normalised ``A``, or of its transpose, as tensors on the graph's device."""
         return self._operator(Incidence, dtype, transposed)
 
@@ -293,12 +336,12 @@ class CircuitGraph:
         arrays = self._arrays(kind, _real(dtype), transposed)
         return self.once((kind, dtype, transposed), lambda: self._tensors(arrays))
 
-    def _arrays(self, kind, real, transposed):
+    def _arrays(self, kind: type, real: np.dtype, transposed: bool) -> Any:
         make = self._make_incidence if kind is Incidence else self._make_adjacency
         return self.once(("arrays", kind, real, transposed), lambda: make(real, transposed))
 
     @torch.compiler.disable
-    def once(self, key, make):
+    def once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
         """``make()``, kept for later calls with this key for as long as the graph lives, by whatever route.
 
         It stays with this graph in this process: a copy, by whatever way it came about, makes its own. Tensors without
@@ -314,14 +357,17 @@ class CircuitGraph:
 
     def _make_adjacency(self, real, transposed):
         if transposed and self._symmetric:
-            structure = self._arrays(Adjacency, real, False)[:3]
+            indptr, indices, weight, *_ = self._arrays(Adjacency, real, False)
         else:
-            structure = _csr(self._matrix.T if transposed else self._matrix, real)
-        return Adjacency(*structure, *self._scale_arrays(real, transposed))
+            indptr, indices, weight = _csr(self._matrix.T if transposed else self._matrix, real)
+        return Adjacency(indptr, indices, weight, *self._scale_arrays(real, transposed))
 
     def _make_incidence(self, real, transposed):
         out_scale, in_scale = self._scale_arrays(real, transposed)
         ones = np.ones(self.through("nets").num_summed_nets, real)
+        to_nets: Structure
+        to_cells: Structure
+        direct: Structure
         if transposed:
             to_nets, to_cells, direct = (part[:3] for part in self._arrays(Incidence, real, False))
         else:
@@ -335,8 +381,9 @@ class CircuitGraph:
             Adjacency(*direct, out_scale, in_scale),
         )
 
-    def _scale_arrays(self, real, transposed):
-        return [scale.astype(real) for scale in (reversed(self._scales) if transposed else self._scales)]
+    def _scale_arrays(self, real: np.dtype, transposed: bool) -> tuple[np.ndarray, np.ndarray]:
+        row, column = reversed(self._scales) if transposed else self._scales
+        return row.astype(real), column.astype(real)
 
     def _tensors(self, part):
         """Tensors of arrays, on the graph's device; one tensor for what is the same array."""
@@ -344,7 +391,7 @@ class CircuitGraph:
             return self.once(("tensor", id(part)), lambda: torch.from_numpy(part).to(self.device))
         return type(part)(*map(self._tensors, part))
 
-    def to(self, device):
+    def to(self, device: torch.device | str | int) -> CircuitGraph:
         """This graph with its tensors on ``device``; "cuda" is the current GPU, as for a tensor."""
         device = torch.empty(0, device=device).device
         if device == self.device:
@@ -371,7 +418,7 @@ class CircuitGraph:
         _graphs[self.number] = self
 
     @staticmethod
-    def numbered(number):
+    def numbered(number: int) -> CircuitGraph:
         """The graph of a ``number``, by which the operators that torch knows take one: torch has no type for it."""
         return _graphs[number]
 
@@ -385,7 +432,7 @@ def _real(dtype):
     return np.dtype(str(dtype).removeprefix("torch."))
 
 
-def _csr(matrix, real):
+def _csr(matrix: sparse.csr_array, real: np.dtype) -> Structure:
     matrix = sparse.csr_array(matrix)
     matrix.sort_indices()
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(real)
@@ -413,70 +460,15 @@ def _row(matrix, row):
     return matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
 
 
-def whole(value):
-    """``value`` as an int; None where it is not one whole number."""
-    if isinstance(value, (bool, np.bool_)):
-        return None
-    try:
-        return int(value) if int(value) == value else None
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        return None
-
-
-def positive(name, value):
-    """``value`` as an int. Raises ValueError unless it is a whole number, at least 1."""
-    number = whole(value)
-    if number is None or number < 1:
-        raise ValueError(f"{name} is {_shown(value)}: it takes a whole number, at least 1")
-    return number
-
-
-def _flag(name, value):
-    if not isinstance(value, (bool, np.bool_)) and whole(value) not in (0, 1):
-        raise ValueError(f"{name} is {_shown(value)}: it takes True or False")
-    return bool(value)
-
-
 def _count(name, value):
     count = whole(value)
     if count is None or not 1 <= count <= MOST:
         raise ValueError(
-            f"{name} is {_shown(value)}: a graph has a whole number of nodes, at least 1"
+            f"{name} is {shown(value)}: a graph has a whole number of nodes, at least 1"
             + ("" if count is None or count < 1 else f" and at most {MOST}")
         )
     check_memory(48 * count, f"a graph of {count:,} nodes", f"lower {name}")
     return count
-
-
-def _array(name, values, takes):
-    """``values`` as a NumPy array, wherever they lie."""
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked entries: leave them out")
-    try:
-        if isinstance(values, torch.Tensor):
-            values = values.cpu()
-            return (values.double() if values.is_floating_point() else values).numpy()
-        array = np.asarray(values)
-        return np.array(array.tolist()) if array.dtype == object else array
-    except (TypeError, ValueError, RuntimeError) as error:
-        what = f"{values.layout} on {values.device}" if isinstance(values, torch.Tensor) else type(values).__name__
-        raise ValueError(f"{name} ({what}) cannot be read as an array: it takes {takes}") from error
-
-
-def integers(name, values):
-    """``values``, a tensor, array, table column or list, as int64 ``[P]``. Raises ValueError for anything else."""
-    array = _array(name, values, "a 1-D array of integers")
-    if array.ndim != 1:
-        given = f"has shape {array.shape}" if array.ndim else f"is {_shown(values)}"
-        raise ValueError(f"{name} {given}: it takes a 1-D array")
-    if array.size == 0:
-        return array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        names = ", which numpy.unique(names, return_inverse=True)[1] gives names" if array.dtype.kind in "US" else ""
-        raise ValueError(f"{name} has dtype {array.dtype}: it takes integers{names}")
-    if array.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"{name} holds {array.max()}: it takes integers below 2**63")
-    return array.astype(np.int64, copy=False)
 
 
 def _weights(values):
@@ -484,14 +476,10 @@ def _weights(values):
         raise ValueError(
             "edge_weight requires a gradient, and a graph passes none to its weights: give edge_weight.detach()"
         )
-    array = _array("edge_weight", values, "one number for each edge")
+    array = as_array("edge_weight", values, "one number for each edge")
     if array.dtype.kind not in "biuf":
         raise ValueError(f"edge_weight has dtype {array.dtype}: it takes real numbers")
     return array.astype(np.float64)
-
-
-def _shown(value):
-    return " ".join(reprlib.repr(value).split())
 
 
 def _within(name, array, num_nodes):

@@ -1,14 +1,17 @@
 """How the package's loops are compiled: by Numba, with its cache of machine code wherever that can be kept."""
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
 
-_warned = []
+_warned: list[Exception] = []
 
 
-def jit(**options):
+def jit(**options: Any) -> Callable[[Callable[..., Any]], Dispatcher]:
     """Decorator: `numba.njit` without the GIL and with NumPy's division; `options` are further ones of `numba.njit`.
 
     Machine code is kept where Numba keeps it: in NUMBA_CACHE_DIR, beside the source or in the user's cache folder,
@@ -27,7 +30,7 @@ def jit(**options):
     return decorate
 
 
-def cache_folder(compiled):
+def cache_folder(compiled: Dispatcher) -> str | None:
     """Where the machine code of a function made with `jit` is kept; None where it is not."""
     return compiled._cache.cache_path
 
@@ -61,7 +64,7 @@ class _Cache(FunctionCache):
         _warn(error)
 
 
-def _warn(error):
+def _warn(error: Exception) -> None:
     if not _warned:
         _warned.append(error)
         words = "every process compiles the kernels anew: set NUMBA_CACHE_DIR to a folder that can be written"

@@ -1,11 +1,18 @@
 """What is predicted of each cell: its values, its split, and the scale with which a model predicts in its units."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gsrgnn.metrics import columns
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 
@@ -17,21 +24,24 @@ class LabelScale(nn.Module):
     it. ``mean`` and ``deviation``, both ``[C]``, are buffers, 0 and 1 at first, and belong to the ``state_dict``.
     """
 
-    def __init__(self, out_channels):
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, out_channels: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(out_channels))
         self.register_buffer("deviation", torch.ones(out_channels))
 
-    def forward(self, z):
+    def forward(self, z: Tensor) -> Tensor:
         return z * self.deviation + self.mean
 
     @torch.no_grad()
-    def fill(self, mean, deviation):
+    def fill(self, mean: Tensor, deviation: Tensor) -> None:
         self.mean.copy_(mean)
         self.deviation.copy_(deviation)
 
 
-def moments(y, dtype):
+def moments(y: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Mean and deviation of each column of ``y [M, C]``, ``[C]`` each.
 
     Raises ValueError where a prediction in ``dtype`` could not tell values of ``y`` apart, or hold them.
@@ -47,7 +57,7 @@ def moments(y, dtype):
     return mean, deviation
 
 
-def label_scales(model, out_channels):
+def label_scales(model: nn.Module, out_channels: int) -> Sequence[LabelScale | _Attached]:
     """What scales ``model``'s output of ``out_channels`` columns: the `LabelScale` modules in it, which `fill` sets.
 
     A model that has none is given the buffers ``label_mean`` and ``label_deviation``, through which its output goes
@@ -57,7 +67,7 @@ def label_scales(model, out_channels):
     if scales:
         return scales
     while _hands_on(model):
-        model = getattr(model, "_orig_mod", None) or model.module
+        model = getattr(model, "_orig_mod", None) or model.get_submodule("module")
     if not hasattr(model, "label_mean"):
         like = next(model.parameters())
         model.register_buffer("label_mean", like.new_zeros(out_channels))
@@ -69,13 +79,13 @@ def label_scales(model, out_channels):
 class _Attached:
     """The scale of a model that is not ours: buffers, as a further module would be called where all are called."""
 
-    def __init__(self, model):
+    def __init__(self, model: nn.Module) -> None:
         self.model = model
 
     @torch.no_grad()
-    def fill(self, mean, deviation):
-        self.model.label_mean.copy_(mean)
-        self.model.label_deviation.copy_(deviation)
+    def fill(self, mean: Tensor, deviation: Tensor) -> None:
+        self.model.get_buffer("label_mean").copy_(mean)
+        self.model.get_buffer("label_deviation").copy_(deviation)
 
 
 def _hands_on(model):
@@ -87,7 +97,7 @@ def _in_label_units(model, inputs, output):
     return output * model.label_deviation + model.label_mean
 
 
-def split_label(data):
+def split_label(data: Data) -> tuple[Tensor, list[Tensor]]:
     """The label of PyG ``Data``, float64 ``[N, C]``, and the rows of its three parts, int64 each; all on the CPU.
 
     Raises ValueError unless ``y`` is ``[N]`` or ``[N, C]``, and finite where a mask is set; the masks are bool ``[N]``,

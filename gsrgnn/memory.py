@@ -4,7 +4,7 @@ import psutil
 import torch
 
 
-def free_memory(device):
+def free_memory(device: torch.device) -> int:
     """Bytes that can still be had there: of a GPU, what nobody holds and what torch holds and does not use."""
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -12,7 +12,7 @@ def free_memory(device):
     return psutil.virtual_memory().available
 
 
-def check_memory(needed, what, instead, device=torch.device("cpu")):  # noqa: B008
+def check_memory(needed: float, what: str, instead: str, device: torch.device = torch.device("cpu")) -> None:  # noqa: B008
     """Raises MemoryError, which says for `what` and what to do `instead`, unless ``needed`` bytes can be had."""
     free = free_memory(device)
     if needed > free:

@@ -2,11 +2,12 @@
 
 import numpy as np
 import torch
-from scipy import stats
-from sklearn.metrics import r2_score
+from numpy.typing import NDArray
+
+from gsrgnn.arguments import TensorLike
 
 
-def correlations(true, predicted):
+def correlations(true: TensorLike, predicted: TensorLike) -> dict[str, float]:
     """``{"pearson", "spearman", "kendall", "r2"}`` of two arrays or tensors ``[N]`` or ``[N, C]`` of any real dtype.
 
     Of several columns each measure is the mean over the columns. The three correlations (Kendall's is tau-b) are NaN
@@ -24,7 +25,7 @@ def correlations(true, predicted):
     return {name: float(np.mean([column[name] for column in scores])) for name in scores[0]}
 
 
-def columns(values, what="values are"):
+def columns(values: TensorLike, what: str = "values are") -> NDArray[np.float64]:
     """``values [N]`` or ``[N, C]``, an array or a tensor of any real dtype on any device, as float64 ``[N, C]``.
 
     Raises ValueError for another shape, complex numbers or a NumPy mask, which no measure looks at.
@@ -41,6 +42,9 @@ def columns(values, what="values are"):
 
 
 def _scores(true, predicted):
+    from scipy import stats  # here, as `import gsrgnn` does without them
+    from sklearn.metrics import r2_score
+
     scores = {"pearson": np.nan, "spearman": np.nan, "kendall": np.nan}
     if np.ptp(true) > 0 and np.ptp(predicted) > 0:
         scores = {
@@ -51,7 +55,9 @@ def _scores(true, predicted):
     return {**scores, "r2": r2_score(true, predicted)}
 
 
-def difference(true, ours, theirs, resamples=400, level=0.95, seed=0):
+def difference(
+    true: TensorLike, ours: TensorLike, theirs: TensorLike, resamples: int = 400, level: float = 0.95, seed: int = 0
+) -> dict[str, tuple[float, float, float]]:
     """By how much two predictions of the same values differ in `correlations`, with bootstrap percentile intervals.
 
     Args:

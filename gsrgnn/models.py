@@ -1,18 +1,22 @@
 """The model of the paper, and the frame it shares with its `baselines`, behind one call: ``model(x, graph)``."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from gsrgnn.arguments import positive
 from gsrgnn.cbsr import capturing, check_devices, check_graph, check_rows
-from gsrgnn.graph import positive
+from gsrgnn.graph import CircuitGraph
+from gsrgnn.kernels.order import Order
 from gsrgnn.label import LabelScale
-from gsrgnn.reversible import ReversibleStack
+from gsrgnn.reversible import Residual, ReversibleStack
 
 
 class NodeModel(nn.Module):
     """Linear encoder, a stack of layers over the stream (``self.layers``), LayerNorm, linear head and `LabelScale`."""
 
-    def __init__(self, in_channels, hidden_channels, out_channels):
+    layers: nn.Module
+
+    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:
         super().__init__()
         in_channels, hidden_channels, out_channels = (
             positive(name, size)
@@ -28,7 +32,7 @@ class NodeModel(nn.Module):
         self.head = nn.Linear(hidden_channels, out_channels)
         self.label_scale = LabelScale(out_channels)
 
-    def forward(self, x, graph):
+    def forward(self, x: Tensor, graph: CircuitGraph) -> Tensor:
         """Predictions ``[N, out_channels]`` for features ``x [N, in_channels]`` on a `CircuitGraph` of N nodes.
 
         They are in the units of the label that the model was trained on.
@@ -52,7 +56,7 @@ class NodeModel(nn.Module):
             raise ValueError(f"x[{row}, {column}] is {x[row, column].item()}: features must be finite")
         return self.label_scale(self.head(self.norm(self.stream(self.encoder(x), graph))))
 
-    def stream(self, x, graph):
+    def stream(self, x: Tensor, graph: CircuitGraph) -> Tensor:
         """The stream ``[N, hidden_channels]`` behind the layers for the stream ``x`` before them."""
         return self.layers(x, graph)
 
@@ -72,11 +76,23 @@ class GSRGNN(NodeModel):
     Raises ValueError for any other width, depth, k, residual or order.
     """
 
-    def __init__(self, in_channels, hidden_channels, out_channels=1, *, num_layers, k, residual="sparse", first=None):
+    layers: ReversibleStack
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int = 1,
+        *,
+        num_layers: int,
+        k: int,
+        residual: Residual = "sparse",
+        first: Order | None = None,
+    ) -> None:
         layers = ReversibleStack(hidden_channels, num_layers, k, residual, first)
         super().__init__(in_channels, hidden_channels, out_channels)
         self.layers = layers
 
-    def inverse(self, y, graph):
+    def inverse(self, y: Tensor, graph: CircuitGraph) -> Tensor:
         """The encoder's output for the stack's output ``y``: `ReversibleStack.inverse`."""
         return self.layers.inverse(y, graph)

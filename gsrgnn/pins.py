@@ -5,10 +5,19 @@ PyG numbers an `edge_index` anew wherever it puts graphs side by side, samples n
 `gsrgnn.circuits.Circuit` renumbers them where PyG asks it to; everywhere else the signs are `batch` and `n_id`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 
-def pins_of(data):
+def pins_of(data: Data) -> tuple[Any, Any]:
     """The pins ``(cell, net)`` of a PyG ``Data``.
 
     Raises ValueError where an operation of PyG's left them behind: a `Batch` in which the pins of one circuit are on
@@ -35,7 +44,15 @@ def pins_of(data):
     return data.cell, data.net
 
 
-def _astray(data, cell, net):
+def check_pairs(cell: Tensor | np.ndarray, net: Tensor | np.ndarray) -> None:
+    """Raises ValueError unless ``cell`` and ``net``, integer ``[P]``, are as long, and nets are numbered from 0."""
+    if len(cell) != len(net):
+        raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
+    if len(net) and net.min() < 0:
+        raise ValueError(f"net holds {int(net.min())}: nets are numbered from 0")
+
+
+def _astray(data: Data, cell: Tensor, net: Tensor) -> str | None:
     """What is wrong where a pin of one circuit of a batch is on another, or a net on two; else None."""
     from_0 = "each circuit's cells numbered from 0"
     batch = torch.as_tensor(data.batch).cpu()
@@ -53,6 +70,6 @@ def _astray(data, cell, net):
     return None if torch.equal(first[net], circuit) else "nets that circuits share"
 
 
-def _left_behind(data, cell):
+def _left_behind(data: Data, cell: Tensor) -> bool:
     n_id = torch.as_tensor(data.n_id).cpu()
     return not torch.equal(n_id, torch.arange(data.num_nodes)) or cell.max() >= data.num_nodes

@@ -1,32 +1,32 @@
 """Where a result comes from: the source that made it, the versions and the machine it ran on."""
 
-import ast
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import gsrgnn
+from gsrgnn.version import __version__
 
 PACKAGE = Path(__file__).parent
 
 
 def code_hash(package: Path = PACKAGE) -> str:
     """Hash (12 hex digits) of every file of the package, names included, caches left out."""
-    return hash_files(_files(package), package)
+    return hash_files(files_in(package), package)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_in(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, caches left out."""
     return (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
-def hash_files(files, root: Path) -> str:
+def hash_files(files: Iterable[Path], root: Path) -> str:
     """Hash (12 hex digits) of files' contents and of their names relative to `root`, in any order given."""
     digest = hashlib.sha256()
     for path in sorted(files):
@@ -36,51 +36,6 @@ def hash_files(files, root: Path) -> str:
             while chunk := file.read(2**20):
                 digest.update(chunk)
     return digest.hexdigest()[:12]
-
-
-def reached(code: str, package: Path = PACKAGE) -> set[Path]:
-    """The package's files that `code` (Python source) depends on: what it imports, what that imports, and so on.
-
-    A module's name in a string counts as an import of it, and a data file as part of the package whose folder it lies
-    in. Nothing is imported to find out.
-    """
-    found: set[Path] = set()
-    to_read = [code]
-    while to_read:
-        for name in _named(to_read.pop()):
-            for path in _files_of(name.split("."), package):
-                if path not in found:
-                    found.add(path)
-                    to_read += [path.read_text()] if path.suffix == ".py" else []
-    return found
-
-
-def _named(code: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-
-
-def _files_of(parts: list[str], package: Path) -> Iterator[Path]:
-    """The files behind a dotted name: every package on the way with its data, then the module if it is one."""
-    folder = package.parent
-    if parts[0] != package.name:
-        return
-    for part in parts:
-        folder = folder / part
-        if folder.with_suffix(".py").exists():
-            yield folder.with_suffix(".py")
-        if not (folder / "__init__.py").exists():
-            return
-        yield folder / "__init__.py"
-        for path in folder.iterdir():
-            if path.is_file() or path.name != "__pycache__" and not (path / "__init__.py").exists():
-                files = [path] if path.is_file() else _files(path)
-                yield from (file for file in files if file.suffix != ".py")
 
 
 @cache
@@ -101,7 +56,7 @@ def versions() -> dict[str, str]:
     """Versions of Python, this package and what the numbers depend on."""
     libraries = ("torch", "torch_geometric", "numba", "numpy", "scipy", "scikit-learn")
     return {
-        "gsrgnn": gsrgnn.__version__,
+        "gsrgnn": __version__,
         "Python": platform.python_version(),
         **{name: version(name) for name in libraries},
     }

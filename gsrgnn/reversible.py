@@ -15,23 +15,29 @@ next entry of a row are close, GS would choose another one going back than it di
 
 import math
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
-from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.weak import TensorWeakRef
 
 from gsrgnn import kernels
+from gsrgnn.arguments import positive
 from gsrgnn.cbsr import array, capturing, check_devices, check_graph, check_k, check_rows, index_dtype, operator
-from gsrgnn.graph import positive
+from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels.fixed_point import FIXED, Scale, crowded, scales
+from gsrgnn.kernels.order import Order, cheaper_order
 from gsrgnn.memory import free_memory
 
-RESIDUALS = ("sparse", "dense")
-ORDERS = ("aggregate", "transform")
+Residual: TypeAlias = Literal["sparse", "dense"]
+Item = TypeVar("Item")
+
+RESIDUALS: tuple[Residual, ...] = get_args(Residual)
+ORDERS: tuple[Order, ...] = get_args(Order)
 EPS = 1e-5
 FINE = 2**31 - 1  # in place of the row where an activation is not finite
 
@@ -39,10 +45,40 @@ FINE = 2**31 - 1  # in place of the row where an activation is not finite
 class Parameters(NamedTuple):
     """The parameters of a `ReversibleStack`, as one call uses them."""
 
-    weight: torch.Tensor
-    bias: torch.Tensor
-    gain: torch.Tensor
-    shift: torch.Tensor
+    weight: Tensor
+    bias: Tensor
+    gain: Tensor
+    shift: Tensor
+
+
+@dataclass(eq=False)
+class Scratch:
+    """The working arrays of one call, for N rows in groups of d columns, of the input's dtype unless said otherwise.
+
+    Args:
+        key: what they fit: size, dtypes, device and stream.
+        groups: fixed-point ``[2, N, d]``, the stream; ``grads [2, N, d]`` its gradient.
+        h, z: ``[N, d]``, of a block what was made first, and the LayerNorm's input less the bias.
+        values, dvalues, indices: ``[N, k]``, what GS keeps of a group, and the gradient of the values.
+        nets: ``[num_summed_nets, d]``, the nets' sums.
+        matrix: ``[d, d]``, a weight transposed or its gradient; ``dmatrix [BLOCKS, d, d]`` the latter by block.
+        bad: int32 ``[L, 2, 1]``, of each block the first row that was not finite, else `FINE`.
+        sums: ``[3, BLOCKS, d]``, the gradients of bias, gain and shift by block.
+    """
+
+    key: tuple[Any, ...]
+    groups: Tensor
+    grads: Tensor
+    h: Tensor
+    z: Tensor
+    values: Tensor
+    dvalues: Tensor
+    indices: Tensor
+    nets: Tensor
+    matrix: Tensor
+    bad: Tensor
+    sums: Tensor
+    dmatrix: Tensor
 
 
 class ReversibleStack(nn.Module):
@@ -61,7 +97,7 @@ class ReversibleStack(nn.Module):
         k: entries that GS keeps of each row of a group, ``1 <= k <= width / 2``.
         residual: ``"sparse"`` or ``"dense"``.
         first: ``"aggregate"``, ``(A S) W^T`` as the paper has it, or ``"transform"``, ``A (S W^T)``, which makes use of
-            the zeros of ``S`` in the Linear too; if not given, the faster one by `kernels.cheaper_order`.
+            the zeros of ``S`` in the Linear too; if not given, the faster one by `kernels.order.cheaper_order`.
 
     Parameters, the first axis being the layer and the second the block (f1, f2): ``weight [L, 2, d, d]``,
     ``bias [L, 2, d]`` of the Linear and ``gain [L, 2, d]``, ``shift [L, 2, d]`` of the LayerNorm, ``d = width / 2``.
@@ -69,7 +105,9 @@ class ReversibleStack(nn.Module):
     Raises ValueError for any other width, depth, k, residual or order.
     """
 
-    def __init__(self, width, num_layers, k, residual="sparse", first=None):
+    def __init__(
+        self, width: int, num_layers: int, k: int, residual: Residual = "sparse", first: Order | None = None
+    ) -> None:
         super().__init__()
         width, num_layers = positive("width", width), positive("num_layers", num_layers)
         if width % 2:
@@ -86,10 +124,11 @@ class ReversibleStack(nn.Module):
         self.bias = nn.Parameter(torch.empty(shape))
         self.gain = nn.Parameter(torch.empty(shape))
         self.shift = nn.Parameter(torch.empty(shape))
-        self._scratch, self._free = [], []
+        self._scratch: list[Scratch] = []
+        self._free: list[tuple[Any, tuple[Tensor, Tensor, Tensor]]] = []
         self.reset_parameters()
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         """Initialise each Linear as ``torch.nn.Linear`` does and each LayerNorm to the identity."""
         bound = 1 / math.sqrt(self.width // 2)
         nn.init.uniform_(self.weight, -bound, bound)
@@ -98,7 +137,7 @@ class ReversibleStack(nn.Module):
         nn.init.zeros_(self.shift)
 
     @torch.compiler.disable
-    def forward(self, x, graph):
+    def forward(self, x: Tensor, graph: CircuitGraph) -> Tensor:
         """Algorithm 1: ``x [N, width]`` through all layers, ``[N, width]``.
 
         Raises ValueError if x does not fit the graph or the parameters, or an activation is not finite; MemoryError,
@@ -112,7 +151,7 @@ class ReversibleStack(nn.Module):
 
     @torch.compiler.disable
     @torch.no_grad()
-    def inverse(self, y, graph):
+    def inverse(self, y: Tensor, graph: CircuitGraph) -> Tensor:
         """The ``x`` whose `forward` is ``y [N, width]``, up to rounding. Only the dense residual has one."""
         if self.residual != "dense":
             raise ValueError(
@@ -132,7 +171,7 @@ class ReversibleStack(nn.Module):
 
     @torch.compiler.disable
     @torch.no_grad()
-    def choices(self, x, graph):
+    def choices(self, x: Tensor, graph: CircuitGraph) -> Tensor:
         """The columns that GS keeps in each layer for an input ``x``: ``[L, 2, N, k]``, of group 1 and of group 2."""
         chosen = x.new_empty(self.num_layers, 2, len(x), self.k, dtype=index_dtype(self.width // 2))
         with self._block(x, graph) as block:
@@ -148,12 +187,12 @@ class ReversibleStack(nn.Module):
         with self.scratch(x, graph, integer) as scratch:
             yield _Block(self, graph, scratch, parameters, scale)
 
-    def parameters_now(self):
+    def parameters_now(self) -> Parameters:
         """The `Parameters` as they are now: where they are parametrized or swapped in, each access may differ."""
         return Parameters(self.weight, self.bias, self.gain, self.shift)
 
     @torch.no_grad()
-    def scale(self, x, parameters=None):
+    def scale(self, x: Tensor, parameters: Parameters | None = None) -> tuple[torch.dtype, tuple[Scale, Scale]]:
         """What holds the stream of an input ``x`` without overflow: the integers' dtype and a `Scale` a group.
 
         Raises ValueError if x or a bound of the stream is not finite; on a GPU, which nothing waits for, the scale is
@@ -171,7 +210,7 @@ class ReversibleStack(nn.Module):
         return integer, scale
 
     @contextmanager
-    def scratch(self, x, graph, integer=None):
+    def scratch(self, x: Tensor, graph: CircuitGraph, integer: torch.dtype | None = None) -> Iterator[Scratch]:
         """The working arrays for inputs like these, lent for the block: no two calls at a time have the same.
 
         ``integer`` is the dtype of the stream's integers; `FIXED` of x's if not given.
@@ -184,12 +223,14 @@ class ReversibleStack(nn.Module):
             d, new = self.width // 2, _New(x)
             numbers = (5 * len(x) + graph.num_summed_nets) * x.itemsize + 2 * len(x) * integer.itemsize
             self._check_memory(x, numbers * d, "for its working arrays")
-            lent = SimpleNamespace(
+            lent = Scratch(
                 key=key,
                 groups=new(2, len(x), d, dtype=integer),
                 grads=new(2, len(x), d),
-                **{name: new(len(x), d) for name in ("h", "z")},
-                **{name: new(len(x), self.k) for name in ("values", "dvalues")},
+                h=new(len(x), d),
+                z=new(len(x), d),
+                values=new(len(x), self.k),
+                dvalues=new(len(x), self.k),
                 indices=new(len(x), self.k, dtype=index_dtype(d)),
                 nets=new(graph.num_summed_nets, d),
                 matrix=new(d, d),
@@ -202,7 +243,7 @@ class ReversibleStack(nn.Module):
         finally:
             self._scratch.append(lent)
 
-    def kept(self, x, integer):
+    def kept(self, x: Tensor, integer: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """What a forward pass leaves for its backward pass: the groups, and each layer's values and indices.
 
         A buffer that an earlier step has given back is used again.
@@ -224,13 +265,12 @@ class ReversibleStack(nn.Module):
         )
         return new(*groups, dtype=integer), new(*shape), new(*shape, dtype=indices)
 
-    def give_back(self, *buffers):
+    def give_back(self, groups: Tensor, values: Tensor, indices: Tensor) -> None:
         """Hand what `kept` gave to the next forward pass."""
-        groups, values, _ = buffers
         key = groups.shape, groups.dtype, values.shape, values.dtype, values.device, _stream(values.device)
-        self._free[:] = [(key, buffers)]
+        self._free[:] = [(key, (groups, values, indices))]
 
-    def buffers_in_use(self):
+    def buffers_in_use(self) -> list[object]:
         """The tensors of `scratch` and `kept` that later calls use again; a recorded CUDA graph writes into them."""
         return [*self._scratch, *self._free]
 
@@ -275,11 +315,11 @@ class ReversibleStack(nn.Module):
             raise ValueError(f"x has dtype {x.dtype} and the parameters {dtype}: convert one of them")
         return x
 
-    def get_extra_state(self):
+    def get_extra_state(self) -> Tensor:
         """k, and the number of the residual in `RESIDUALS`: parameters fit another, and mean something else there."""
         return torch.tensor([self.k, RESIDUALS.index(self.residual)])
 
-    def set_extra_state(self, state):
+    def set_extra_state(self, state: Tensor) -> None:
         """Nothing: `_load_from_state_dict` has compared it."""
 
     def _load_from_state_dict(self, state_dict, prefix, *others):
@@ -297,7 +337,7 @@ class ReversibleStack(nn.Module):
     def __getstate__(self):
         return {**self.__dict__, "_scratch": [], "_free": []}
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
             f", first={self.first!r}" if self.first else ""
         )
@@ -331,12 +371,12 @@ def _stream(device):
     return torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else None
 
 
-def _taken(pool, fits):
+def _taken(pool: list[Item], fits: Callable[[Item], bool]) -> Item | None:
     """Take what fits out of the list ``pool``; None where nothing does, and what lies there is let go then.
 
     Each step is one that threads cannot share: what one takes, no other gets.
     """
-    others = []
+    others: list[Item] = []
     while pool:
         try:
             found = pool.pop()
@@ -362,7 +402,7 @@ class _Block:
         self.weight, *self.vectors = (parameter.detach() for parameter in parameters)
         self.scratch, self.scale = scratch, scale
         self.scales = [Scale(*map(array, group)) for group in scale]
-        self.first = stack.first or kernels.cheaper_order(self.operator, graph.num_nodes, stack.width // 2, stack.k)
+        self.first = stack.first or cheaper_order(self.operator, graph.num_nodes, stack.width // 2, stack.k)
 
     def split(self, x, groups):
         """Algorithm 1 line 4: the two groups of columns as fixed-point numbers, into ``groups [2, N, d]``."""
@@ -541,7 +581,7 @@ class _Stack(torch.autograd.Function):
         return None, None, None, dx, *gradients
 
 
-def _saved(ctx):
+def _saved(ctx: Any) -> tuple[Parameters, tuple[Scale, Scale], tuple[Tensor, Tensor, Tensor]]:
     """What `_Stack.forward` saved: parameters, the two scales, and what `ReversibleStack.kept` gave."""
     saved = ctx.saved_tensors
     row, *others = saved[4:9]
@@ -549,7 +589,7 @@ def _saved(ctx):
 
 
 def _backward(stack, block, grad, groups, kept_values, kept_indices, gradients):
-    """The gradient of `_forward`'s ``x``; those of the parameters are written into ``gradients``."""
+    """Algorithm 2: the gradient of `_forward`'s ``x``; those of the parameters are written into ``gradients``."""
     x1, x2 = block.scratch.groups.copy_(groups)
     g1, g2 = block.scratch.grads
     for mine, columns in zip((g1, g2), grad.chunk(2, dim=1), strict=True):

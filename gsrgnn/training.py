@@ -1,18 +1,27 @@
 """One training loop for every model: full graph, Adam, mean squared error, the best epoch by validation."""
 
+from __future__ import annotations
+
 import copy
 import math
 import time
 import warnings
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from gsrgnn.cuda_graph import captured
+from gsrgnn.graph import CircuitGraph
 from gsrgnn.label import label_scales, moments, split_label
 from gsrgnn.metrics import correlations
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 
 @dataclass(frozen=True)
@@ -32,11 +41,20 @@ class Training:
 
     history: pd.DataFrame
     best_epoch: int
-    test: dict
-    prediction: torch.Tensor
+    test: dict[str, float]
+    prediction: Tensor
 
 
-def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda_graph=False):
+def train(
+    model: nn.Module,
+    data: Data,
+    graph: CircuitGraph,
+    *,
+    epochs: int,
+    learning_rate: float = 1e-3,
+    progress: Callable[[dict[str, float]], object] | None = None,
+    cuda_graph: bool = False,
+) -> Training:
     """Train ``model(x, graph)`` on ``data.train_mask`` and keep the epoch with the best validation Pearson.
 
     First the label's mean and deviation over the training cells, a pair a column, go into the model's `LabelScale`
@@ -74,7 +92,9 @@ def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda
     step = _step(
         model, optimizer, data.x, graph, train_rows.to(before.device), y[train_rows].to(before), deviation.to(before)
     )
-    rows, best, best_rank = [], None, None
+    rows: list[dict[str, float]] = []
+    best: dict[str, Tensor] = {}
+    best_rank = -math.inf, -math.inf
     with _mode(model, train=True):
         if cuda_graph:
             try:
@@ -95,9 +115,9 @@ def train(model, data, graph, *, epochs, learning_rate=1e-3, progress=None, cuda
                 )
             scores = correlations(y[val_rows], prediction[val_rows])
             rows.append({"epoch": epoch, "loss": loss.item(), **scores, "seconds": seconds})
-            error = ((prediction[val_rows] - y[val_rows]) / deviation).square().mean().item()
-            rank = -math.inf if math.isnan(scores["pearson"]) else scores["pearson"], -error
-            if best is None or rank > best_rank:
+            squared = ((prediction[val_rows] - y[val_rows]) / deviation).square().mean().item()
+            rank = -math.inf if math.isnan(scores["pearson"]) else scores["pearson"], -squared
+            if not best or rank > best_rank:
                 best, best_rank, best_epoch = copy.deepcopy(model.state_dict()), rank, epoch
             if progress:
                 progress(rows[-1])
@@ -122,7 +142,9 @@ def _step(model, optimizer, x, graph, rows, y, deviation):
     return step
 
 
-def tune(make, data, graph, *, epochs, learning_rates):
+def tune(
+    make: Callable[[], nn.Module], data: Data, graph: CircuitGraph, *, epochs: int, learning_rates: Iterable[float]
+) -> tuple[float, Training]:
     """`train` at each of ``learning_rates``, on a model made anew by ``make()`` each time; validation decides.
 
     Every model that is tuned with the same rates and epochs has had the same budget. The test cells play no part in
@@ -142,7 +164,7 @@ def tune(make, data, graph, *, epochs, learning_rates):
 
 
 @torch.no_grad()
-def predict(model, data, graph):
+def predict(model: nn.Module, data: Data, graph: CircuitGraph) -> Tensor:
     """What ``model(data.x, graph)`` gives in eval mode, ``[N, C]``, in the label's units once it has been trained.
 
     The model is left in the mode it was in. Raises ValueError for an output that is neither ``[N]`` nor ``[N, C]``.

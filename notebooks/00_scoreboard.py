@@ -23,7 +23,7 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn.book import scoreboard
+from gsrgnn.book import judges, scoreboard
 
 board = scoreboard.board(folder)
 display(Markdown(scoreboard.summary(board)))
@@ -64,8 +64,8 @@ for words in board.attrs["left out"]:
 
 # %% tags=["hide-input"]
 print(
-    f"bound on the loss in a correlation: {scoreboard.LOSS}; on a share: {scoreboard.SHARE:.0%} of the step;\n"
-    f"on seconds and bytes of another GPU: a factor of {scoreboard.FACTOR}"
+    f"bound on the loss in a correlation: {judges.LOSS}; on a share: {judges.SHARE:.0%} of the step;\n"
+    f"on seconds and bytes of another GPU: a factor of {judges.FACTOR}"
 )
 
 # %% [markdown]

@@ -36,7 +36,7 @@ import numpy as np
 import torch
 
 from gsrgnn import CBSR, CircuitGraph, aggregate, group_sparse
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.book.walkthrough import EXAMPLE, check, matrix, show
 from gsrgnn.kernels import reference
 
@@ -137,8 +137,8 @@ noise = np.random.default_rng(0).normal(size=(24, 16))
 _, columns = reference.group_sparse(noise, 4)
 balanced = reference.scatter(np.ones(columns.shape), columns, 16) > 0
 figures.show(
-    figures.sparsity_pattern(noise > 0, "ReLU"),
-    figures.sparsity_pattern(balanced, "GS, k = 4"),
+    figures.layers.sparsity_pattern(noise > 0, "ReLU"),
+    figures.layers.sparsity_pattern(balanced, "GS, k = 4"),
     alt="Two patterns of a 24 by 16 random matrix. ReLU keeps about half of the entries, "
     "from few to many in a row. Group sparsity keeps exactly four in every row.",
     caption="Kept entries of 24 rows of random numbers with 16 columns. "

@@ -34,7 +34,7 @@ import pandas as pd
 import torch
 
 from gsrgnn import CircuitGraph, aggregate, group_sparse
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.book.walkthrough import EXAMPLE, Deviation, check, matrix, show
 from gsrgnn.kernels import reference
 

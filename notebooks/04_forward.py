@@ -34,8 +34,7 @@ import numpy as np
 import torch
 
 from gsrgnn import CircuitGraph, aggregate, group_sparse
-from gsrgnn.book.figures import style as figures
-from gsrgnn.book.figures.layers import forward_flow
+from gsrgnn.book import figures
 from gsrgnn.book.walkthrough import EXAMPLE, FORWARD, Deviation, check, matrix, show
 from gsrgnn.book.walkthrough.layer_steps import forward
 
@@ -80,7 +79,7 @@ trace = forward(A, X, k, residual="sparse", reading="own")
 
 # %% tags=["hide-input"]
 figures.show(
-    forward_flow(trace),
+    figures.layers.forward_flow(trace),
     alt="Data flow of a layer from top to bottom, group 1 on the left, group 2 on the right. Group 2 goes through "
     "GS into the first block, whose output is added to group 1. The new group 1 goes through GS into the second "
     "block, whose output is added to the scattered values of group 2. Every matrix is shown with its numbers, "

@@ -36,8 +36,7 @@ import pandas as pd
 import torch
 
 from gsrgnn import CircuitGraph, aggregate, group_sparse
-from gsrgnn.book.figures import style as figures
-from gsrgnn.book.figures.layers import backward_flow
+from gsrgnn.book import figures
 from gsrgnn.book.walkthrough import BACKWARD, EXAMPLE, FORWARD, check, matrix, show
 from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
 
@@ -68,7 +67,7 @@ show(matrix(BACKWARD["G"], groups=("group 2", "group 1")))
 
 # %% tags=["hide-input"]
 figures.show(
-    backward_flow(trace),
+    figures.layers.backward_flow(trace),
     alt="Data flow of Algorithm 2 from top to bottom, group 2 on the left, group 1 on the right. Group 2 goes "
     "through GS into a block, whose output is subtracted from group 1. The difference goes through GS into a "
     "second block, whose output is subtracted from the scattered values of group 2. Both differences go through "

@@ -27,14 +27,14 @@
 # [backward](05_backward.ipynb).
 
 # %% tags=["parameters"] slideshow={"slide_type": "skip"}
-errata_file = "gsrgnn/book/data/errata.yml"
+errata_file = "default"  # or a file in the form of the package's own
 
 # %% slideshow={"slide_type": "skip"}
 import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, paper
 from gsrgnn.book.walkthrough import (
     BACKWARD,
     EXAMPLE,
@@ -44,10 +44,10 @@ from gsrgnn.book.walkthrough import (
     show,
 )
 from gsrgnn.book.walkthrough.audit import beside, recomputed, tally, verdicts
-from gsrgnn.book.walkthrough.errata import Finding, load, recheck
+from gsrgnn.book.walkthrough.errata import Finding, recheck
 from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
 
-errata = load(errata_file)
+errata = paper.errata(paper.ERRATA if errata_file == "default" else errata_file)
 lines = recomputed()
 
 
@@ -252,13 +252,13 @@ findings(6)
 # look like two runs. The speedups and shares of Table 2 follow from its times, within rounding.
 
 # %%
-table2 = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#", dtype=str)
+table2 = paper.table2()
 formulas = {
     "speedup": "28.06 / {total}",
     "forward_percent": "100 * {forward} / {total}",
     "backward_percent": "100 * {backward} / {total}",
 }
-judged = {"K": table2["K"]}
+judged = {"K": table2.index}
 for column, formula in formulas.items():
     judged[column.replace("_percent", ", %")] = cells = []
     for _, row in table2.iterrows():

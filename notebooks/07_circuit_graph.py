@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 
 from gsrgnn import CircuitGraph, circuits
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.book.walkthrough import matrix, show
 from gsrgnn.circuits import table1
 from gsrgnn.circuits.pieces import piece
@@ -60,8 +60,8 @@ assert (A.sum(axis=1) == toy.degree.numpy()).all()
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.netlist_drawing(cell, net, ["a", "b", "c"], ["n0", "n1"]),
-    figures.clique_drawing(A, ["a", "b", "c"], "clique graph"),
+    figures.graphs.netlist(cell, net, ["a", "b", "c"], ["n0", "n1"]),
+    figures.graphs.clique(A, ["a", "b", "c"], "clique graph"),
     alt="Left, cells a, b and c; net n0 joins one pin of each, net n1 one pin of b and two of "
     "c. Right, the clique graph: a and b joined once, a and c once, b and c three times, and "
     "a self-loop at each.",
@@ -172,7 +172,7 @@ print(
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.net_size_shares(size, edges),
+    figures.graphs.net_size_shares(size, edges),
     alt="Two curves over net size on a logarithmic axis. The share of nets is near 100% at a "
     "few tens of pins; the share of edges is small there and climbs only with the largest nets.",
     caption=f"Share of nets, and of the edges they make, in nets of at most s pins ({data.name}).",
@@ -246,7 +246,7 @@ panels = []
 for g, (title, d) in zip((graph, ba), degrees.items(), strict=True):
     start = rng.choice(np.flatnonzero((d > 0) & (d <= np.median(d))))
     pairs, nodes = piece(g.neighbors, start, piece_nodes, rng)
-    panels.append(figures.graph_piece(pairs, title, d[nodes], seed))
+    panels.append(figures.graphs.piece(pairs, title, d[nodes], seed))
     print(f"{title}: {len(nodes)} nodes, {pairs.shape[1]} joined pairs")
 
 # %% tags=["hide-input"]
@@ -260,7 +260,7 @@ figures.show(
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.degree_distribution(degrees),
+    figures.graphs.degree_distribution(degrees),
     alt="Complementary cumulative degree distribution of both graphs on logarithmic axes. The "
     "Barabási–Albert curve starts at m and falls along a straight line. The circuit's "
     "starts at one and falls slowly over three decades.",
@@ -293,7 +293,7 @@ print(f"cells with a label above zero: {(data.y > 0).float().mean():.0%}")
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.die_map(
+    figures.die.cell_map(
         data.pos.numpy(),
         data.grid,
         data.y.flatten().numpy(),

@@ -38,7 +38,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from gsrgnn import CircuitGraph, circuits
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.circuits import (
     circuitnet,
     congestion,
@@ -50,7 +50,7 @@ from gsrgnn.circuits import (
 )
 from gsrgnn.circuits.data import to_data
 from gsrgnn.circuits.features import MACRO_HEIGHT
-from gsrgnn.circuits.pieces import neighbors_by_pins, piece
+from gsrgnn.circuits.pieces import piece
 from gsrgnn.lab.records import read_circuits
 from gsrgnn.provenance import code_hash
 
@@ -180,8 +180,8 @@ figures.table(
 sizes = {titles[name]: np.bincount(netlists[name].net) for name in here}
 degrees = {titles[name]: degrees_of(netlists[name]) for name in here}
 figures.show(
-    figures.net_size_distribution(sizes),
-    figures.degree_distribution(degrees),
+    figures.graphs.net_size_distribution(sizes),
+    figures.graphs.degree_distribution(degrees),
     alt="Two charts on logarithmic axes, a curve for each circuit: the share of nets with at least a given number of "
     "pins, and the share of cells with at least a given degree.",
     caption="Net sizes, and degrees in the clique graph (the paper's Figure 5).",
@@ -199,11 +199,14 @@ figures.show(
 # %% tags=["hide-input"]
 panels, rng = [], np.random.default_rng(seed)
 for name in here:
-    neighbors = neighbors_by_pins(netlists[name].cell, netlists[name].net)
+    netlist = netlists[name]
+    neighbors = CircuitGraph.from_pins(
+        netlist.cell, netlist.net, netlist.num_cells
+    ).neighbors
     degree = degrees[titles[name]]
     start = rng.choice(np.flatnonzero((degree > 0) & (degree <= np.median(degree))))
     pairs, nodes = piece(neighbors, start, piece_nodes, rng)
-    panels.append(figures.graph_piece(pairs, titles[name], degree[nodes], seed))
+    panels.append(figures.graphs.piece(pairs, titles[name], degree[nodes], seed))
 figures.show(
     *panels,
     alt="A node-link picture of a connected piece of each circuit: knots of cells that are all joined, with single "
@@ -271,9 +274,9 @@ for when, laid in (("first", first), ("after negotiation", routes)):
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.tree_drawing(grid, pins, net, tree, "1. trees"),
+    figures.die.trees(grid, pins, net, tree, "1. trees"),
     *(
-        figures.route_drawing(
+        figures.die.routes(
             grid, pins, net, (laid.on_horizontal, laid.on_vertical), capacity, title
         )
         for laid, title in (
@@ -386,7 +389,7 @@ for name, (data, maps) in loaded.items():
     box = netlists[name].box
     macros = box[(box[:, 2:] - box[:, :2] > MACRO_HEIGHT).any(axis=1)]
     dies.append(
-        figures.congestion_map(
+        figures.die.congestion_map(
             overflow,
             macros,
             data.label_source,

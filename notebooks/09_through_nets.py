@@ -45,7 +45,7 @@ import torch
 from IPython.display import Markdown
 
 from gsrgnn import CircuitGraph, aggregate, circuits, group_sparse, kernels
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.book.walkthrough import matrix, show
 from gsrgnn.cbsr import operator
 

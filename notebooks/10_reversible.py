@@ -59,10 +59,10 @@ import torch
 from torch.nn.functional import layer_norm, linear
 
 from gsrgnn import CBSR, CircuitGraph, aggregate, circuits, group_sparse
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
 from gsrgnn.cbsr import operator
-from gsrgnn.kernels import cheaper_order
+from gsrgnn.kernels.order import cheaper_order
 from gsrgnn.lab.depth import step_peak
 from gsrgnn.lab.exactness import gradient_error, plain
 from gsrgnn.lab.measure import in_turn, kept_bytes
@@ -190,7 +190,9 @@ assert (kept.isna() | (kept == formula)).all(axis=None)
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.by_depth(kept / 1e6, "MB kept for the backward pass", formula / 1e6),
+    figures.growth.by_depth(
+        kept / 1e6, "MB kept for the backward pass", formula / 1e6
+    ),
     alt="Line chart on logarithmic axes of the megabytes kept against the number of layers. Left to autograd grows in "
     "proportion to depth, the sparse residual likewise from a much lower level, the dense residual not at all. The "
     "points lie on the lines.",
@@ -470,7 +472,7 @@ errors = float_errors.xs("gradient", axis=1, level=1).assign(
     }
 )
 figures.show(
-    figures.by_depth(errors, "relative error of the gradient"),
+    figures.growth.by_depth(errors, "relative error of the gradient"),
     alt="Line chart on logarithmic axes of the gradient's relative error against the number of layers for floats, "
     "floats with kept choices, and fixed point. The table and the text above give the numbers.",
     caption=f"Error that recomputing adds, float32, dense residual, the same input for all three. "
@@ -554,7 +556,7 @@ assert (out_of_line["the package"] < 1e-5).all()
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.by_size(
+    figures.growth.by_size(
         out_of_line, "times the node is larger", "relative error of the other nodes"
     ),
     alt="Line chart on logarithmic axes of the error of all other nodes against the factor by which one node is "
@@ -642,7 +644,7 @@ for route, border in borders.items():
 
 # %% [markdown]
 # Multiplications are not all alike. Those of a dense product are done many at a time, one that adds to a scattered
-# column is done alone. `kernels.cheaper_order`, by which the package decides, counts each kind at what it costs on a
+# column is done alone. `kernels.order.cheaper_order`, by which the package decides, counts each kind at what it costs on a
 # CPU beside one of a dense product; $d - k$ does not drop out then, and for a large $k$ the paper's order wins through
 # the nets too. Both orders give the same numbers up to rounding, and the same gradient:
 

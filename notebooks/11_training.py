@@ -42,7 +42,7 @@ from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, circuits
 from gsrgnn.baselines import RevGNN
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.lab.exactness import plain
 from gsrgnn.lab.measure import kept_bytes
 from gsrgnn.reversible import ReversibleStack
@@ -232,7 +232,7 @@ for model, run in runs.items():
 
 # %% tags=["hide-input"]
 figures.show(
-    *figures.training_curves(
+    *figures.training.curves(
         history,
         {
             "loss": "training loss (MSE, standardised label)",
@@ -266,7 +266,7 @@ figures.table(
 
 # %% tags=["hide-input"]
 figures.show(
-    figures.die_comparison(
+    figures.die.comparison(
         data.pos.numpy(),
         data.grid,
         data.y.flatten().numpy(),
@@ -282,7 +282,7 @@ figures.show(
 # %% tags=["hide-input"]
 test = data.test_mask.numpy()
 figures.show(
-    figures.prediction_scatter(
+    figures.training.prediction_scatter(
         data.y.flatten().numpy()[test],
         {model: run.prediction.numpy()[test] for model, run in runs.items()},
         data.label_source,

@@ -33,15 +33,16 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import steps
-from gsrgnn.book.figures import style as figures
-from gsrgnn.lab import bench
+from gsrgnn.book import figures, steps
+from gsrgnn.lab.bench import report
+from gsrgnn.lab.bench.record import differences, read, read_all
+from gsrgnn.lab.bench.targets import targets
 
 if record == "newest":
-    whole, left_out = bench.read_all("results")
+    whole, left_out = read_all("results")
     whole.sort(key=lambda r: datetime.fromisoformat(r["provenance"]["date"]))
 else:
-    whole, left_out = [bench.read(record)], []
+    whole, left_out = [read(record)], []
 for words in left_out:
     print(f"left out: {words}")
 
@@ -86,7 +87,7 @@ def what_was_run():
             "| **incomplete** | the run ended early; what was measured until then is shown |"
         )
     text = "\n".join(["| | |", "|:--|:--|", *lines])
-    if apart := bench.differences(run):
+    if apart := differences(run):
         text += (
             "\n\nNot as on the machine and with the code that made this page: "
             + "; ".join(
@@ -189,8 +190,8 @@ if run:
 
 # %% tags=["hide-input"]
 if run:
-    table = bench.table(run).rename_axis(None)
-    peer = bench.best_peer(run)
+    table = report.table(run).rename_axis(None)
+    peer = report.best_peer(run)
     times = table[
         [name for name in table if name.endswith(" ms")]
         + [name for name in table if " / " in name]
@@ -208,7 +209,7 @@ if run:
 if run:
     display(
         figures.show(
-            figures.bench_steps(run),
+            figures.bench.steps(run),
             alt="Bar chart, a bar a model and route, of the seconds that a training step takes, on a logarithmic axis, "
             "with the floor as a vertical line. The table above has the numbers.",
             caption="A training step; filled: GSR-GNN.",
@@ -324,7 +325,7 @@ if run:
 if run:
     display(
         figures.show(
-            figures.bench_memory(run),
+            figures.bench.memory(run),
             alt="Dot chart, a row a model and route, of the megabytes that a training step adds to its process at its "
             "peak, a marker a depth, on a logarithmic axis. The table above has the numbers.",
             caption="Growth of the process at its peak; filled: GSR-GNN.",
@@ -357,9 +358,9 @@ if run and run["top_k"]:
 
 # %% tags=["hide-input"]
 if run:
-    goals = bench.targets(run).set_index("target")
+    goals = targets(run).set_index("target")
     for other in alike:
-        goals = goals.fillna(bench.targets(other).set_index("target"))
+        goals = goals.fillna(targets(other).set_index("target"))
     goals = goals.reset_index()
     if len(alike) > 1:
         others = "; ".join(
@@ -426,7 +427,7 @@ def behind_the_targets():
     column = f"growth MB, {deepest} layers"
     reference = pd.concat(
         [
-            bench.table(r)
+            report.table(r)
             .filter(like="growth MB")
             .filter(items=["RevGNN edge_index"], axis=0)
             for r in alike

@@ -41,10 +41,11 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book.figures import gpu as gpu_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.kernels import gpu
-from gsrgnn.lab import bench, kernel_table, limits, records
+from gsrgnn.lab import kernel_table, limits, records
+from gsrgnn.lab.bench.record import read_all
+from gsrgnn.lab.bench.report import table
 from gsrgnn.lab.limits import H200
 
 # %% [markdown]
@@ -68,7 +69,7 @@ from gsrgnn.lab.limits import H200
 
 # %% tags=["hide-input"]
 figures.show(
-    gpu_figures.top_k_steps([12, 3, 40, 7, 25, 25, 1, 33, 9, 25, 18, 2], 4),
+    figures.gpu.top_k_steps([12, 3, 40, 7, 25, 25, 1, 33, 9, 25, 18, 2], 4),
     alt="A row of twelve integers, below it one line a step of the bisection with a mark under each entry that reaches "
     "the threshold and their number, and in the last line the four kept entries, numbered in the order of columns.",
     caption="Twelve lanes of a warp, k = 4. Of three equal entries the two in the lowest columns are kept.",
@@ -88,7 +89,7 @@ figures.show(
 
 # %% tags=["hide-input"]
 figures.show(
-    gpu_figures.chunks([120, 40, 1, 900, 0, 210, 60], 256),
+    figures.gpu.chunks([120, 40, 1, 900, 0, 210, 60], 256),
     alt="Bars for seven rows of different length. The row of 900 entries is cut into four pieces, each given to a warp "
     "of its own; every other row is one warp's, the empty one too.",
     caption="Seven rows, chunks of at most 256 entries. Orange: pieces of one row.",
@@ -105,7 +106,7 @@ figures.show(
 
 # %% tags=["hide-input"]
 figures.show(
-    gpu_figures.group_sums(16, 4, [[1, 4, 9, 14], [0, 4, 5, 12], [4, 7, 9, 15]]),
+    figures.gpu.group_sums(16, 4, [[1, 4, 9, 14], [0, 4, 5, 12], [4, 7, 9, 15]]),
     alt="Three groups of four lanes, each joined by lines to four columns of its own row of sixteen sums. Column 4 "
     "occurs in all three rows.",
     caption="Three groups of four lanes; column 4 is added to by all three, in three places.",
@@ -154,8 +155,8 @@ print(f"ceilings: {H200.source}")
 
 # %% tags=["hide-input"]
 figures.show(
-    gpu_figures.bound_lines(forward, ks, dense),
-    gpu_figures.bound_lines(backward, ks, dense),
+    figures.gpu.bound_lines(forward, ks, dense),
+    figures.gpu.bound_lines(backward, ks, dense),
     alt="Two line charts on logarithmic axes of the four bounds in milliseconds against k. In both the L2 cache binds "
     "at every k. Aggregation stays below the level line of the dense product in bfloat16 up to k = 64; its "
     "backward pass crosses it.",
@@ -257,7 +258,7 @@ compiled()
 kernel_records, left_out = records.read_each(
     Path("results").glob("kernels-cuda.json"), kernel_table.read
 )
-steps, wrong = bench.read_all("results", "cuda")
+steps, wrong = read_all("results", "cuda")
 for record in kernel_records:
     display(Markdown(f"On {record['gpu']}, {record['provenance']['date']}."))
     formats = {"ms": "{:,.3f}", "bound ms": "{:,.3f}", "over bound": "{:,.2f}"}
@@ -272,9 +273,7 @@ for record in kernel_records:
 for record in steps:
     p = record["parameters"]
     title = f"A training step: {p['circuit']}, width {p['hidden']}, {p['layers']} layers"
-    display(
-        figures.table(bench.table(record).drop(columns="note"), "{:,.2f}", title)
-    )
+    display(figures.table(table(record).drop(columns="note"), "{:,.2f}", title))
 for words in left_out + wrong:
     print(f"left out: {words}")
 if not kernel_records and not steps:

@@ -22,9 +22,7 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, findings
 
 page = findings.Page("depth", folder)
 claims = findings.claims("fig1_rev80", "fig1_rev2", "fig1_shallow_best")
@@ -105,7 +103,7 @@ def shown(view):
     table.columns = [f"{depth} layers" for depth in table]
     title = f"Pearson on {rows['test_cells'].iloc[0]:,.0f} test cells, mean of the seeds"
     picture = figures.show(
-        experiment_figures.scores_by_model(rows, papers(rows), view.label),
+        figures.scores.by_model(rows, papers(rows), view.label),
         alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each model and depth, and the paper's "
         "three values as diamonds. The table below has the numbers.",
         caption=view.caption,

@@ -23,9 +23,7 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, findings
 
 page = findings.Page("depth", folder)
 claims = findings.claims("fig2_plateau")
@@ -66,7 +64,7 @@ def shown(view):
     rows = rows.sort_values("model").astype({"model": str})
     low, high = findings.pearson_interval(rows["pearson"], rows["test_cells"])
     picture = figures.show(
-        experiment_figures.scores_by_depth(
+        figures.scores.by_depth(
             rows.assign(low=low, high=high), plateau, view.label
         ),
         alt="Line chart: Pearson on the test cells against the number of layers, a line a model, with 95% intervals, "

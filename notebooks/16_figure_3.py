@@ -23,11 +23,9 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings, steps
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, findings, steps
 from gsrgnn.circuits import table1
-from gsrgnn.lab.bench import REFERENCE
+from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("profile", folder)
 claims = findings.claims("fig3_reserved", "fig3_active", "ten_graphs_mem")
@@ -81,9 +79,7 @@ def shown(view):
         if len(lines):
             marks = MARKS.values() if quantity == "added" else [MARKS[quantity]]
             drawings.append(
-                experiment_figures.contenders_by_depth(
-                    lines, unit, view.label, marks
-                )
+                figures.contenders.by_depth(lines, unit, view.label, marks)
             )
     picture = figures.show(
         *drawings,

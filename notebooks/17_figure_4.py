@@ -24,11 +24,9 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings, steps
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, findings, steps
 from gsrgnn.circuits import table1
-from gsrgnn.lab.bench import REFERENCE
+from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("profile", folder)
 claims = findings.claims(
@@ -132,7 +130,7 @@ def shares_picture(times, caption):
         parts.index.str.startswith(REFERENCE)
     ]
     return figures.show(
-        experiment_figures.step_shares(parts, bounds, theirs),
+        figures.contenders.step_shares(parts, bounds, theirs),
         alt="Stacked bars: shares of the forward pass, the backward pass and the rest in a step, a bar a route, with "
         "an interval of the forward pass's share; the ends of the paper's shares as diamonds on the bar of its "
         "route. The table below has the seconds.",
@@ -145,7 +143,7 @@ def shown(view):
     pictures = [
         figures.show(
             *(
-                experiment_figures.contenders_by_depth(
+                figures.contenders.by_depth(
                     times[times["phase"] == phase], unit, view.label, MARKS[phase]
                 )
                 for phase, unit in UNITS.items()

@@ -24,9 +24,7 @@ largest_loss = 0.02  # what an interval has to exclude to call a loss excluded
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, findings
 
 page = findings.Page("quality", folder)
 MEASURES = {
@@ -91,7 +89,7 @@ def shown(view):
     table = table[list(MEASURES)].rename(columns=MEASURES)
     table.index.names, table.columns.name = ["layers", "k", "seeds"], None
     pictures = [
-        experiment_figures.quality(
+        figures.scores.differences(
             view.rows[view.rows["measure"] == measure],
             words,
             claims["value"][f"fig8_{measure}"],

@@ -24,16 +24,13 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
-from gsrgnn.lab.bench import REFERENCE
+from gsrgnn.book import figures, findings
+from gsrgnn.book.paper import table2
+from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("speed", folder)
 claims = findings.claims("fig9_max", "fig9_min", "speedup_abstract", "speedup_max")
-table2 = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#").set_index("K")[
-    "speedup"
-]
+by_k = table2()["speedup"].astype(float)
 
 # %% [markdown]
 # ## The claim
@@ -122,7 +119,7 @@ def shown(view):
     if own.empty:
         return []
     paper = {
-        "paper: Table 2, width 384": table2.to_dict(),
+        "paper: Table 2, width 384": by_k.to_dict(),
         "paper: Figure 9, at least": {
             4: claims["value"]["fig9_max"],
             64: claims["value"]["fig9_min"],
@@ -130,8 +127,8 @@ def shown(view):
     }
     names = {f"{name} strongest": name for name in ("ratio", "low", "high")}
     picture = figures.show(
-        experiment_figures.speedups(own, paper, REFERENCE),
-        experiment_figures.speedups(
+        figures.contenders.speedups(own, paper, REFERENCE),
+        figures.contenders.speedups(
             own.drop(columns=names.values()).rename(columns=names),
             {},
             "the strongest other model",
@@ -184,7 +181,7 @@ def in_words(view):
                 f"the paper's {claims['value']['fig9_max']:g}": claims["value"][
                     "fig9_max"
                 ],
-                f"its Table 2's {table2.max():g}": table2.max(),
+                f"its Table 2's {by_k.max():g}": by_k.max(),
             }
             lines.append(
                 f"- Width {width}: {least['ratio']:.3g} times (k = {least['k']}, via {least['route']}) to "

@@ -24,10 +24,8 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings, steps
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
-from gsrgnn.lab.bench import REFERENCE
+from gsrgnn.book import figures, findings, steps
+from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("memory", folder)
 claims = findings.claims(
@@ -130,7 +128,7 @@ def shown(view):
     kept = memory[memory["quantity"] == main]
     small = [(30, value["small_gpu"] * 1e3, "paper: GSR-GNN is below")]
     drawings = [
-        experiment_figures.contenders_by_depth(
+        figures.contenders.by_depth(
             memory[memory["quantity"] == quantity], unit, view.label, small
         )
         for quantity, unit in UNITS.items()
@@ -139,7 +137,7 @@ def shown(view):
     if main == "reserved":
         levels = [(value["fig10_util"] / 100, "paper: GSR-GNN, at least")]
         drawings.append(
-            experiment_figures.contenders_by_depth(
+            figures.contenders.by_depth(
                 steps.over(memory, "allocated", "reserved"),
                 "allocated over reserved",
                 view.label,
@@ -157,7 +155,7 @@ def shown(view):
                 ),
             )
         drawings.append(
-            experiment_figures.contenders_by_depth(
+            figures.contenders.by_depth(
                 lines, f"memory over that of\n{words}", view.label, levels=levels
             )
         )

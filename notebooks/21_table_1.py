@@ -26,8 +26,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from gsrgnn import CircuitGraph, circuits
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.circuits import table1
 
 # %% [markdown]
@@ -151,7 +150,7 @@ shown.index = pd.MultiIndex.from_frame(
 )
 display(
     figures.show(
-        experiment_figures.graph_sizes(counts),
+        figures.graphs.sizes(counts),
         alt="Scatter plot on logarithmic axes: edges against nodes of the ten graphs, the printed values as diamonds, "
         "ours on them. The table below has the numbers.",
         caption="The paper's ten graphs, the synthetic stand-ins and, where they are found, the real designs.",

@@ -25,15 +25,14 @@ import re
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import findings
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
-from gsrgnn.lab.bench import REFERENCE
+from gsrgnn.book import figures, findings
+from gsrgnn.book.paper import reported, table2
+from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("speed", folder)
-reported = findings.reported()
-claims = reported[reported.index.str.startswith("t2_")]
-by_k = pd.read_csv("gsrgnn/book/data/table2.csv", comment="#").set_index("K")
+values = reported()
+claims = values[values.index.str.startswith("t2_")]
+by_k = table2().astype(float)
 
 # %% [markdown]
 # ## The claim
@@ -75,7 +74,7 @@ shares = [
     for part in ("forward", "backward")
 ]
 ratios = (base("total") / by_k["total"] - by_k["speedup"]).abs()
-section = reported["value"]
+section = values["value"]
 between = {
     part: abs(base(part) - section[f"s31_{part}"])
     for part in ("forward", "backward", "copy")
@@ -204,12 +203,12 @@ def shown(view):
         }
     )
     picture = figures.show(
-        experiment_figures.step_shares(
+        figures.contenders.step_shares(
             shares,
             bounds,
             theirs[PARTS].div(theirs[PARTS].sum(axis=1), axis="index"),
         ),
-        experiment_figures.by_contender(
+        figures.contenders.side_by_side(
             totals, "seconds a step (paper: an epoch)", theirs["total"].to_dict()
         ),
         alt="Two charts. Left a bar for each model, the shares of forward pass, backward pass and rest in its step, "

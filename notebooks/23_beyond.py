@@ -28,9 +28,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from gsrgnn import circuits
-from gsrgnn.book import findings
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, findings
 from gsrgnn.book.steps import size
 from gsrgnn.circuits import table1
 
@@ -105,7 +103,7 @@ def trained(view):
 
 
 def points(rows, value, low, high, ours):
-    """`rows` as `experiment_figures.by_contender` takes them."""
+    """`rows` as `figures.contenders.side_by_side` takes them."""
     return pd.DataFrame(
         {
             "contender": rows.index,
@@ -131,8 +129,8 @@ def shown(view):
     pearson = points(scores, scores["pearson"], scores["low"], scores["high"], ours)
     pictures = [
         figures.show(
-            experiment_figures.by_contender(times, "ms a training step"),
-            experiment_figures.by_contender(
+            figures.contenders.side_by_side(times, "ms a training step"),
+            figures.contenders.side_by_side(
                 growth, "MB that a training step adds at its peak"
             ),
             alt="Two dot plots on logarithmic axes, a line for each contender, GSR-GNN's filled: milliseconds of a "
@@ -140,7 +138,7 @@ def shown(view):
             caption=view.caption,
         ),
         figures.show(
-            experiment_figures.by_contender(
+            figures.contenders.side_by_side(
                 pearson, "Pearson on the test cells", source=view.label, log=False
             ),
             alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each trained model. The table "

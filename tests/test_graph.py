@@ -264,6 +264,11 @@ def test_nets_have_any_numbers():
     assert CircuitGraph.from_pins([0, 1, 2], [2**62, 2**62, 5], 3).neighbors(0).tolist() == [1]
 
 
+def test_a_cell_without_a_pin_has_no_neighbors():
+    graph = CircuitGraph.from_pins([0, 1, 3], [0, 0, 1], 5)
+    assert [graph.neighbors(node).tolist() for node in range(5)] == [[1], [0], [], [], []]
+
+
 @pytest.mark.parametrize(
     ("node", "message"),
     [

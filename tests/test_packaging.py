@@ -2,8 +2,9 @@
 
 import re
 import subprocess
+import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ HEADER, PINS = (
     [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line.startswith("#") is comment]
     for comment in (True, False)
 )
+LOCKED = ["book", "dev", "cuda"]  # extras
 MINORS = [f"3.{n}" for n in range(40) if SpecifierSet(PROJECT["requires-python"]).contains(f"3.{n}.0")]
 PYTHONS = [f"{minor}.{patch}" for minor in MINORS for patch in (0, 2, 20)]
 MACHINES = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")]
@@ -76,20 +78,20 @@ def installed():
 
 
 def test_the_lock_holds_pins_alone_and_the_command_that_makes_it():
-    pin = re.compile(r"[a-z\d-]+==[a-z\d.]+( ; [a-z\d_.'<>=!() ]+)?")  # 2.13.0+cpu would shut out a CUDA build
+    pin = re.compile(r"[a-z\d-]+==[a-z\d.]+( ; [A-Za-z\d_.'<>=!() ]+)?")  # 2.13.0+cpu would shut out a CUDA build
     assert [line for line in PINS if not pin.fullmatch(line)] == []
     command = HEADER[-1].removeprefix("#").split()
     assert command[:3] == ["uv", "pip", "compile"]
-    assert {"--universal", "dev", "cuda", "pyproject.toml", "requirements.lock"} <= set(command)
+    assert {"--universal", *LOCKED, "pyproject.toml", "requirements.lock"} <= set(command)
     assert command[command.index("--python-version") + 1] == MINORS[0]
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids="-".join)
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_lock_satisfies_every_dependency(python, machine):
-    extras = PROJECT["optional-dependencies"]
+    wanted = [need for extra in LOCKED for need in PROJECT["optional-dependencies"][extra]]
     where = environment(python, machine)
-    assert unmet(holding(PROJECT["dependencies"] + extras["dev"] + extras["cuda"], where), locked(where)) == []
+    assert unmet(holding(PROJECT["dependencies"] + wanted, where), locked(where)) == []
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -128,9 +130,20 @@ def test_make_takes_the_supported_pythons():
 
 
 def test_the_book_stays_with_jupyter_book_1():
-    wanted = [Requirement(text) for text in PROJECT["dependencies"]]
+    wanted = [Requirement(text) for text in PROJECT["optional-dependencies"]["book"]]
     (jupyter_book,) = [want for want in wanted if want.name == "jupyter-book"]
     assert not jupyter_book.specifier.contains("2.0.0")
+
+
+def test_importing_the_library_imports_none_of_the_book_s_packages():
+    code = "import sys, gsrgnn; print(*{name.partition('.')[0] for name in sys.modules}); gsrgnn.circuits.load"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = set(ran.stdout.split())
+    book = {canonicalize_name(Requirement(text).name) for text in PROJECT["optional-dependencies"]["book"]}
+    modules = {top for top, names in packages_distributions().items() if book & set(map(canonicalize_name, names))}
+    assert len(modules) >= len(book)
+    assert imported & modules == set()
+    assert imported & {"gsrgnn", "torch_geometric", "pandas", "sklearn"} == {"gsrgnn"}  # nor what takes long
 
 
 def test_conda_installs_the_locked_versions_on_a_supported_python():

@@ -12,7 +12,7 @@ import yaml
 from gsrgnn.lab.notebooks import TIMEOUT, alone, check_parameters, read_source, run
 from gsrgnn.provenance import hash_files
 
-CHAPTERS = "chapters"
+CHAPTERS: str = "chapters"
 
 
 def build(
@@ -64,7 +64,7 @@ def chapter_names(root: Path) -> Iterator[str]:
 def pages(root: Path) -> list[str]:
     """Every page of the table of contents, in reading order, as a path without suffix."""
 
-    def files(entry) -> Iterator[str]:
+    def files(entry: object) -> Iterator[str]:
         if isinstance(entry, list):
             for item in entry:
                 yield from files(item)

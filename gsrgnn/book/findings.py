@@ -4,29 +4,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from pandas.io.formats.style import Styler
 
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures, paper
+from gsrgnn.book.figures.display import Shown, Switch
 from gsrgnn.lab import records, sweep
 from gsrgnn.lab.experiments import Point
 
-REPORTED = "gsrgnn/book/data/reported.csv"
-
-
-def reported() -> pd.DataFrame:
-    """Every value that the paper reports in its text, tables and captions, by id."""
-    return pd.read_csv(REPORTED, comment="#", keep_default_na=False).set_index("id")
+Numbers = TypeVar("Numbers", float, pd.Series)
 
 
 def claims(*ids: str) -> pd.DataFrame:
     """What the paper reports under these ids, in this order. Raises KeyError for an id that is not in the file."""
-    return reported().loc[list(ids)]
+    return paper.reported().loc[list(ids)]
 
 
-def claims_table(claims: pd.DataFrame):
+def claims_table(claims: pd.DataFrame) -> Styler:
     """`claims` as a page shows them."""
     shown = claims.reset_index()[["where", "quantity", "value", "unit", "conditions"]]
     words = ["where", "quantity", "unit", "conditions"]
@@ -49,7 +47,7 @@ class View:
     circuit: str
     label: str
     machine: str
-    setting: dict
+    setting: dict[str, Any]
 
     @property
     def caption(self) -> str:
@@ -66,9 +64,17 @@ class Page:
     """The records of one experiment under a folder, as its page shows them.
 
     Attributes:
+        experiment, folder: as given.
         rows: the measured rows, frame of `records.frame` with a column ``stale``; no line where there is no record.
         out_of_memory: the points that ran out of memory, likewise.
+        wrong: what is wrong with the files that were left out, in words.
     """
+
+    experiment: str
+    folder: str
+    rows: pd.DataFrame
+    out_of_memory: pd.DataFrame
+    wrong: list[str]
 
     def __init__(self, experiment: str, folder: str = "results"):
         self.experiment, self.folder = experiment, folder
@@ -101,12 +107,12 @@ class Page:
             for values, group in self.rows.groupby(["circuit", "label source", "machine", *setting], sort=False):
                 yield View(group, *values[:3], dict(zip(setting, values[3:], strict=True)))
 
-    def show(self, shown: Callable[[View], list], *setting: str):
+    def show(self, shown: Callable[[View], list[Shown]], *setting: str) -> Switch | None:
         """What ``shown`` makes of each of `views`, one machine at a time where there are several.
 
         ``shown`` returns what `figures.show` and `figures.table` give. None where there is no record.
         """
-        by_machine: dict[str, list] = {}
+        by_machine: dict[str, list[Shown]] = {}
         for view in self.views(*setting):
             by_machine.setdefault(view.machine, []).extend(shown(view))
         return figures.switch(by_machine) if by_machine else None
@@ -131,13 +137,13 @@ def found(
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(), wrong
 
 
-def pearson_interval(r, count, z=1.96):
+def pearson_interval(r: Numbers, count: Numbers) -> tuple[Numbers, Numbers]:
     """The 95% interval of a Pearson correlation ``r`` of ``count`` independent pairs, by Fisher's transformation."""
-    middle, half = np.arctanh(r), z / np.sqrt(np.asarray(count) - 3)
+    middle, half = np.arctanh(r), 1.96 / np.sqrt(np.asarray(count) - 3)
     return np.tanh(middle - half), np.tanh(middle + half)
 
 
-def speedup(peer, own):
+def speedup(peer: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """How many times as fast as ``peer`` each line of ``own`` makes a step: frame with ``ratio``, ``low``, ``high``.
 
     The ratio is that of the medians. The interval goes from the peer's fastest round over the own slowest to the peer's

@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from pandas.io.formats.style import Styler
 
-from gsrgnn.book.figures import style as figures
+from gsrgnn.book import figures
 from gsrgnn.circuits import table1
 from gsrgnn.kernels import index_dtype
 from gsrgnn.lab.records import MEASURED, OUT_OF_MEMORY, read_circuits
 
-ADDED = "added"
-ON_GPU = ("allocated", "active", "reserved", "reserved, expandable")
-LEFT_OUT = "left out"
+ADDED: str = "added"
+ON_GPU: tuple[str, ...] = ("allocated", "active", "reserved", "reserved, expandable")
+LEFT_OUT: str = "left out"
 
 
 def outcomes(values: pd.Series, notes: pd.Series) -> np.ndarray:
@@ -81,7 +82,7 @@ def times(rows: pd.DataFrame) -> pd.DataFrame:
     ).sort_index(kind="stable", ignore_index=True)
 
 
-def table(lines: pd.DataFrame, index: list[str], cell: Callable[[pd.Series], str], caption: str):
+def table(lines: pd.DataFrame, index: list[str], cell: Callable[[pd.Series], str], caption: str) -> Styler:
     """`memory` or `times` as a page shows them: a column a depth; what was run again has all its values in one cell.
 
     Args:

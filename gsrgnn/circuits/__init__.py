@@ -1,20 +1,30 @@
-"""Circuits by name: CircuitNet's own files, netlists that ship with the package, synthetic ones of any size."""
+"""Circuits by name: CircuitNet's own files, netlists that ship with the package, synthetic ones of any size.
+
+A reader makes a `netlist.Netlist` of files that it does not trust, `data.to_data` adds features and a label. Circuits
+know graphs and no model.
+"""
 
 import re
 import reprlib
 from difflib import get_close_matches
+from typing import Literal, TypeAlias
 
 from gsrgnn.circuits import circuitnet, congestion, riscv, synthetic, table1
-from gsrgnn.circuits.data import SOURCES, to_data
+from gsrgnn.circuits.circuitnet import Folder
+from gsrgnn.circuits.congestion import Combine
+from gsrgnn.circuits.data import SOURCES, Source, to_data
 from gsrgnn.circuits.data import Circuit as Circuit
+from gsrgnn.circuits.netlist import Netlist
 
-LABELS = ("auto", *SOURCES)
+Label: TypeAlias = Literal["auto"] | Source
+
+LABELS: tuple[Label, ...] = ("auto", *SOURCES)
 _PAPER = "circuitnet/7157-zero-riscy-a-1-c2-u0.8-m1-p1-f0"
 _SHIPPED = "riscv/picorv32"
 _ANY_SIZE = "synthetic/5000"
 
 
-def load(name, root=None, *, label="auto", combine="max"):
+def load(name: str, root: Folder | None = None, *, label: Label = "auto", combine: Combine = "max") -> Circuit:
     """A circuit as `Circuit`, a `torch_geometric.data.Data` whose pins PyG's batches renumber.
 
     name: "riscv/<core>" (shipped), "synthetic/<cells>", "synthetic/356-R" and the like (stand-ins for the paper's
@@ -53,18 +63,18 @@ def load(name, root=None, *, label="auto", combine="max"):
     return to_data(netlist, label, combine, maps)
 
 
-def read(name, root=None):
+def read(name: str, root: Folder | None = None) -> Netlist:
     """The `Netlist` of that name, with neither features nor label; names and errors are those of `load`."""
     return _read(name, root)[0]
 
 
-def available(root=None):
+def available(root: Folder | None = None) -> list[str]:
     """Names that load now: CircuitNet's placements found, what ships, the stand-ins, and one of the many sizes."""
     placements = (f"circuitnet/{name}" for name in circuitnet.placements(root))
     return [*placements, *riscv.names(), *_stand_ins(), _ANY_SIZE]
 
 
-def default():
+def default() -> str:
     """The circuit the book runs on: CircuitNet's 7157 where its files are found, else a shipped one."""
     return _PAPER if _PAPER in available() else _SHIPPED
 
@@ -73,7 +83,7 @@ def _stand_ins():
     return [f"synthetic/{row.code}" for row in table1.rows()]
 
 
-def check_options(name, label, combine):
+def check_options(name: str, label: Label, combine: Combine) -> None:
     """ValueError unless `name` is text, and `label` and `combine` are what `load` takes."""
     _text(name)
     _check("label", label, LABELS)

@@ -7,7 +7,7 @@ from pathlib import Path
 _HERE = str(Path(__file__).parent)
 
 
-def warn_caller(message):
+def warn_caller(message: str) -> None:
     """`warnings.warn` at the first frame outside `gsrgnn.circuits`: by Python's own rules once for each line."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_code.co_filename.startswith(_HERE):

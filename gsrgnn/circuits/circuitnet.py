@@ -21,8 +21,10 @@ import os
 import re
 from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsrgnn.circuits.caller import warn_caller
 from gsrgnn.circuits.maps import MAX_SIDE, read_map, require
@@ -31,6 +33,7 @@ from gsrgnn.circuits.pickled import read_objects
 
 VARIABLE = "CIRCUITNET_ROOT"
 MAX_PINS = 10_000_000
+Folder: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 USUAL, LEAST = 0.8, 0.5  # share of a netlist's instances that its placement has
 _NAME = re.compile(r"[0-9]+-(?P<netlist>[A-Za-z][A-Za-z0-9-]*-[1-3]-c(2|5|20))-u[0-9.]+-m[0-9]+-p[0-9]+-f[0-9]+")
 _PLACEMENTS = ("instance_placement_gcell", "instance_placement")
@@ -46,17 +49,17 @@ _SPELLINGS = {
 }
 
 
-def is_name(name):
+def is_name(name: str) -> bool:
     """Whether a placement could be called so."""
     return _NAME.fullmatch(name) is not None
 
 
-def is_n14_name(name):
+def is_n14_name(name: str) -> bool:
     """Whether `name` is made as those of CircuitNet-N14 are (RISCY_freq_50_mp_1_...), which is not read."""
     return "_freq_" in name
 
 
-def placements(root=None):
+def placements(root: Folder | None = None) -> list[str]:
     """Names of the placements under `root` (or CIRCUITNET_ROOT) whose netlist is there; none without root."""
     if root is None and not os.environ.get(VARIABLE):
         return []
@@ -68,7 +71,7 @@ def placements(root=None):
     )
 
 
-def read(name, root=None):
+def read(name: str, root: Folder | None = None) -> Netlist:
     """The placement `name` as a Netlist. FileNotFoundError and ValueError name the file and the mend."""
     netlists, folder = _folders(root)
     placement_file = folder / f"{name}.npy"
@@ -107,12 +110,12 @@ def read(name, root=None):
         net=net,
         cell_type=[cell_type[i] for i in cells],
         box=placed_box[row[cells]],
-        grid=tuple(int(side) + 1 for side in placed_box[:, 2:].max(axis=0)),
+        grid=_reached(placed_box),
         named=(len(instances), len(placement)),
     )
 
 
-def overflow(name, box, root=None):
+def overflow(name: str, box: np.ndarray, root: Folder | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The congestion maps (horizontal, vertical) of placement `name`, float64 [W, H] each.
 
     They must cover every `box` (int64 [N, 4]), and are looked for in `routability_features`,
@@ -127,16 +130,21 @@ def overflow(name, box, root=None):
             f"no file {file}: get {name}'s horizontal and vertical overflow from CircuitNet's download (routability "
             f"features), or take a simulated label (label='routed' or label='rudy'); {_looked(root)}"
         )
-    maps = [read_map(file) for file in files]
-    horizontal, vertical = (values.shape for values in maps)
-    require(horizontal == vertical, files[1], f"{vertical} gcells, where {files[0]} holds {horizontal}")
-    reached = tuple(int(side) + 1 for side in box[:, 2:].max(axis=0))
-    covered = reached[0] <= horizontal[0] and reached[1] <= horizontal[1]
-    require(covered, files[0], f"{horizontal} gcells, and the placement's cells reach {reached}")
-    return tuple(maps)
+    horizontal, vertical = map(read_map, files)
+    grid, other, reached = horizontal.shape, vertical.shape, _reached(box)
+    require(grid == other, files[1], f"{other} gcells, where {files[0]} holds {grid}")
+    covered = reached[0] <= grid[0] and reached[1] <= grid[1]
+    require(covered, files[0], f"{grid} gcells, and the placement's cells reach {reached}")
+    return horizontal, vertical
 
 
-def overflow_files(name, root=None):
+def _reached(box: np.ndarray) -> tuple[int, int]:
+    """Columns and rows of gcells up to the last that a box covers."""
+    right, top = box[:, 2:].max(axis=0).tolist()
+    return right + 1, top + 1
+
+
+def overflow_files(name: str, root: Folder | None = None) -> list[Path] | None:
     """Paths of a placement's two maps; None where neither is there, FileNotFoundError where only one is."""
     folders = [folder for base in _bases(root) for pattern in _MAP_FOLDERS for folder in _matching(base, pattern)]
     pairs = [[folder / _map(name, way) for way in ("horizontal", "vertical")] for folder in folders]
@@ -145,8 +153,9 @@ def overflow_files(name, root=None):
         if all(both):
             return pair
     ways = [next((p[way] for p, t in zip(pairs, there, strict=True) if t[way]), None) for way in (0, 1)]
-    if all(ways):  # in two parts of a download
-        return ways
+    found = [way for way in ways if way]
+    if len(found) == 2:  # in two parts of a download
+        return found
     for way, other in ((0, 1), (1, 0)):
         if ways[other]:
             lost = next(p[way] for p, t in zip(pairs, there, strict=True) if t[other])
@@ -157,7 +166,7 @@ def overflow_files(name, root=None):
     return None
 
 
-def real_label(name, root=None):
+def real_label(name: str, root: Folder | None = None) -> bool:
     """Whether the maps of placement `name` are there; if not, a warning at the caller says where it was looked."""
     if overflow_files(name, root):
         return True
@@ -190,7 +199,7 @@ def _looked(root):
     return f"looked for routability_features, routability_features_decompressed and ...-001 in {where}"
 
 
-def files(name, root=None):
+def files(name: str, root: Folder | None = None) -> list[Path]:
     """Every file that `name` is read from: netlist, placement, and its maps where they are."""
     netlists, folder = _folders(root)
     return [*_files(name, netlists), folder / f"{name}.npy", *(overflow_files(name, root) or [])]
@@ -231,7 +240,7 @@ def _placement_folder(path):
 
 
 def _files(name, netlists):
-    netlist = _NAME.fullmatch(name)["netlist"]
+    netlist = _NAME.fullmatch(name)["netlist"]  # type: ignore[index]  # is_name(name)
     return [netlists / kind / f"{netlist}_{kind}.npy" for kind in ("node_attr", "net_attr", "pin_attr")]
 
 

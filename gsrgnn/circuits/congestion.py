@@ -17,17 +17,22 @@ most cells at 0, as CircuitNet's own maps do, and enough of them above to fit an
 `rudy` is an older estimate, from the nets' bounding boxes without a router.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsrgnn.circuits import routing
 from gsrgnn.circuits.features import MACRO_HEIGHT
+from gsrgnn.circuits.netlist import Netlist
 
 SHARE = 1 / 3
 UNDER_MACRO = 0.2
 _ROUTINGS = 12
-COMBINE = {
+Combine: TypeAlias = Literal["max", "sum", "horizontal", "vertical"]
+COMBINE: dict[Combine, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "max": np.maximum,
     "sum": np.add,
     "horizontal": lambda horizontal, vertical: horizontal,
@@ -43,13 +48,13 @@ class Congestion:
     (horizontal, vertical). share: the share of cells with a label above 0 (both directions considered).
     """
 
-    horizontal: np.ndarray
-    vertical: np.ndarray
-    capacity: tuple
-    share: float
+    horizontal: NDArray[np.floating]
+    vertical: NDArray[np.floating]
+    capacity: tuple[float, float] | None
+    share: float | None
 
 
-def routed(netlist, share=SHARE):
+def routed(netlist: Netlist, share: float = SHARE) -> Congestion:
     """Simulated congestion of `netlist`, its capacity chosen so that about `share` of the cells overflow.
 
     The share reached is in the answer: within 0.04 of a third on every stand-in for Table 1 and every circuit that
@@ -71,9 +76,12 @@ def routed(netlist, share=SHARE):
     def congestion(scale):
         capacity = scale * direction
         routes = routing.route(tree, capacity[0] * room, capacity[1] * room)
-        maps = [_overflow(routes.horizontal, capacity[0] * room), _overflow(routes.vertical, capacity[1] * room)]
-        reached = float((cell_label(*maps, netlist.box) > 0).mean())
-        return Congestion(*maps, tuple(capacity.tolist()), reached)
+        horizontal, vertical = (
+            _overflow(demand, each * room)
+            for demand, each in zip((routes.horizontal, routes.vertical), capacity, strict=True)
+        )
+        reached = float((cell_label(horizontal, vertical, netlist.box) > 0).mean())
+        return Congestion(horizontal, vertical, tuple(capacity.tolist()), reached)
 
     unlimited = routing.route(tree, *np.full((2, *grid), np.inf))
     low, high = 0.0, float(max(unlimited.horizontal.max(), unlimited.vertical.max())) / UNDER_MACRO
@@ -85,7 +93,9 @@ def routed(netlist, share=SHARE):
     return min(tried, key=lambda found: abs(found.share - share))
 
 
-def cell_label(horizontal, vertical, box, combine="max"):
+def cell_label(
+    horizontal: np.ndarray, vertical: np.ndarray, box: np.ndarray, combine: Combine = "max"
+) -> NDArray[np.float64]:
     """float64 [N], a cell's label: the mean over the gcells it covers of both directions' overflow, combined.
 
     horizontal, vertical: float [W, H]; box: int64 [N, 4]. combine: "max", "sum", "horizontal" or "vertical".
@@ -131,7 +141,7 @@ def _overflow(demand, capacity):
     return np.divide(over, capacity, out=np.zeros_like(over), where=over > 0).astype(np.float32)
 
 
-def rudy(net, pin_gcell, grid):
+def rudy(net: np.ndarray, pin_gcell: np.ndarray, grid: tuple[int, int]) -> NDArray[np.float64]:
     """RUDY, the rectangular uniform wire density of a placement: float64 [W, H], wire length per gcell.
 
     A net whose pins span w by h gcells (w, h >= 1) asks for (w + h) / (w h) in each gcell of that box; a
@@ -153,7 +163,7 @@ def rudy(net, pin_gcell, grid):
     return corners.cumsum(axis=0).cumsum(axis=1)[:-1, :-1].clip(min=0)
 
 
-def box_mean(values, box):
+def box_mean(values: np.ndarray, box: np.ndarray) -> NDArray[np.float64]:
     """float64 [N], the mean of `values` [W, H] over each box [N, 4] (left, bottom, right, top, inclusive)."""
     integral = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     left, bottom, right, top = box.T + np.array([[0], [0], [1], [1]])

@@ -1,18 +1,26 @@
 """From a netlist to the `Data` that models are trained on."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import cumsum
 
+from gsrgnn.arguments import integers
 from gsrgnn.circuits import congestion, table1
+from gsrgnn.circuits.congestion import Combine, Congestion
 from gsrgnn.circuits.features import FEATURE_NAMES, cell_features
-from gsrgnn.graph import integers
-from gsrgnn.pins import pins_of
+from gsrgnn.circuits.netlist import Netlist
+from gsrgnn.pins import check_pairs, pins_of
 
-SOURCES = {
+Source: TypeAlias = Literal["circuitnet", "routed", "rudy"]
+SOURCES: dict[Source, str] = {
     "circuitnet": "CircuitNet: global routing overflow ({combine})",
     "routed": "simulated: global routing",
     "rudy": "simulated: RUDY",
@@ -33,7 +41,7 @@ class Circuit(Data):
     ValueError for pins that are not integers, of two lengths, or of other cells than there are.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "cell" in self and "net" in self:
             if not self._store.can_infer_num_nodes:
@@ -41,12 +49,13 @@ class Circuit(Data):
             for key in ("cell", "net"):
                 pins, checked = self[key], integers(key, self[key])
                 self[key] = pins.long() if isinstance(pins, torch.Tensor) else torch.tensor(checked)
-            _check_pins(self.cell, self.net, self.num_nodes)
+            check_pairs(self.cell, self.net)
+            _check_cells(self.cell, self.num_nodes)
             if "n_id" not in self:
                 self.n_id = torch.arange(self.num_nodes, device=self.cell.device)
 
     @classmethod
-    def from_data(cls, data):
+    def from_data(cls, data: Data) -> Circuit:
         """The Circuit of a `Data` with `cell`, `net` and `num_nodes` (or `x`); its tensors are shared, not copied."""
         if "cell" not in data or "net" not in data:
             raise ValueError("data has no pins (cell and net), which a Circuit is made of: keep it as it is")
@@ -54,7 +63,7 @@ class Circuit(Data):
         return cls.from_dict(data.to_dict())
 
     @property
-    def edge_index(self):
+    def edge_index(self) -> Tensor | None:
         """int64 [2, E], or None; AttributeError where there are pins instead, so that what needs edges says so."""
         if "edge_index" in self._store or "cell" not in self._store:
             return self._store.get("edge_index")
@@ -72,17 +81,17 @@ class Circuit(Data):
             return self.num_nets if "num_nets" in self else int(value.max()) + 1 if value.numel() else 0
         return super().__inc__(key, value, *args, **kwargs)
 
-    def keys(self):
+    def keys(self) -> list[str]:
         """Names of the attributes. Those that a label says nothing of are kept for `Batch`, and are not among them."""
         label = self._store.get("label")
         unsaid = _UNSAID.get(label, set()) if isinstance(label, str) else set()
         return list(set(super().keys()) - unsaid)
 
-    def get(self, key, default=None):
+    def get(self, key: str, default: Any = None) -> Any:
         """The attribute `key` if it is among `keys`, else `default`."""
         return self._store[key] if key in self.keys() else default
 
-    def subgraph(self, subset):
+    def subgraph(self, subset: Tensor | ArrayLike) -> Circuit:
         """The circuit of the cells `subset` (int64 [M], each once, or bool [N]) and their pins, nets as they were.
 
         A tensor with as many rows as there are pins, and not as many as cells, is taken to be of the pins.
@@ -114,17 +123,17 @@ class Circuit(Data):
                 out._store.__dict__.pop(name, None)
         return out
 
-    def edge_subgraph(self, subset):
+    def edge_subgraph(self, subset: Tensor) -> Circuit:
         """As PyG's; ValueError while there are pins, which know nothing of the edges that go."""
         self._without_pins("edge_subgraph takes edges away and no pin")
         return super().edge_subgraph(subset)
 
-    def to_heterogeneous(self, *args, **kwargs):
+    def to_heterogeneous(self, *args: Any, **kwargs: Any) -> Data:
         """As PyG's; ValueError while there are pins, which know nothing of types."""
         self._without_pins("to_heterogeneous reorders nodes and no pin")
         return super().to_heterogeneous(*args, **kwargs)
 
-    def concat(self, data):
+    def concat(self, data: Data) -> NoReturn:
         """Refused with ValueError: circuits go side by side in a `Batch`."""
         raise ValueError("concat renumbers neither edges nor pins: use Batch.from_data_list([one, other])")
 
@@ -136,7 +145,9 @@ class Circuit(Data):
 torch.serialization.add_safe_globals([Circuit])  # an `InMemoryDataset` of PyG's names its class where it is stored
 
 
-def to_data(netlist, label="routed", combine="max", maps=None):
+def to_data(
+    netlist: Netlist, label: Source = "routed", combine: Combine = "max", maps: Congestion | None = None
+) -> Circuit:
     """`netlist` with features, label and split, as described at `gsrgnn.circuits.load`.
 
     label: a key of `SOURCES`. maps: the `Congestion` that a label "circuitnet" or "routed" is made of; without it
@@ -146,9 +157,10 @@ def to_data(netlist, label="routed", combine="max", maps=None):
         raise ValueError(f"label {label!r} is unknown: it is one of {', '.join(SOURCES)}")
     if label == "circuitnet" and maps is None:
         raise ValueError("label 'circuitnet' is made of CircuitNet's own maps: give them, or take label='routed'")
-    capacity = ()
+    capacity: tuple[float, ...] = ()
+    combined: str = combine
     if label == "rudy":
-        values, combine = _rudy_label(netlist), ""
+        values, combined = _rudy_label(netlist), ""
     else:
         maps = maps or congestion.routed(netlist)
         netlist = replace(netlist, grid=maps.horizontal.shape)
@@ -172,9 +184,9 @@ def to_data(netlist, label="routed", combine="max", maps=None):
         name=netlist.name,
         feature_names=list(FEATURE_NAMES),
         label=label,
-        label_source=SOURCES[label].format(combine=combine),
+        label_source=SOURCES[label].format(combine=combined),
         label_scale=scale,
-        combine=combine,
+        combine=combined,
         capacity=capacity,
         share=float((values > 0).mean()),
         cells_in_netlist=in_netlist,
@@ -199,13 +211,9 @@ def _split(num_cells, share):
     return masks.unbind()
 
 
-def _check_pins(cell, net, num_cells):
-    if len(cell) != len(net):
-        raise ValueError(f"cell has {len(cell)} entries and net has {len(net)}: give one of each for every pin")
+def _check_cells(cell, num_cells):
     if len(cell) and (cell.min() < 0 or cell.max() >= num_cells):
         raise ValueError(
             f"cell holds {int(cell.min())} to {int(cell.max())}: a Circuit of {num_cells} cells has 0 to "
             f"{num_cells - 1}"
         )
-    if len(net) and net.min() < 0:
-        raise ValueError(f"net holds {int(net.min())}: nets are numbered from 0")

@@ -7,7 +7,9 @@ import pickle
 import re
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import torch
 from filelock import FileLock
@@ -15,7 +17,9 @@ from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.transforms import BaseTransform
 
 from gsrgnn import circuits
-from gsrgnn.circuits import circuitnet
+from gsrgnn.circuits import Label, circuitnet
+from gsrgnn.circuits.circuitnet import Folder
+from gsrgnn.circuits.congestion import Combine
 from gsrgnn.circuits.data import Circuit
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.memory import check_memory
@@ -41,17 +45,17 @@ class CircuitDataset(InMemoryDataset):
 
     def __init__(
         self,
-        root,
-        name,
-        label="auto",
-        combine="max",
-        transform=None,
-        pre_transform=None,
-        pre_filter=None,
-        force_reload=False,
+        root: Folder,
+        name: str,
+        label: Label = "auto",
+        combine: Combine = "max",
+        transform: Callable[[Data], Data] | None = None,
+        pre_transform: Callable[[Data], Data] | None = None,
+        pre_filter: Callable[[Data], bool] | None = None,
+        force_reload: bool = False,
         *,
-        circuitnet_root=None,
-    ):
+        circuitnet_root: Folder | None = None,
+    ) -> None:
         circuits.check_options(name, label, combine)
         if not isinstance(root, (str, bytes, os.PathLike)):
             raise ValueError(f"root is {root!r:.200}: give the path of the folder to keep the circuit in")
@@ -69,7 +73,7 @@ class CircuitDataset(InMemoryDataset):
         self.data, self.slices = Circuit.from_dict(_read(path)), None
 
     @property
-    def processed_file_names(self):
+    def processed_file_names(self) -> list[str]:
         """The one file: the circuit's name and a hash of all that it is made from."""
         made_from = [self.circuit, self.label, self.combine, _named(self.pre_transform), _named(self.pre_filter)]
         made_from.append(code_hash(Path(circuits.__file__).parent))
@@ -112,7 +116,13 @@ class ToEdgeIndex(BaseTransform):
     `CircuitGraph.from_data`; MemoryError where the edges are more than the memory that is free.
     """
 
-    def __init__(self, multiplicity="edge_weight", self_loops=False, max_net=None, keep_pins=False):
+    def __init__(
+        self,
+        multiplicity: Literal["edge_weight", "repeat", "once"] = "edge_weight",
+        self_loops: bool = False,
+        max_net: int | None = None,
+        keep_pins: bool = False,
+    ) -> None:
         if multiplicity not in ("edge_weight", "repeat", "once"):
             raise ValueError(f"multiplicity {multiplicity!r} is unknown: it is edge_weight, repeat or once")
         for name, value in (("self_loops", self_loops), ("keep_pins", keep_pins)):

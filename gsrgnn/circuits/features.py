@@ -6,6 +6,9 @@ The columns are the same for every circuit, so that a model trained on one can b
 import re
 
 import numpy as np
+from numpy.typing import NDArray
+
+from gsrgnn.circuits.netlist import Netlist
 
 # Function of a cell by the name that its library gives it (CircuitNet's or `library`); the first that fits counts.
 _FUNCTIONS = {
@@ -43,7 +46,7 @@ FEATURE_NAMES = [
 ]
 
 
-def cell_features(netlist):
+def cell_features(netlist: Netlist) -> NDArray[np.float32]:
     """float32 [N, F], columns `FEATURE_NAMES`: "is ..." 0 or 1; the others of mean 0 and deviation 1.
 
     Width and height (in gcells) are the cell's own where the netlist has them, else means over the boxes of the

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pooch
@@ -12,7 +13,7 @@ import requests
 from filelock import FileLock
 from tqdm import tqdm
 
-from gsrgnn.circuits.circuitnet import VARIABLE
+from gsrgnn.circuits.circuitnet import VARIABLE, Folder
 
 MANIFESTS = {"circuitnet-demo": Path(__file__).with_name("circuitnet_demo.json")}
 _CHUNK = 2**16
@@ -23,7 +24,13 @@ class FetchFailed(RuntimeError):
     """A file could not be fetched; the message names it and says what to do."""
 
 
-def fetch(name, root=None, *, url=None, say=print):
+def fetch(
+    name: str,
+    root: Folder | None = None,
+    *,
+    url: str | None = None,
+    say: Callable[[str], object] = print,
+) -> Path:
     """The files of data set `name` in folder `root`, which is returned; those already there and whole are kept.
 
     root: default is the variable CIRCUITNET_ROOT, or a folder in the user's cache. url: from where, in place of the
@@ -88,7 +95,7 @@ def _fetch_one(url, expected, incoming, bar):
     try:
         return pooch.retrieve(url, f"sha256:{expected['sha256']}", "file", incoming, downloader=download)
     except requests.HTTPError as error:
-        answer = f"{error.response.status_code} {error.response.reason}"
+        answer = f"{error.response.status_code} {error.response.reason}"  # type: ignore[union-attr]  # it is of one
         raise FetchFailed(f"{url} answers {answer}: {again} later") from error
     except (requests.ConnectionError, requests.Timeout) as error:
         reason = "no answer in time" if isinstance(error, requests.Timeout) else "no connection, or it broke off"

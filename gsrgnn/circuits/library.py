@@ -8,6 +8,7 @@ extent that cells of the same function have in CircuitNet's placement 7157; ever
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 
 ROW_HEIGHT = 0.47  # gcells
 # Combinational cells: output pin, function in Liberty's notation, width at drive strength 1.
@@ -61,7 +62,7 @@ _SINKS_PER_DRIVE = {2: 16, 4: 64, 8: 256}  # a driver of more sinks than this ha
 _RAM = re.compile(r"RAM_(\d+)x(\d+)")
 
 
-def liberty():
+def liberty() -> str:
     """The library as the text of a Liberty file: areas and functions, no timing."""
     cells = [
         _cell(name, width, [*_inputs(re.findall("[A-Z]", function)), _output(out, function)])
@@ -74,7 +75,7 @@ def liberty():
     return "library(gsrgnn) {\n" + "".join(cells) + "}\n"
 
 
-def drive_strength(sinks):
+def drive_strength(sinks: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64 [N], the drive strength of cells that drive so many pins (int64 [N]): 1, 2, 4 or 8."""
     drive = np.ones(len(sinks), dtype=np.int64)
     for strength, more_than in _SINKS_PER_DRIVE.items():
@@ -82,7 +83,7 @@ def drive_strength(sinks):
     return drive
 
 
-def size_of(cell_type):
+def size_of(cell_type: str) -> tuple[float, float]:
     """Width and height in gcells of "NAND2_x1" or of a memory, "RAM_32x32" (words x bits).
 
     A drive strength of 2 adds a half to the width, of 4 a whole, and so on. A memory is a square of 200 gcells

@@ -1,18 +1,20 @@
 """Maps over the gcells of a die, in `.npy` files, read without trusting them."""
 
+import os
 import warnings
 from math import prod
 from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 MAX_SIDE = 1024  # gcells; CircuitNet-N28 has about 300
 MAX_VALUE = 1e6  # overflow over capacity is a few at most
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def read_map(path):
+def read_map(path: str | os.PathLike[str]) -> NDArray[np.float64]:
     """float64 [W, H], the map that `numpy.save` wrote: floats, each finite and from 0 to `MAX_VALUE`.
 
     FileNotFoundError if there is no such file; ValueError naming the file if it is anything else. The header is
@@ -45,7 +47,7 @@ def read_map(path):
     return values
 
 
-def require(condition, path, found):
+def require(condition: bool | np.bool_, path: str | os.PathLike[str], found: str) -> None:
     """Raises ValueError, saying what the file at `path` holds, unless `condition` does."""
     if not condition:
         raise ValueError(f"{path} holds {found}: download it again")

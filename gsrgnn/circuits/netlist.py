@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -17,19 +18,19 @@ class Netlist:
     """
 
     name: str
-    cell: np.ndarray
-    net: np.ndarray
-    cell_type: list
-    box: np.ndarray
-    grid: tuple
-    size: np.ndarray | None = None
-    named: tuple | None = None
+    cell: NDArray[np.int64]
+    net: NDArray[np.int64]
+    cell_type: list[str]
+    box: NDArray[np.int64]
+    grid: tuple[int, int]
+    size: NDArray[np.float64] | None = None
+    named: tuple[int, int] | None = None
 
     @property
-    def num_cells(self):
+    def num_cells(self) -> int:
         return len(self.cell_type)
 
     @property
-    def centre(self):
+    def centre(self) -> NDArray[np.float64]:
         """float64 [N, 2], each cell's centre in gcell units (gcell 0 spans 0 to 1)."""
         return (self.box[:, :2] + self.box[:, 2:] + 1) / 2

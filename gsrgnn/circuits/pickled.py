@@ -8,10 +8,13 @@ for.
 """
 
 import io
+import os
 import pickle
 import warnings
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
+from typing import Any, ClassVar
 
 from numpy.lib import format as npy
 
@@ -28,7 +31,7 @@ _OPCODES = (
 )
 
 
-def read_objects(path):
+def read_objects(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], list[Any]]:
     """The shape and the flat list of objects (C order) of an object array saved by `numpy.save`.
 
     The objects are str, int, float, or lists, tuples and dicts of them. FileNotFoundError if there is no such
@@ -59,7 +62,7 @@ def _parse(file):
         shape, _, dtype = _HEADERS[version](file)
     if not dtype.hasobject or dtype.fields:
         raise ValueError(f"it holds {dtype}, needed an object array")
-    array = _Unpickler(file).load()
+    array: Any = _Unpickler(file).load()
     if type(array) is not _Array or array.items is None:
         raise ValueError("the pickle holds no array")
     if array.shape != shape or len(array.items) != prod(shape):
@@ -70,7 +73,8 @@ def _parse(file):
 
 
 class _Array:
-    shape = items = None
+    shape: tuple[int, ...] | None = None
+    items: list[Any] | None = None
 
     def __init__(self, subtype, shape, typecode):
         if subtype is not _Array or shape != (0,):
@@ -103,13 +107,15 @@ def _scalar(dtype, data):
     return int.from_bytes(data, "big" if dtype.order == ">" else "little", signed=dtype.code[0] == "i")
 
 
-_NAMES = {("numpy", "ndarray"): _Array, ("numpy", "dtype"): _Dtype}
+_NAMES: dict[tuple[str, str], Any] = {("numpy", "ndarray"): _Array, ("numpy", "dtype"): _Dtype}
 for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
     _NAMES |= {(_module, "_reconstruct"): _Array, (_module, "scalar"): _scalar}
 
 
 class _Unpickler(pickle._Unpickler):
-    dispatch = {code[0]: pickle._Unpickler.dispatch[code[0]] for code in _OPCODES}
+    stack: list[Any]
+    pop_mark: Callable[[], list[Any]]
+    dispatch: ClassVar[dict[int, Any]] = {code[0]: pickle._Unpickler.dispatch[code[0]] for code in _OPCODES}
 
     def load(self):
         try:

@@ -1,24 +1,14 @@
 """A connected piece of a graph, small enough to draw: the node patterns of the paper's Figure 5."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def neighbors_by_pins(cell, net):
-    """A function from a cell to its neighbours in the clique graph, int64 and ascending; no clique is built.
-
-    cell, net: int64 [P], the cell and the net of each pin.
-    """
-    cell, net = np.asarray(cell), np.asarray(net)
-    of_cell, of_net = (_groups(key, values) for key, values in ((cell, net), (net, cell)))
-
-    def neighbors(node):
-        joined = np.unique(np.concatenate([of_net(n) for n in np.unique(of_cell(node))] or [cell[:0]]))
-        return joined[joined != node]
-
-    return neighbors
-
-
-def piece(neighbors, start, count, rng, fan_out=3):
+def piece(
+    neighbors: Callable[[int], ArrayLike], start: int, count: int, rng: np.random.Generator, fan_out: int = 3
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A piece of at most `count` nodes: its joined pairs, int64 [2, E], and its nodes, int64 [n].
 
     A pair is given once, by its places among the nodes. From the node `start` on, breadth first, up to `fan_out`
@@ -32,11 +22,3 @@ def piece(neighbors, start, count, rng, fan_out=3):
         at += 1
     joined = np.array([np.isin(nodes, neighbors(node)) for node in nodes])
     return np.stack(np.nonzero(np.triu(joined))), np.array(nodes)
-
-
-def _groups(key, values):
-    """A function from k to the `values` whose `key` is k."""
-    order = np.argsort(key, kind="stable")
-    ends = np.bincount(key).cumsum()
-    grouped = values[order]
-    return lambda k: grouped[ends[k - 1] if k else 0 : ends[k]] if k < len(ends) else grouped[:0]

@@ -18,6 +18,7 @@ and Effective Detailed Placement Algorithm", ICCAD 2005 (the last pass).
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsrgnn.circuits.features import MACRO_HEIGHT
 from gsrgnn.jit import jit
@@ -36,7 +37,9 @@ _PASSES = 4
 _jit = jit()
 
 
-def place(cell, net, size, fixed=None):
+def place(
+    cell: np.ndarray, net: np.ndarray, size: np.ndarray, fixed: np.ndarray | None = None
+) -> tuple[NDArray[np.int64], tuple[int, int]]:
     """The gcells each cell covers and the die: (box int64 [N, 4], (W, H)).
 
     cell, net: int64 [P], one entry a pin. size: float [N, 2], widths and heights in gcells; a cell with a side

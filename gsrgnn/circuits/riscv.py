@@ -13,11 +13,13 @@ file holds, for N cells, P pins, T cell types and a die of W x H gcells:
 import hashlib
 import io
 import json
+import os
 import re
 import warnings
 import zipfile
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -43,12 +45,12 @@ _FIELDS = {  # kind of number, dimensions
 _MEND = "install gsrgnn again, or make it with `gsrgnn data build`"
 
 
-def names():
+def names() -> list[str]:
     """The circuits that ship: "riscv/picorv32" and so on, smallest first."""
     return list(origins())
 
 
-def origins(folder=FOLDER):
+def origins(folder: str | os.PathLike[str] = FOLDER) -> dict[str, dict[str, Any]]:
     """What `folder`'s origins.json says, a dict by circuit: its origin, licence, how it was made, its counts."""
     file = Path(folder) / ORIGINS
     if not file.is_file():
@@ -64,7 +66,7 @@ def origins(folder=FOLDER):
     return records
 
 
-def path(name, folder=FOLDER):
+def path(name: str, folder: str | os.PathLike[str] = FOLDER) -> Path:
     """The file of the circuit `name` ("riscv/picorv32"). ValueError lists the names if it is none of them."""
     known = origins(folder)
     if name not in known:
@@ -72,7 +74,7 @@ def path(name, folder=FOLDER):
     return Path(folder) / f"{name.removeprefix('riscv/')}.npz"
 
 
-def read(name, folder=FOLDER):
+def read(name: str, folder: str | os.PathLike[str] = FOLDER) -> tuple[Netlist, Congestion]:
     """The circuit `name` as (Netlist, Congestion). Files are checked before and after they are unpacked.
 
     ValueError if there is no such circuit, or naming the file that is not as origins.json has it or whose numbers
@@ -101,7 +103,7 @@ def read(name, folder=FOLDER):
     return netlist, Congestion(*maps, tuple(arrays["capacity"].tolist()), float(arrays["share"]))
 
 
-def unpack(packed, file):
+def unpack(packed: bytes, file: object) -> dict[str, np.ndarray]:
     """The arrays in the bytes of an `.npz` file, by name; `file` is what an error calls it.
 
     Nothing is unpickled, and no room is made beyond `MAX_BYTES` and what the archive truly holds. Members are stored or

@@ -18,6 +18,7 @@ Sources: McMurchie and Ebeling, "PathFinder", FPGA 1995 (negotiation); Kastner, 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsrgnn.jit import jit
 
@@ -37,26 +38,26 @@ class Routes:
     The first counts wires from gcell (x, y) to (x + 1, y), the second from (x, y) to (x, y + 1).
     """
 
-    on_horizontal: np.ndarray
-    on_vertical: np.ndarray
+    on_horizontal: NDArray[np.int64]
+    on_vertical: NDArray[np.int64]
 
     @property
-    def horizontal(self):
+    def horizontal(self) -> NDArray[np.float64]:
         """float64 [W, H], horizontal wire length in each gcell, in gcells."""
         return (np.pad(self.on_horizontal, ((1, 0), (0, 0))) + np.pad(self.on_horizontal, ((0, 1), (0, 0)))) / 2
 
     @property
-    def vertical(self):
+    def vertical(self) -> NDArray[np.float64]:
         """float64 [W, H], vertical wire length in each gcell, in gcells."""
         return (np.pad(self.on_vertical, ((0, 0), (1, 0))) + np.pad(self.on_vertical, ((0, 0), (0, 1)))) / 2
 
     @property
-    def length(self):
+    def length(self) -> int:
         """Wire length in gcells."""
         return int(self.on_horizontal.sum() + self.on_vertical.sum())
 
 
-def connections(net, pin_gcell, grid):
+def connections(net: np.ndarray, pin_gcell: np.ndarray, grid: tuple[int, int]) -> NDArray[np.int64]:
     """int64 [C, 4], columns x, y of both ends: the edges of every net's minimum spanning tree, shortest first.
 
     net: int64 [P]; pin_gcell: int64 [P, 2], column and row; grid: (W, H). Pins of a net in the same gcell
@@ -81,7 +82,7 @@ def connections(net, pin_gcell, grid):
     return tree[np.argsort(length, kind="stable")]
 
 
-def route(tree, horizontal, vertical, rounds=ROUNDS):
+def route(tree: np.ndarray, horizontal: np.ndarray, vertical: np.ndarray, rounds: int = ROUNDS) -> Routes:
     """Routes of the connections `tree` [C, 4] in the order given, after `rounds` rounds of negotiation.
 
     horizontal, vertical: float [W, H], capacity of each gcell in wires.

@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from gsrgnn.circuits.netlist import Netlist
+
 _QUANTILES = {"median": 0.5, "90%": 0.9, "99%": 0.99}
 
 
-def summary(netlist):
+def summary(netlist: Netlist) -> dict[str, float]:
     """Counts and distributions of a `Netlist`: a flat dict of numbers.
 
     Pins with multiplicity, as in the clique graph; edges are directed and without self-loops, and a cell's clique

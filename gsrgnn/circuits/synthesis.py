@@ -22,11 +22,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
+from numpy.typing import NDArray
 
 from gsrgnn.circuits import congestion, library, placement, riscv, statistics
 from gsrgnn.circuits.netlist import Netlist
@@ -64,16 +67,16 @@ class Recipe:
     upstream: str
     licence: str  # SPDX
     top: str
-    sources: tuple
-    parameters: dict = field(default_factory=dict)
+    sources: tuple[str, ...]
+    parameters: dict[str, int | str] = field(default_factory=dict)
     macro_words: int = 64
-    defines: tuple = ()
-    includes: tuple = ()
-    libraries: tuple = ()
-    edits: dict = field(default_factory=dict)  # file: (found, put in its place)
+    defines: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    edits: dict[str, tuple[str, str]] = field(default_factory=dict)  # file: (found, put in its place)
 
 
-def _picorv32(**differences):
+def _picorv32(**differences: Any) -> Recipe:
     return Recipe(
         package="pythondata-cpu-picorv32",
         upstream="https://github.com/YosysHQ/picorv32",
@@ -159,7 +162,13 @@ RECIPES = {
 }
 
 
-def build(name, output, *, say=print, workdir=None):
+def build(
+    name: str,
+    output: str | os.PathLike[str],
+    *,
+    say: Callable[[str], object] = print,
+    workdir: str | os.PathLike[str] | None = None,
+) -> Path:
     """Makes the circuit `name` in the folder `output`: its `.npz`, whose path is returned, and its origin's entry.
 
     say: called with a line of text at every step. workdir: where Yosys works and leaves its log and netlist; by
@@ -184,7 +193,7 @@ def build(name, output, *, say=print, workdir=None):
     return _write(netlist, types, sizes, of_cell, maps, output, seconds, say)
 
 
-def synthesise(name, folder):
+def synthesise(name: str, folder: Path) -> float:
     """Runs Yosys on the circuit `name` in `folder`, which then holds netlist.json and yosys.log: seconds taken."""
     recipe = _recipe(name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,7 +225,7 @@ def synthesise(name, folder):
     return time.perf_counter() - started
 
 
-def script(recipe):
+def script(recipe: Recipe) -> str:
     """The Yosys script of a `Recipe`."""
     options = [f"-G {name}={value}" for name, value in recipe.parameters.items()]
     options += [f"-D {name}" for name in recipe.defines]
@@ -231,13 +240,13 @@ def script(recipe):
     )
 
 
-def script_sha256(recipe):
+def script_sha256(recipe: Recipe) -> str:
     """SHA-256 of everything that Yosys is given besides the RTL: script, cell library and Verilog of our own."""
     texts = [script(recipe), library.liberty(), *(path.read_text() for path in sorted(SUPPORT.glob("*v")))]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
-def mapped_netlist(file):
+def mapped_netlist(file: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
     """Pins and cell types of Yosys's netlist.json: cell and net, int64 [P], and a list of N names."""
     modules = json.loads(file.read_text())["modules"].values()
     (top,) = (module for module in modules if "top" in module["attributes"])
@@ -260,14 +269,14 @@ def mapped_netlist(file):
     return cell.astype(np.int64), net.astype(np.int64), types
 
 
-def compare(name, rebuilt, shipped=riscv.FOLDER):
+def compare(name: str, rebuilt: str | os.PathLike[str], shipped: str | os.PathLike[str] = riscv.FOLDER) -> str:
     """How the circuit in the file `rebuilt` (of `build`) differs from that in the folder `shipped`, as text."""
     (one, one_maps), (other, other_maps) = riscv.read(name, Path(rebuilt).parent), riscv.read(name, shipped)
     same_netlist = (
         np.array_equal(one.cell, other.cell)
         and np.array_equal(one.net, other.net)
         and one.cell_type == other.cell_type
-        and np.array_equal(one.size, other.size)
+        and np.array_equal(one.size, other.size)  # type: ignore[arg-type]  # both have sizes
     )
     if not same_netlist:
         made, ships = (
@@ -293,7 +302,7 @@ def compare(name, rebuilt, shipped=riscv.FOLDER):
         ]
         lines.append(
             f"the congestion differs: share {one_maps.share:.3f}, shipped {other_maps.share:.3f}; "
-            f"correlation of the cells' labels {np.corrcoef(*labels)[0, 1]:.3f}"
+            f"correlation of the cells' labels {np.corrcoef(labels[0], labels[1])[0, 1]:.3f}"
         )
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ The constants are fitted on two placements of CircuitNet, 7157 (zero-riscy-a-1) 
 import numpy as np
 from scipy.special import expit
 
+from gsrgnn.arguments import natural
 from gsrgnn.circuits.netlist import Netlist
 
 MIN_CELLS, MAX_CELLS = 16, 1_000_000
@@ -55,7 +56,7 @@ _FLIP_FLOP, _MACRO = "DFCNQ", "SRAM"
 _HEIGHT, _WIDTH_PER_INPUT, _WIDTH_OF_FLIP_FLOP = 0.5, 0.15, 1.4  # gcells; set by hand to the two's boxes
 
 
-def generate(num_cells, seed=0, num_edges=None):
+def generate(num_cells: int, seed: int = 0, num_edges: int | None = None) -> Netlist:
     """A placed Netlist of `num_cells` cells; the same for the same size, seed and edges.
 
     Every cell drives one net of 2 to 75 pins with its sinks near it, and most have 1 to 6 inputs. Cells lie at
@@ -67,8 +68,8 @@ def generate(num_cells, seed=0, num_edges=None):
     by the sizes of the clock and reset nets; by default about 170 a cell, fewer below 40,000 cells. Every cell
     has a neighbour beside itself. ValueError if `num_cells` or `num_edges` cannot be had, with the limits.
     """
-    num_cells, seed = whole("num_cells", num_cells), whole("seed", seed)
-    num_edges = None if num_edges is None else whole("num_edges", num_edges)
+    num_cells, seed = natural("num_cells", num_cells), natural("seed", seed)
+    num_edges = None if num_edges is None else natural("num_edges", num_edges)
     if not MIN_CELLS <= num_cells <= MAX_CELLS:
         raise ValueError(f"{num_cells:,} cells asked for: synthetic circuits have {MIN_CELLS} to {MAX_CELLS:,}")
     rng = np.random.default_rng((num_cells, seed))
@@ -91,13 +92,6 @@ def generate(num_cells, seed=0, num_edges=None):
         grid=grid,
         **_cells(rng, at, grid, np.bincount(sink, minlength=num_cells), fan_out, tail_cell, macros),
     )
-
-
-def whole(what, value):
-    """`value` as an int, or ValueError that calls it `what`, unless it is a whole number of 0 or more."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise ValueError(f"{what} is {value!r:.100}: it takes a whole number, not below 0")
-    return int(value)
 
 
 def _place(rng, num_cells, macros):

@@ -1,6 +1,9 @@
 """The graph as plain arrays, edge by edge or net by net: what every aggregation kernel reads."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+Array: TypeAlias = Any
+"""An array of NumPy for the kernels of a CPU, a torch tensor for those of a GPU."""
 
 
 class Adjacency(NamedTuple):
@@ -16,11 +19,11 @@ class Adjacency(NamedTuple):
         out_scale, in_scale: float ``[R]`` and ``[C]``.
     """
 
-    indptr: Any
-    indices: Any
-    weight: Any
-    out_scale: Any
-    in_scale: Any
+    indptr: Array
+    indices: Array
+    weight: Array
+    out_scale: Array
+    in_scale: Array
 
 
 class Incidence(NamedTuple):
@@ -37,6 +40,6 @@ class Incidence(NamedTuple):
         direct: `Adjacency` ``[N, N]``.
     """
 
-    to_nets: Any
-    to_cells: Any
-    direct: Any
+    to_nets: Adjacency
+    to_cells: Adjacency
+    direct: Adjacency

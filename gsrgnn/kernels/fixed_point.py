@@ -9,9 +9,13 @@ CPU, so that the column that a large gain reaches late has its digits before, an
 """
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
+
+from gsrgnn.kernels.adjacency import Array
 
 FIXED = {torch.float32: torch.int32, torch.float64: torch.int64}
 ALIKE = 4  # columns that reach up to this many times what half of them do share a step: their integers then compare
@@ -30,16 +34,16 @@ class Scale(NamedTuple):
         column, reach: float ``[D]``.
     """
 
-    row: Any
-    column: Any
-    reach: Any
+    row: Array
+    column: Array
+    reach: Array
 
-    def dense(self):
+    def dense(self) -> Tensor:
         """Steps a unit of every entry, ``[N, D]``; of torch tensors."""
         return torch.minimum(torch.maximum(self.row[:, None], self.column), self.reach)
 
 
-def scales(row, column, gain, shift):
+def scales(row: Tensor, column: Tensor, gain: Tensor, shift: Tensor) -> tuple[torch.dtype, tuple[Scale, Scale]]:
     """The integers' dtype and the `Scale` of each of the two groups; NaN in every row where a bound is not finite.
 
     Nothing waits for a GPU.
@@ -61,10 +65,10 @@ def scales(row, column, gain, shift):
     integer = torch.int64 if wide else FIXED[row.dtype]
     row, column, reach = (_steps(bound, integer) for bound in (row, column.view(2, d), reach))
     row = torch.where(finite, row, math.nan)
-    return integer, tuple(Scale(row, *parts) for parts in zip(column, reach, strict=True))
+    return integer, (Scale(row, column[0], reach[0]), Scale(row, column[1], reach[1]))
 
 
-def crowded(x, scale):
+def crowded(x: Tensor, scale: Sequence[Scale]) -> list[int] | None:
     """Row and column of an entry of ``x [N, 2 d]`` that loses digits to what is in its row and its column; else None.
 
     ``scale`` are the two groups' `Scale`. Two entries out of line leave the two where their rows and columns cross no

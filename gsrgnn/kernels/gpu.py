@@ -1,4 +1,4 @@
-"""What of CUDA a machine can do: compile, simulate, run. Needs none of it to say so."""
+"""Whether this machine has a GPU that runs the kernels. Needs neither a GPU nor numba-cuda to say so."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ TOOLKIT = 13
 """Major version of the CUDA toolkit that the extra `cuda` installs; the driver must be of it or later."""
 
 
-def gpu_missing():
+def gpu_missing() -> str | None:
     """Why the kernels cannot run on a GPU here, in words; None where they can."""
     if torch.version.cuda is None:
         return "this torch is a CPU build: install one for CUDA"
@@ -36,46 +36,11 @@ def gpu_missing():
     return None
 
 
-def driver_cuda():
+def driver_cuda() -> tuple[int, int] | None:
     """``(major, minor)`` of the newest CUDA that the driver can run, by nvidia-smi; None where it does not say."""
     try:
         text = subprocess.run(["nvidia-smi"], capture_output=True, text=True, timeout=20).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r"CUDA Version: (\d+)\.(\d+)", text)
-    return tuple(map(int, found.groups())) if found else None
-
-
-def abilities():
-    """Pairs of what could be done, and whether: lines for ``gsrgnn doctor``."""
-    driver = driver_cuda()
-    lines = [("driver", f"CUDA {driver[0]}.{driver[1]}" if driver else "none found")]
-    try:
-        lines.append(("numba-cuda", version("numba-cuda")))
-    except PackageNotFoundError:
-        return [*lines, ("numba-cuda", "not installed: pip install 'gsrgnn[cuda]'"), ("run", f"no: {gpu_missing()}")]
-    from gsrgnn.kernels.cuda import report
-
-    if report.ptxas() is None:
-        lines.append(("compile", "PTX only: ptxas was not found, pip install nvidia-cuda-nvcc"))
-    else:
-        for capability in report.CAPABILITIES:
-            try:
-                compiled = report.compile_all(capability)
-                spilling = [kernel.name for kernel in compiled if kernel.spills or kernel.stack]
-                words = f"{len(compiled)} kernels, at most {max(kernel.registers for kernel in compiled)} registers, "
-                words += f"spills in {', '.join(spilling)}" if spilling else "no spills"
-            except Exception as error:
-                words = f"FAILED: {error}"
-            lines.append((f"compile sm_{capability[0]}{capability[1]}", words))
-    lines.append(("simulate", "yes: pytest tests/kernels/test_cuda.py"))
-    missing = gpu_missing()
-    lines.append(
-        (
-            "run",
-            f"no: {missing}"
-            if missing
-            else f"yes: {torch.cuda.get_device_name()}, {torch.cuda.mem_get_info()[1] / 1e9:.0f} GB",
-        )
-    )
-    return lines
+    return (int(found[1]), int(found[2])) if found else None

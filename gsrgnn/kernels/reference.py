@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-def group_sparse(x, k):
+def group_sparse(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """``GS(x, k) -> (V, I)``: the k largest entries of each row (section 4.1, Algorithm 1 lines 5 and 8).
 
     Entries are ordered by value, not by magnitude; of equal ones the lowest column is kept.
@@ -33,19 +33,19 @@ def group_sparse(x, k):
     return np.take_along_axis(x, indices, axis=1), indices
 
 
-def scatter(values, indices, num_columns):
+def scatter(values: np.ndarray, indices: np.ndarray, num_columns: int) -> np.ndarray:
     """The dense ``[N, num_columns]`` matrix of a CBSR matrix (Algorithm 1 line 10)."""
     dense = np.zeros((len(values), num_columns), dtype=values.dtype)
     np.put_along_axis(dense, indices.astype(np.int64), values, axis=1)
     return dense
 
 
-def gather(x, indices):
+def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """``x[i, I[i, t]]``: the transpose of `scatter`, hence its backward."""
     return np.take_along_axis(x, indices.astype(np.int64), axis=1)
 
 
-def aggregate(adjacency, values, indices, num_columns):
+def aggregate(adjacency: Adjacency, values: np.ndarray, indices: np.ndarray, num_columns: int) -> np.ndarray:
     """``A @ scatter(V, I)``, made from the kept entries alone (equation 10)."""
     out = np.zeros((len(values), num_columns), dtype=values.dtype)
     for i in range(len(out)):
@@ -56,7 +56,7 @@ def aggregate(adjacency, values, indices, num_columns):
     return out
 
 
-def aggregate_backward(transposed, grad, indices):
+def aggregate_backward(transposed: Adjacency, grad: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """``dV[i, t] = (A^T grad)[i, I[i, t]]``: of ``A^T grad`` only the kept positions (equation 11).
 
     ``transposed`` is the `Adjacency` of ``A^T``.
@@ -70,7 +70,7 @@ def aggregate_backward(transposed, grad, indices):
     return dvalues
 
 
-def aggregate_dense(adjacency, x):
+def aggregate_dense(adjacency: Adjacency, x: np.ndarray) -> np.ndarray:
     """``A @ x`` for a dense ``x [N, D]`` (SpMM)."""
     out = np.zeros_like(x)
     for i in range(len(out)):
@@ -81,17 +81,19 @@ def aggregate_dense(adjacency, x):
     return out
 
 
-def product(values, indices, matrix):
+def product(values: np.ndarray, indices: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """``scatter(V, I) @ matrix``, ``[N, C]`` for a dense ``matrix [D, C]``: k of its rows for each row."""
     return np.einsum("nk,nkc->nc", values, matrix[indices])
 
 
-def product_backward(values, indices, matrix, grad):
+def product_backward(
+    values: np.ndarray, indices: np.ndarray, matrix: np.ndarray, grad: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Gradients of `product` for the incoming ``grad [N, C]``: of the values ``[N, k]`` and of ``matrix [D, C]``."""
     return gather(grad @ matrix.T, indices), scatter(values, indices, len(matrix)).T @ grad
 
 
-def to_fixed(x, scale):
+def to_fixed(x: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
     """``x`` as integers, multiples of ``1 / scale``, one number or ``[N, D]``: int32 for float32, int64 for float64.
 
     Integers add without rounding, so that ``(x + f) - f`` is ``x`` to the last bit, which for floats it is not.
@@ -99,13 +101,15 @@ def to_fixed(x, scale):
     return np.rint(x * np.asarray(scale, x.dtype)).astype({4: np.int32, 8: np.int64}[x.itemsize])
 
 
-def layer_norm(z, gain, bias, eps):
+def layer_norm(z: np.ndarray, gain: np.ndarray, bias: np.ndarray, eps: float) -> np.ndarray:
     """Each row of ``z [N, D]`` to mean 0 and variance 1, times ``gain [D]`` plus ``bias [D]``."""
     centred = z - z.mean(axis=1, keepdims=True)
     return centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps) * gain + bias
 
 
-def layer_norm_backward(z, gain, eps, grad):
+def layer_norm_backward(
+    z: np.ndarray, gain: np.ndarray, eps: float, grad: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients of `layer_norm` with respect to ``z [N, D]``, ``gain [D]`` and ``bias [D]``."""
     centred = z - z.mean(axis=1, keepdims=True)
     rstd = 1 / np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)

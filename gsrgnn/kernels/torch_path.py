@@ -3,14 +3,20 @@
 They take what `gsrgnn.kernels.cpu` takes, as tensors. They make dense and temporary matrices that the kernels avoid.
 """
 
-import torch
+from typing import TypeAlias
 
-from gsrgnn.kernels.adjacency import Incidence
+import torch
+from torch import Tensor
+
+from gsrgnn.kernels.adjacency import Adjacency, Incidence
+from gsrgnn.kernels.fixed_point import Scale
 
 BLOCKS = 1
+Source: TypeAlias = tuple[Adjacency | Incidence, Tensor, Tensor]
+"""What ``z`` is still to be summed from: a graph, ``h [N, D]`` and room for the nets' sums ``[M, D]``."""
 
 
-def group_sparse(x, values, indices, bad=None):
+def group_sparse(x: Tensor, values: Tensor, indices: Tensor, bad: Tensor | None = None) -> int:
     """`reference.group_sparse` into ``values [N, k]`` and ``indices [N, k]``; returns the first row not finite, or -1.
 
     With ``bad``, int32 ``[1]``, the row is written there if it is lower, and -1 is returned.
@@ -19,7 +25,7 @@ def group_sparse(x, values, indices, bad=None):
     return _first(x, bad)
 
 
-def group_sparse_fixed(x, scale, values, indices):
+def group_sparse_fixed(x: Tensor, scale: Scale, values: Tensor, indices: Tensor) -> None:
     """`reference.group_sparse` of the fixed-point ``x`` with its `Scale` into ``values [N, k]`` and ``indices [N, k]``.
 
     In a row of one step the integers are compared, in any other the floats that they are rounded to.
@@ -32,54 +38,58 @@ def group_sparse_fixed(x, scale, values, indices):
     values.copy_(floats.gather(1, columns))
 
 
-def magnitudes(x, row, column):
+def magnitudes(x: Tensor, row: Tensor, column: Tensor) -> None:
     """The largest magnitude of every row of ``x`` into ``row [N]`` and of every column into ``column [D]``."""
     magnitude = x.abs()
     torch.amax(magnitude, 1, out=row)
     torch.amax(magnitude, 0, out=column)
 
 
-def to_fixed(x, start, scale, out):
+def to_fixed(x: Tensor, start: int, scale: Scale, out: Tensor) -> None:
     """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``."""
     out.copy_((x[:, start : start + out.shape[1]] * scale.dense()).round_())
 
 
-def from_fixed(x, scale, start, out):
+def from_fixed(x: Tensor, scale: Scale, start: int, out: Tensor) -> None:
     """The numbers that the fixed-point ``x [N, D]`` stands for, into the columns of ``out`` from ``start`` on."""
     torch.div(x, scale.dense(), out=out[:, start : start + x.shape[1]])
 
 
-def scatter_over(values, indices, out):
+def scatter_over(values: Tensor, indices: Tensor, out: Tensor) -> None:
     """``out [N, D]`` becomes `reference.scatter` of the values plus what it held at their places."""
     values += out.gather(1, indices.long())
     out.zero_().scatter_(1, indices.long(), values)
 
 
-def scatter_add(values, indices, out):
+def scatter_add(values: Tensor, indices: Tensor, out: Tensor) -> None:
     """Add `reference.scatter` to ``out [N, D]``."""
     index = indices.long()
     out.scatter_(1, index, out.gather(1, index) + values)
 
 
-def scatter_fixed(values, indices, scale, out):
+def scatter_fixed(values: Tensor, indices: Tensor, scale: Scale, out: Tensor) -> None:
     """`reference.scatter` into the fixed-point ``out [N, D]``."""
     index = indices.long()
     out.zero_().scatter_(1, index, (values * scale.dense().gather(1, index)).round().to(out.dtype))
 
 
-def aggregate(graph, values, indices, out, nets=None):
+def aggregate(
+    graph: Adjacency | Incidence, values: Tensor, indices: Tensor, out: Tensor, nets: Tensor | None = None
+) -> None:
     """`reference.aggregate` into ``out [N, D]``, over an `Adjacency` or an `Incidence`."""
     aggregate_dense(graph, _dense(values.to(out.dtype), indices, out.shape[1]), out, nets)
 
 
-def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
+def aggregate_backward(
+    transposed: Adjacency | Incidence, grad: Tensor, indices: Tensor, dvalues: Tensor, nets: Tensor | None = None
+) -> None:
     """`reference.aggregate_backward` into ``dvalues [N, k]``."""
     full = torch.empty_like(grad)
     aggregate_dense(transposed, grad, full, nets)
     torch.gather(full, 1, indices.long(), out=dvalues)
 
 
-def aggregate_dense(graph, x, out, nets=None):
+def aggregate_dense(graph: Adjacency | Incidence, x: Tensor, out: Tensor, nets: Tensor | None = None) -> None:
     """`reference.aggregate_dense` into ``out [N, D]``."""
     x = x.to(out.dtype)
     if isinstance(graph, Incidence):
@@ -92,18 +102,31 @@ def aggregate_dense(graph, x, out, nets=None):
         _sum_rows(graph, x, out)
 
 
-def product(values, indices, matrix, out):
+def product(values: Tensor, indices: Tensor, matrix: Tensor, out: Tensor) -> None:
     """`reference.product` into ``out [N, C]``."""
     torch.mm(_dense(values, indices, len(matrix)), matrix, out=out)
 
 
-def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
+def product_backward(
+    values: Tensor, indices: Tensor, matrix: Tensor, grad: Tensor, dvalues: Tensor, dmatrix: Tensor
+) -> None:
     """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
     torch.gather(grad @ matrix.T, 1, indices.long(), out=dvalues)
     _by_block(dmatrix, _dense(values, indices, len(matrix)).T @ grad)
 
 
-def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad=None):
+def add_layer_norm(
+    z: Tensor,
+    bias: Tensor,
+    gain: Tensor,
+    shift: Tensor,
+    eps: float,
+    scale: Scale,
+    x: Tensor,
+    sign: int = 1,
+    source: Source | None = None,
+    bad: Tensor | None = None,
+) -> int:
     """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x``; returns as `group_sparse` does."""
     if source:
         aggregate_dense(*source[:2], z, *source[2:])
@@ -112,7 +135,20 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None, bad
     return _first(torch.where(rstd > 0, normal, torch.nan), bad)
 
 
-def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift, source=None):
+def undo_layer_norm(
+    z: Tensor,
+    bias: Tensor,
+    gain: Tensor,
+    shift: Tensor,
+    eps: float,
+    scale: Scale,
+    x: Tensor,
+    grad: Tensor,
+    dbias: Tensor,
+    dgain: Tensor,
+    dshift: Tensor,
+    source: Source | None = None,
+) -> None:
     """Take `add_layer_norm` off ``x`` and differentiate it; ``z`` becomes its gradient."""
     if source:
         aggregate_dense(*source[:2], z, *source[2:])

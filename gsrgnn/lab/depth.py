@@ -11,7 +11,7 @@ from gsrgnn.lab import measure
 from gsrgnn.reversible import ReversibleStack
 
 
-def kept_bytes(num_nodes, width, num_layers, k, residual):
+def kept_bytes(num_nodes: int, width: int, num_layers: int, k: int, residual: str) -> int:
     """Bytes that a float32 stack keeps for its backward pass beside parameters and output.
 
     The last stream and its scale, and with the sparse residual k values and k column indices a row and layer: O(ND),
@@ -22,7 +22,7 @@ def kept_bytes(num_nodes, width, num_layers, k, residual):
     return 4 * (num_nodes * width + scale) + entries * (4 + index_dtype(width // 2).itemsize)
 
 
-def step_peak(circuit, width, num_layers, k, residual):
+def step_peak(circuit: str, width: int, num_layers: int, k: int, residual: str) -> measure.Peak:
     """`measure.Peak` of one forward and backward pass through a float32 stack, in a process of its own.
 
     The circuit, its graph and the compiled kernels are there before; the stack with its gradients, its working arrays

@@ -3,13 +3,15 @@
 import copy
 
 import torch
+from torch import Tensor
 from torch.nn.functional import layer_norm, linear
 
 from gsrgnn.cbsr import CBSR, aggregate, group_sparse
-from gsrgnn.reversible import EPS
+from gsrgnn.graph import CircuitGraph
+from gsrgnn.reversible import EPS, ReversibleStack
 
 
-def plain(stack, x, graph, choices=None):
+def plain(stack: ReversibleStack, x: Tensor, graph: CircuitGraph, choices: Tensor | None = None) -> Tensor:
     """Algorithm 1 with every activation kept by autograd: ``x [N, width]`` through the layers of a `ReversibleStack`.
 
     ``choices [L, 2, N, k]`` are the columns to keep in place of the largest, as `ReversibleStack.choices` gives them.
@@ -38,7 +40,7 @@ def plain(stack, x, graph, choices=None):
     return torch.cat([x1, x2], dim=1)
 
 
-def gradient_error(stack, x, graph, seed=0):
+def gradient_error(stack: ReversibleStack, x: Tensor, graph: CircuitGraph, seed: int = 0) -> dict[str, float]:
     """Relative error of the full gradient (input and parameters) of a random linear function of the stack's output.
 
     The reference is `plain` in float64. GS is not continuous: where two entries of a row are within rounding, float32

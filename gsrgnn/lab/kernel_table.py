@@ -3,10 +3,12 @@
 A record is a dict, written as JSON: `run` makes it, `table` shows it.
 """
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +32,15 @@ REPEATS = 20
 WAIT = 2_000_000  # clocks, about a millisecond
 
 
-def run(*, circuits_=CIRCUITS, widths=WIDTHS, ks=KS, repeats=REPEATS, output=None, say=print):
+def run(
+    *,
+    circuits_: Iterable[str] = CIRCUITS,
+    widths: Iterable[int] = WIDTHS,
+    ks: Iterable[int] = KS,
+    repeats: int = REPEATS,
+    output: Path | str | None = None,
+    say: Callable[[str], None] = print,
+) -> dict:
     """Time every kernel and its peers and write the record; returns it.
 
     Each is called ``repeats`` times after a warm-up, in turn with the others of its width and k, and timed with CUDA
@@ -47,7 +57,7 @@ def run(*, circuits_=CIRCUITS, widths=WIDTHS, ks=KS, repeats=REPEATS, output=Non
     if why := gpu_missing():
         raise ValueError(f"the kernel table needs a GPU: {why}")
     ceilings = measured_ceilings()
-    record = {
+    record: dict[str, Any] = {
         "format": FORMAT,
         "complete": False,
         "provenance": provenance(),
@@ -72,7 +82,7 @@ def run(*, circuits_=CIRCUITS, widths=WIDTHS, ks=KS, repeats=REPEATS, output=Non
     return record
 
 
-def read(path):
+def read(path: Path | str) -> dict:
     """The record at ``path``. Raises ValueError, naming the file, where it is none of `run`'s or was changed since."""
     again = "run gsrgnn bench --device cuda again"
     try:
@@ -86,7 +96,7 @@ def read(path):
     return record
 
 
-def table(record):
+def table(record: dict) -> pd.DataFrame:
     """The record as a frame: circuit, width, k, kernel, ms, bound in ms, what binds, time over bound, note."""
     rows = [
         {
@@ -197,7 +207,7 @@ def _seconds(call):
     return start.elapsed_time(stop) / 1e3
 
 
-def measured_ceilings():
+def measured_ceilings() -> limits.Ceilings:
     """`limits.Ceilings` of this GPU: of the memory by a copy of 2 GiB, of the rest by `kernels.cuda.probes`."""
     from gsrgnn.kernels.cuda import probes
 

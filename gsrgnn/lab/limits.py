@@ -54,35 +54,35 @@ class Bound:
     issue: float
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """The largest."""
         return max(self.hbm, self.l2, self.shared, self.issue)
 
     @property
-    def by(self):
+    def by(self) -> str:
         """Its name."""
         return max(("hbm", "l2", "shared", "issue"), key=lambda name: getattr(self, name))
 
 
-def sectors(size):
+def sectors(size: int) -> float:
     """Sectors that ``size`` contiguous bytes touch on average, at a place that is a multiple of ``size``."""
     step = math.gcd(size, SECTOR)
     return (size - step) / SECTOR + 1
 
 
-def kept_sectors(k, index=1):
+def kept_sectors(k: int, index: int = 1) -> float:
     """Sectors of a CBSR row: one where it fits it, since it is then packed; else those of its values and indices."""
     return 1 if (4 + index) * k <= SECTOR else sectors(4 * k) + sectors(index * k)
 
 
-def sampled_sectors(width, k):
+def sampled_sectors(width: int, k: int) -> float:
     """Sectors on average that k random columns of a float32 row of ``width`` lie in."""
     in_sector = SECTOR // 4
     missed = math.comb(width - in_sector, k) / math.comb(width, k) if width - in_sector >= k else 0
     return width / in_sector * (1 - missed)
 
 
-def conflicts(width, k, draws=2000):
+def conflicts(width: int, k: int, draws: int = 2000) -> float:
     """How many times a shared memory access is repeated on average where a warp adds rows of k random columns.
 
     Up to 32 lanes take a row, whose columns ascend, 32 at a time; for a smaller k several groups of lanes add to rows
@@ -98,7 +98,7 @@ def conflicts(width, k, draws=2000):
     return float(np.mean([[np.bincount(row, minlength=BANKS).max() for row in one] for one in rounds]))
 
 
-def top_k(ceilings, rows, width, k, index=1, steps=20):
+def top_k(ceilings: Ceilings, rows: int, width: int, k: int, index: int = 1, steps: int = 20) -> Bound:
     """`group_sparse`: the row in, values and indices out; ``steps`` of bisection over the row in registers."""
     items = -(-width // 32)
     instructions = 8 * items + steps * (2 * items + 8) + 12 * items + 20
@@ -110,7 +110,7 @@ def top_k(ceilings, rows, width, k, index=1, steps=20):
     )
 
 
-def aggregate(ceilings, rows, edges, width, k, index=1):
+def aggregate(ceilings: Ceilings, rows: int, edges: int, width: int, k: int, index: int = 1) -> Bound:
     """`aggregate` over edges: a neighbour's values and indices from the L2, k additions to shared memory."""
     lanes, rounds = min(k, 32), -(-k // 32)
     groups = max(1, 32 // lanes)
@@ -127,7 +127,7 @@ def aggregate(ceilings, rows, edges, width, k, index=1):
     )
 
 
-def aggregate_backward(ceilings, rows, edges, width, k, index=1):
+def aggregate_backward(ceilings: Ceilings, rows: int, edges: int, width: int, k: int, index: int = 1) -> Bound:
     """`aggregate_backward`: the sectors of a neighbour's gradient in which the k columns lie."""
     rounds, groups = -(-k // 32), max(1, 32 // min(k, 32))
     gradient = 4 * rows * width
@@ -138,7 +138,7 @@ def aggregate_backward(ceilings, rows, edges, width, k, index=1):
     )
 
 
-def aggregate_backward_atomic(ceilings, rows, edges, width, k, index=1):
+def aggregate_backward_atomic(ceilings: Ceilings, rows: int, edges: int, width: int, k: int, index: int = 1) -> Bound:
     """The same with atomics: a neighbour's indices, k reads of the row's own gradient, k sums to the L2.
 
     An atomic addition counts as a sector moved; that a chip adds as fast as it reads is the best that can be.
@@ -155,7 +155,7 @@ def aggregate_backward_atomic(ceilings, rows, edges, width, k, index=1):
     )
 
 
-def aggregate_dense(ceilings, rows, edges, width, itemsize=4):
+def aggregate_dense(ceilings: Ceilings, rows: int, edges: int, width: int, itemsize: int = 4) -> Bound:
     """`aggregate_dense` (SpMM): a neighbour's whole row from the L2."""
     x = itemsize * rows * width
     hbm = 8 * edges + 4 * rows * width + (x if x < ceilings.l2_size else itemsize * edges * width)
@@ -167,13 +167,13 @@ def aggregate_dense(ceilings, rows, edges, width, itemsize=4):
     )
 
 
-def add_layer_norm(ceilings, rows, width):
+def add_layer_norm(ceilings: Ceilings, rows: int, width: int) -> Bound:
     """The residual update: z in, x in and out."""
     size = 12 * rows * width
     return Bound(size / ceilings.hbm, size / ceilings.l2, 0, rows * (-(-width // 32) * 16 + 30) / ceilings.issue)
 
 
-def undo_layer_norm(ceilings, rows, width):
+def undo_layer_norm(ceilings: Ceilings, rows: int, width: int) -> Bound:
     """The same undone and differentiated: z and x in and out, the gradient in; three column sums in shared memory."""
     size, items = 20 * rows * width, -(-width // 32)
     return Bound(

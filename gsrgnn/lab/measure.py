@@ -8,12 +8,15 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
+from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -24,7 +27,7 @@ OUT_OF_MEMORY = "out of memory"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's mallopt
 
 
-def in_turn(contenders, rounds, warm_up=1):
+def in_turn(contenders: dict[str, Callable[[], Any]], rounds: int, warm_up: int = 1) -> Iterator[tuple[str, Any]]:
     """Call each contender once a round, so that what slows the machine for a while slows all of them.
 
     Args:
@@ -46,7 +49,7 @@ def in_turn(contenders, rounds, warm_up=1):
                 yield name, result
 
 
-def kept_bytes(forward, apart=()):
+def kept_bytes(forward: Callable[[], Tensor], apart: Iterable[Tensor] = ()) -> int:
     """Bytes that a forward pass leaves in memory for its backward pass.
 
     Counted is every storage, once and at its size afterwards, that ``forward`` either made and that is still alive
@@ -103,12 +106,12 @@ class Peak:
     peak: int
 
     @property
-    def growth(self):
+    def growth(self) -> int:
         """What the work added at its peak."""
         return self.peak - self.before
 
 
-def peak_memory(prepare, work, *arguments):
+def peak_memory(prepare: Callable[..., Any], work: Callable[[Any], Any], *arguments: Any) -> Peak:
     """`Peak` of ``work(prepare(*arguments))`` in a process of its own: before the work, and at its peak.
 
     Both functions must be importable. The highest resident size is the kernel's own count (VmHWM), set back when the
@@ -167,7 +170,7 @@ def _report_peak(pipe, prepare, work, arguments):
         pipe.send(describe(error))
 
 
-def keep_freed_memory(keep=True):
+def keep_freed_memory(keep: bool = True) -> None:
     """Let this process use freed memory again in place of giving it back, where glibc manages it; or no longer.
 
     By default an array of 32 MB and more is asked of the system anew each time, page by page. That slows a model that
@@ -180,7 +183,9 @@ def keep_freed_memory(keep=True):
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def gpu_memory(prepare, work, *arguments, expandable=False):
+def gpu_memory(
+    prepare: Callable[..., Any], work: Callable[[Any], Any], *arguments: Any, expandable: bool = False
+) -> dict[str, int]:
     """Bytes of GPU memory of ``work(prepare(*arguments))`` in a process of its own, by torch's allocator.
 
     Returns ``before``, allocated when the work began, and the peaks ``allocated``, ``active`` and ``reserved`` during
@@ -227,7 +232,7 @@ def _highest():
 
 
 @contextmanager
-def bounded_memory():
+def bounded_memory() -> Iterator[None]:
     """In the block, asking for more memory than is free raises, where the system would later kill the process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     statm = Path("/proc/self/statm")
@@ -241,7 +246,7 @@ def bounded_memory():
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def describe(error):
+def describe(error: Exception) -> str:
     """An exception in one line; one that speaks of memory begins with `OUT_OF_MEMORY`."""
     line = " ".join(str(error).split())
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or ends.speaks_of_memory(type(error).__name__, line):
@@ -249,20 +254,20 @@ def describe(error):
     return f"{type(error).__name__}: {line}"
 
 
-def copy_speed(size=2**27, repeats=5, device="cpu"):
+def copy_speed(size: int = 2**27, repeats: int = 5, device: str = "cpu") -> float:
     """Bytes a second at which this machine copies ``size`` bytes, read and written ones added: best of repeats."""
     source, target = torch.ones(2, size // 4, device=device)
     return 2 * source.nbytes / _fastest(lambda: target.copy_(source), repeats)
 
 
-def product_seconds(rows, inner, columns, repeats=5, device="cpu"):
+def product_seconds(rows: int, inner: int, columns: int, repeats: int = 5, device: str = "cpu") -> float:
     """Seconds of a product ``[rows, inner] @ [inner, columns]`` into an array made before: best of repeats."""
     left, right = torch.randn(rows, inner, device=device), torch.randn(inner, columns, device=device)
     out = torch.empty(rows, columns, device=device)
     return _fastest(lambda: torch.mm(left, right, out=out), repeats)
 
 
-def wait():
+def wait() -> None:
     """Until what was launched on a GPU is done; at once where none is in use."""
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()

@@ -9,9 +9,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -20,7 +21,6 @@ from nbformat import NotebookNode
 
 from gsrgnn.lab import files, records
 from gsrgnn.lab import parameters as parameters_of
-from gsrgnn.lab.execution import NotebookFailed as NotebookFailed
 from gsrgnn.lab.execution import execute
 from gsrgnn.provenance import code_hash, hash_files, provenance
 
@@ -32,7 +32,6 @@ WHY = {
     "dependencies": "requirements.lock changed",
     "data": "the data under CIRCUITNET_ROOT changed",
     "records": "the records in results/ changed",
-    "paper": "what gsrgnn/book/data has of the paper changed",
 }
 
 
@@ -54,8 +53,8 @@ def run(
     Returns the executed notebook.
 
     Raises ValueError for a parameter that the notebook lacks and for a value of another kind than it declares,
-    NotebookFailed where a cell raises, takes longer than `timeout` seconds or loses its kernel, OSError where
-    nothing can be written (before anything is run, or with what was computed kept elsewhere: `files.Kept`).
+    `execution.NotebookFailed` where a cell raises, takes longer than `timeout` seconds or loses its kernel, OSError
+    where nothing can be written (before anything is run, or with what was computed kept elsewhere: `files.Kept`).
     """
     parameters = parameters or {}
     failed = failed or root / "_build" / "failed" / output.name
@@ -130,7 +129,6 @@ def fingerprint(notebook: NotebookNode, parameters: dict, root: Path) -> dict[st
         "dependencies": hash_files([lock], root) if lock.exists() else "none",
         "data": _data_present(),
         "records": hash_files(records.sound_files(root / "results"), root) if _reads_records(notebook) else "none",
-        "paper": hash_files((path for path in (root / "book" / "data").rglob("*") if path.is_file()), root),
     }
 
 
@@ -198,7 +196,7 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 @contextmanager
-def alone(lock: Path, say: Callable[[str], None] = print):
+def alone(lock: Path, say: Callable[[str], None] = print) -> Iterator[None]:
     """Holds `lock` (a file, kept) during the block; waits, and says so, where another process holds it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(lock)
@@ -213,7 +211,7 @@ def alone(lock: Path, say: Callable[[str], None] = print):
         held.release()
 
 
-def digest(value) -> str:
+def digest(value: Any) -> str:
     """Hash (12 hex digits) of a value that JSON can hold."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
 

@@ -5,6 +5,7 @@ import builtins
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType
+from typing import Any
 
 from nbformat import NotebookNode
 
@@ -45,10 +46,10 @@ class Declared:
     """
 
     default: str
-    kinds: frozenset | None
-    elements: frozenset | None
+    kinds: frozenset[type] | None
+    elements: frozenset[type] | None
 
-    def wrong(self, value) -> str | None:
+    def wrong(self, value: Any) -> str | None:
         """What it takes in place of ``value``, in words; None where the value is of its kind."""
         if not _can_be_handed_on(value):
             return "it takes what JSON can hold: numbers, text, True, False, None, lists and dicts of these"

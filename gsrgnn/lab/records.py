@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pandas as pd
@@ -20,13 +21,16 @@ from jsonschema.protocols import Validator
 
 from gsrgnn.lab import files
 
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 FORMAT = "gsrgnn point 1"
 LARGEST = 100_000_000  # bytes
 MIME = "application/vnd.gsrgnn.rows+json"
 MEASURED, OUT_OF_MEMORY = "measured", "out of memory"
 
 
-def publish(rows, label_source, threads):
+def publish(rows: pd.DataFrame | list[dict], label_source: str, threads: dict[str, int]) -> None:
     """Show ``rows`` in a notebook and hand them to whoever runs it, who writes the record.
 
     Args:
@@ -48,7 +52,7 @@ def publish(rows, label_source, threads):
     )
 
 
-def published(notebook):
+def published(notebook: "NotebookNode") -> dict[str, Any]:
     """What an executed notebook handed over: ``{"rows", "made"}``. Raises ValueError where there is not one of it."""
     outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
     handed = [data[MIME] for data in outputs if MIME in data]
@@ -57,7 +61,7 @@ def published(notebook):
     return json.loads(json.dumps(handed[0]))
 
 
-def write(record, path, put=files.write):
+def write(record: dict, path: Path | str, put: Callable[[str, Path], None] = files.write) -> None:
     """Write the record as JSON with its checksum, by `files.write` or another ``put``. Raises OSError."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,13 +69,13 @@ def write(record, path, put=files.write):
     put(json.dumps(record, indent=1, allow_nan=False) + "\n", path)
 
 
-def checksum(record):
+def checksum(record: dict) -> str:
     """SHA-256 of the record's content, the checksum itself left out."""
     content = {name: value for name, value in record.items() if name != "checksum"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def load(path):
+def load(path: Path | str) -> Any:
     """What the JSON file at ``path`` holds.
 
     Raises ValueError, naming the file and what is wrong, where it cannot be read or is not JSON; FileNotFoundError
@@ -92,7 +96,7 @@ def load(path):
         raise ValueError(f"{files.shown(path)} is not JSON ({error})") from None
 
 
-def read(path):
+def read(path: Path | str) -> dict:
     """The record at ``path``.
 
     Raises ValueError, naming the file and what is wrong, where it cannot be read, does not fit the schema or was
@@ -109,7 +113,7 @@ def read(path):
     return record
 
 
-def read_circuits(path):
+def read_circuits(path: Path | str) -> dict:
     """The record of ``gsrgnn data table --json`` at ``path``, but for circuits that did not load. Raises as `load`."""
     record = load(path)
     try:
@@ -138,13 +142,13 @@ def read_each(paths: Iterable[Path], read: Callable[[Path], dict]) -> tuple[list
     return found, wrong
 
 
-def check(record, where):
+def check(record: Any, where: str) -> None:
     """Raises ValueError, saying where, for a record that does not fit the schema."""
     if error := jsonschema.exceptions.best_match(_validator().iter_errors(record)):
         raise ValueError(f"{where} does not fit the schema at {error.json_path}: {error.message[:200]}")
 
 
-def read_all(folder: Path, experiment: str = "*") -> tuple[list[dict], list[str]]:
+def read_all(folder: Path | str, experiment: str = "*") -> tuple[list[dict], list[str]]:
     """Every record of an experiment under ``folder``, and what is wrong with the files that are none of them."""
     paths, unread = [], []
     for inner in _listed(Path(folder), unread):

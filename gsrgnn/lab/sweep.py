@@ -25,9 +25,9 @@ import torch
 from tqdm import tqdm
 
 from gsrgnn.lab import ends, files, records
+from gsrgnn.lab.execution import NotebookFailed
 from gsrgnn.lab.experiments import EXPERIMENTS, Point, points
 from gsrgnn.lab.notebooks import (
-    NotebookFailed,
     alone,
     check_parameters,
     code_cells,
@@ -36,7 +36,8 @@ from gsrgnn.lab.notebooks import (
     read_source,
 )
 from gsrgnn.lab.notebooks import run as run_notebook
-from gsrgnn.provenance import PACKAGE, hash_files, provenance, reached
+from gsrgnn.lab.reached import reached
+from gsrgnn.provenance import PACKAGE, hash_files, provenance
 
 TIMEOUT = 24 * 3600  # seconds a cell
 STARTUP = 4.0  # seconds until a notebook has imported what it needs

@@ -42,14 +42,15 @@ from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, circuits
 from gsrgnn.baselines import CheckpointSAGE
-from gsrgnn.lab import bench
+from gsrgnn.lab.bench import side_by_side
+from gsrgnn.lab.bench.record import observations
 from gsrgnn.lab.measure import bounded_memory
 from gsrgnn.lab.records import publish
 from gsrgnn.training import tune
 
 # %%
 with TemporaryDirectory() as folder:
-    record = bench.run(
+    record = side_by_side.run(
         circuit=circuit,
         hidden=hidden_channels,
         layers=num_layers,
@@ -93,4 +94,4 @@ scores = [
     {"contender": name, "state": "trained", "note": "", **score}
     for name, score in trained.items()
 ]
-publish(bench.observations(record) + scores, data.label_source, record["threads"])
+publish(observations(record) + scores, data.label_source, record["threads"])

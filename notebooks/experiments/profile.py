@@ -30,13 +30,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gsrgnn import circuits
-from gsrgnn.lab import bench
+from gsrgnn.lab.bench import side_by_side
+from gsrgnn.lab.bench.record import observations
 from gsrgnn.lab.records import publish
 
 # %%
 contenders = "RevGNN edge_index,RevGNN csr,RevGNN nets"
 with TemporaryDirectory() as folder:
-    record = bench.run(
+    record = side_by_side.run(
         circuit=circuit,
         hidden=hidden_channels,
         layers=num_layers,
@@ -52,7 +53,7 @@ with TemporaryDirectory() as folder:
 
 # %%
 publish(
-    bench.observations(record),
+    observations(record),
     circuits.load(circuit).label_source,
     record["threads"],
 )

@@ -75,3 +75,8 @@ def test_a_chapter_without_its_notebook_is_an_error(project):
     (project / "notebooks" / "page.py").rename(project / "notebooks" / "other.py")
     with pytest.raises(FileNotFoundError, match="notebooks has other"):
         build(project, say=pytest.fail)
+
+
+def test_a_folder_without_a_book_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no _toc.yml in "):
+        build(tmp_path, say=pytest.fail)

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from sample_record import RECORD
 
-from gsrgnn.book import findings
-from gsrgnn.book.figures.style import table
+from gsrgnn.book import figures, findings
 from gsrgnn.lab import records
 
 
@@ -35,7 +34,7 @@ def test_a_page_without_records_says_so_and_shows_nothing(tmp_path):
     page = findings.Page("depth", tmp_path)
     assert page.rows.empty
     assert "gsrgnn sweep cpu --only depth" in page.remarks().data
-    assert page.show(lambda view: [table(view.rows)]) is None
+    assert page.show(lambda view: [figures.table(view.rows)]) is None
 
 
 def test_a_page_names_what_is_stale_lost_and_left_out(tmp_path):
@@ -75,7 +74,7 @@ def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_cho
     assert "hidden channels 7" in caption
     assert f"label {RECORD['provenance']['label source']}" in caption
     assert "run on A, " in caption
-    html = page.show(lambda view: [table(view.rows, caption=view.machine)], "hidden_channels")._repr_html_()
+    html = page.show(lambda view: [figures.table(view.rows, caption=view.machine)], "hidden_channels")._repr_html_()
     assert html.count('type="radio"') == 2
     assert html.count("<table") == 4
     assert html.count("checked") == 1

@@ -7,7 +7,8 @@ import pytest
 from sample_record import RECORD
 from typer.testing import CliRunner
 
-from gsrgnn.book import findings, scoreboard
+from gsrgnn.book import scoreboard
+from gsrgnn.book.paper import reported
 from gsrgnn.cli import app
 from gsrgnn.lab import records
 
@@ -28,7 +29,7 @@ def step(contender, seconds):
 
 def test_every_value_of_the_paper_has_a_line_and_nothing_is_tested_without_records(tmp_path):
     board = scoreboard.board(tmp_path)
-    assert list(board.index) == list(findings.reported().index)
+    assert list(board.index) == list(reported().index)
     assert set(board["verdict"]) == {scoreboard.OPEN, scoreboard.CONTRADICTS}
     assert set(board["ours"]) == {"–"}
     for page in set(board["page"]):

@@ -1,9 +1,8 @@
 import pandas as pd
 import pytest
 
-from gsrgnn.book import steps
-from gsrgnn.book.figures import experiments as experiment_figures
-from gsrgnn.lab import bench
+from gsrgnn.book import figures, steps
+from gsrgnn.lab.bench.trainer import PHASES
 
 MB = 1_000_000
 
@@ -68,7 +67,7 @@ def test_a_repeated_point_has_its_values_in_one_cell_and_a_lost_one_its_reason()
 
 
 def test_the_figure_has_every_point_an_x_without_memory_and_the_paper_s_values():
-    figure = experiment_figures.contenders_by_depth(
+    figure = figures.contenders.by_depth(
         steps.memory(on_cpu()), "MB", "simulated", [(100, 17910, "paper: reserved")], [(50, "paper: at best")]
     )
     (axes,) = figure.axes
@@ -87,32 +86,22 @@ def test_the_figure_has_every_point_an_x_without_memory_and_the_paper_s_values()
 
 def test_the_figure_draws_where_nothing_was_measured():
     lost = steps.memory(on_gpu())
-    figure = experiment_figures.contenders_by_depth(lost[lost["num_layers"] == 40], "MB", "simulated")
+    figure = figures.contenders.by_depth(lost[lost["num_layers"] == 40], "MB", "simulated")
     assert "RevGNN csr" in texts(figure.axes[0])
 
 
 def test_a_bound_has_an_arrow_and_a_time_its_bar():
     lines = steps.memory(on_cpu()).assign(bound=lambda rows: rows["contender"] == "GSR k=4 nets")
-    (axes,) = experiment_figures.contenders_by_depth(lines, "ratio", "simulated").axes
+    (axes,) = figures.contenders.by_depth(lines, "ratio", "simulated").axes
     assert [container.has_yerr for container in axes.containers] == [False, False, True]
     seconds = {
-        f"{phase}_{part}": value
-        for phase in bench.PHASES
-        for part, value in (("seconds", 2.0), ("low", 1.5), ("high", 4.0))
+        f"{phase}_{part}": value for phase in PHASES for part, value in (("seconds", 2.0), ("low", 1.5), ("high", 4.0))
     }
     times = steps.times(pd.DataFrame([row("RevGNN csr", 1, **seconds), row("RevGNN nets", 1, note="out of memory")]))
     assert list(times["outcome"]) == ["measured"] * 3 + ["out of memory"] * 3
-    (axes,) = experiment_figures.contenders_by_depth(times[times["phase"] == "step"], "s", "simulated").axes
+    (axes,) = figures.contenders.by_depth(times[times["phase"] == "step"], "s", "simulated").axes
     (segment,) = axes.containers[0].lines[2][0].get_segments()
     assert segment[:, 1].tolist() == [1.5, 4.0]
-
-
-def test_contenders_of_one_model_share_a_color_and_differ_in_line_and_marker():
-    names = ["RevGNN csr", "RevGNN nets", "FusedRevGNN csr", "GSR dense k=4 nets"]
-    styles = experiment_figures._contender_styles(names)
-    assert styles["RevGNN csr"][0] == styles["RevGNN nets"][0]
-    assert styles["RevGNN csr"][1:] != styles["RevGNN nets"][1:]
-    assert len({color for color, _, _ in styles.values()}) == 3
 
 
 def test_what_is_derived(tmp_path):

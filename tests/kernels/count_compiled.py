@@ -12,8 +12,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import run_compiled
 
-from gsrgnn.kernels import Adjacency, cuda
-from gsrgnn.kernels.cuda import plan
+from gsrgnn.kernels import Adjacency
+from gsrgnn.kernels.cuda import operators, plan
 from gsrgnn.lab import limits
 
 NODES, DEGREE, WIDTH = 40, 80, 192
@@ -51,12 +51,12 @@ plan.mark_symmetric(graph)
 x, out = torch.randn(NODES, WIDTH), torch.empty(NODES, WIDTH)
 for k in (8, 32, 64):
     values, indices = torch.empty(NODES, k), torch.empty(NODES, k, dtype=torch.uint8)
-    cuda.group_sparse(x, values, indices, torch.full((1,), cuda.FINE, dtype=torch.int32))
+    operators.group_sparse(x, values, indices, torch.full((1,), operators.FINE, dtype=torch.int32))
     run_compiled.counts.clear()
     sizes = ONE_EACH, NODES, EDGES, WIDTH, k
-    cuda.aggregate(graph, values, indices, out)
+    operators.aggregate(graph, values, indices, out)
     shown("aggregate", k, limits.aggregate(*sizes))
-    cuda.aggregate_backward(graph, x, indices, torch.empty(NODES, k))
+    operators.aggregate_backward(graph, x, indices, torch.empty(NODES, k))
     shown("aggregate_backward", k, limits.aggregate_backward(*sizes))
-    cuda.aggregate_backward_atomic(graph, x, indices, torch.empty(NODES, k))
+    operators.aggregate_backward_atomic(graph, x, indices, torch.empty(NODES, k))
     shown("aggregate_backward_atomic", k, limits.aggregate_backward_atomic(*sizes))

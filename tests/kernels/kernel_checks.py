@@ -31,8 +31,8 @@ if SIMULATED:
     sys.modules["gsrgnn.kernels.cuda.warp"] = simulated_warp
 
 from gsrgnn import CircuitGraph, cbsr, kernels, reversible  # noqa: E402
-from gsrgnn.kernels import Adjacency, Incidence, cuda, index_dtype, reference  # noqa: E402
-from gsrgnn.kernels.cuda import layer_norm, plan, probes, top_k  # noqa: E402
+from gsrgnn.kernels import Adjacency, Incidence, index_dtype, reference  # noqa: E402
+from gsrgnn.kernels.cuda import layer_norm, operators, plan, probes, top_k  # noqa: E402
 from gsrgnn.kernels.cuda.compiler import types  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -94,7 +94,7 @@ def close(got, want, tolerance=1e-4):
 def check_top_k(width, k, ties):
     x = rows(5, width, ties)
     values, indices = poisoned((5, k)), poisoned((5, k), index_dtype(width))
-    assert cuda.group_sparse(torch.from_numpy(x), values, indices) == -1
+    assert operators.group_sparse(torch.from_numpy(x), values, indices) == -1
     want_values, want_indices = reference.group_sparse(x, k)
     np.testing.assert_array_equal(indices, want_indices)
     np.testing.assert_array_equal(values, want_values)
@@ -103,7 +103,7 @@ def check_top_k(width, k, ties):
         fixed = reference.to_fixed(x / np.abs(x).max(), steps)
         floats = fixed.astype(np.float32) / steps
         values, indices = poisoned((5, k)), poisoned((5, k), index_dtype(width))
-        cuda.group_sparse_fixed(torch.from_numpy(fixed), scale, values, indices)
+        operators.group_sparse_fixed(torch.from_numpy(fixed), scale, values, indices)
         _, want_indices = reference.group_sparse(fixed if one_step else floats, k)
         np.testing.assert_array_equal(indices, want_indices)
         np.testing.assert_array_equal(values, reference.gather(floats, want_indices))
@@ -112,9 +112,9 @@ def check_top_k(width, k, ties):
 def check_not_finite(bad):
     x = rows(6, 40, False)
     x[3, 39] = x[5, 0] = bad
-    assert cuda.group_sparse(torch.from_numpy(x), poisoned((6, 2)), poisoned((6, 2), np.uint8)) == 3
-    flag = torch.full((1,), cuda.FINE, dtype=torch.int32)
-    cuda.group_sparse(torch.from_numpy(x), poisoned((6, 2)), poisoned((6, 2), np.uint8), bad=flag)
+    assert operators.group_sparse(torch.from_numpy(x), poisoned((6, 2)), poisoned((6, 2), np.uint8)) == 3
+    flag = torch.full((1,), operators.FINE, dtype=torch.int32)
+    operators.group_sparse(torch.from_numpy(x), poisoned((6, 2)), poisoned((6, 2), np.uint8), bad=flag)
     assert int(flag) == 3
 
 
@@ -125,36 +125,36 @@ def check_aggregation(counts, width, k, scaled):
     graph_, values_, indices_, x_ = tensors(graph), *map(tensors, (values, indices, x))
     for packed_from in (0, 10**9) if k <= 6 else (0,):  # a row of more than 6 fits no sector
         out = poisoned(x.shape)
-        with patch.object(cuda, "PACKED_FROM", packed_from):
-            cuda.aggregate(graph_, values_, indices_, out)
+        with patch.object(operators, "PACKED_FROM", packed_from):
+            operators.aggregate(graph_, values_, indices_, out)
         close(out, reference.aggregate(graph, values, indices, width))
     again = poisoned(x.shape)
-    cuda.aggregate(graph_, values_, indices_, again)
+    operators.aggregate(graph_, values_, indices_, again)
     assert torch.equal(out, again)
     dvalues = poisoned(values.shape)
-    cuda.aggregate_backward(graph_, x_, indices_, dvalues)
+    operators.aggregate_backward(graph_, x_, indices_, dvalues)
     close(dvalues, reference.aggregate_backward(graph, x, indices))
     out = poisoned(x.shape)
-    cuda.aggregate_dense(graph_, x_, out)
+    operators.aggregate_dense(graph_, x_, out)
     close(out, reference.aggregate_dense(graph, x))
 
 
 def check_atomic(width, k, norm, count=20):
     pins = RNG.integers(0, count, 60), RNG.integers(0, 9, 60)
     graph = CircuitGraph.from_pins(*pins, count, norm=norm).through("edges")
-    straight = cuda.prepare(operator(graph))
-    transposed = cuda.prepare(operator(graph, transposed=True), straight)
+    straight = operators.prepare(operator(graph))
+    transposed = operators.prepare(operator(graph, transposed=True), straight)
     assert plan.of(straight) is plan.of(transposed)
     grad, (_, indices) = RNG.standard_normal((count, width)).astype(np.float32), kept(count, width, k)
     dvalues = poisoned(indices.shape)
     with patch.dict(os.environ, GSRGNN_ATOMIC="1"):
-        cuda.aggregate_backward(transposed, tensors(grad), tensors(indices), dvalues)
+        operators.aggregate_backward(transposed, tensors(grad), tensors(indices), dvalues)
     want = reference.aggregate_backward(Adjacency(*(part.numpy() for part in transposed)), grad, indices)
     close(dvalues, want)
 
 
 def check_bad_input():
-    x, flag = torch.zeros(6, 40), torch.full((1,), cuda.FINE, dtype=torch.int32)
+    x, flag = torch.zeros(6, 40), torch.full((1,), operators.FINE, dtype=torch.int32)
     values, indices = torch.zeros(6, 2), torch.zeros(6, 2, dtype=torch.uint8)
     kernel, scale = top_k.kernel(2, False, types.uint8), [torch.ones(1)] * 3
     for wrong, error in (
@@ -185,11 +185,11 @@ def check_bfloat16(width, k):
     values, indices = kept(3, width, k)
     short = torch.from_numpy(values).bfloat16()
     out = poisoned((3, width))
-    cuda.aggregate(tensors(graph), short, tensors(indices), out)
+    operators.aggregate(tensors(graph), short, tensors(indices), out)
     close(out, reference.aggregate(graph, short.float().numpy(), indices, width))
     x = torch.from_numpy(RNG.standard_normal((3, width)).astype(np.float32)).bfloat16()
     out = poisoned((3, width))
-    cuda.aggregate_dense(tensors(graph), x, out)
+    operators.aggregate_dense(tensors(graph), x, out)
     close(out, reference.aggregate_dense(graph, x.float().numpy()))
 
 
@@ -210,16 +210,16 @@ def check_nets(width, k):
     values, indices = kept(count, width, k)
     x = RNG.standard_normal((count, width)).astype(np.float32)
     out, nets, dvalues = poisoned(x.shape), poisoned((num_nets, width)), poisoned(values.shape)
-    cuda.aggregate(graph, tensors(values), tensors(indices), out, nets)
+    operators.aggregate(graph, tensors(values), tensors(indices), out, nets)
     close(out, matrix @ reference.scatter(values, indices, width))
     short, out, nets = tensors(values).bfloat16(), poisoned(x.shape), poisoned((num_nets, width))
-    cuda.aggregate(graph, short, tensors(indices), out, nets)
+    operators.aggregate(graph, short, tensors(indices), out, nets)
     close(out, matrix @ reference.scatter(short.float().numpy(), indices, width))
     nets = poisoned((num_nets, width))
-    cuda.aggregate_backward(graph, tensors(x), tensors(indices), dvalues, nets)
+    operators.aggregate_backward(graph, tensors(x), tensors(indices), dvalues, nets)
     close(dvalues, reference.gather(matrix @ x, indices))
     out, nets = poisoned(x.shape), poisoned((num_nets, width))
-    cuda.aggregate_dense(graph, tensors(x), out, nets)
+    operators.aggregate_dense(graph, tensors(x), out, nets)
     close(out, matrix @ x)
 
 
@@ -236,26 +236,26 @@ def check_entries(width, k):
     x = RNG.standard_normal((5, width)).astype(np.float32)
     values, indices = kept(5, width, k)
     out, over = torch.from_numpy(x.copy()), torch.from_numpy(values.copy())
-    cuda.scatter_over(over, tensors(indices), out)
+    operators.scatter_over(over, tensors(indices), out)
     np.testing.assert_array_equal(over, values + reference.gather(x, indices))
     np.testing.assert_array_equal(out, reference.scatter(over.numpy(), indices, width))
     out = poisoned(x.shape, np.int32)
     scale, steps = scale_of(5, width)
-    cuda.to_fixed(torch.from_numpy(np.hstack([x + 1, x])), width, scale, out)
+    operators.to_fixed(torch.from_numpy(np.hstack([x + 1, x])), width, scale, out)
     np.testing.assert_array_equal(out, reference.to_fixed(x, steps))
     back = poisoned((5, 2 * width))
-    cuda.from_fixed(out, scale, width, back)
+    operators.from_fixed(out, scale, width, back)
     np.testing.assert_array_equal(back[:, width:], out.numpy() / steps)
     assert back[:, :width].isnan().all()
     scale.row[2] = torch.nan
-    cuda.from_fixed(out, scale, 0, back)
+    operators.from_fixed(out, scale, 0, back)
     np.testing.assert_array_equal(back[:, 0].isnan(), [False, False, True, False, False])
     scale, steps = scale_of(5, width)
     out = torch.from_numpy(x.copy())
-    cuda.scatter_add(tensors(values), tensors(indices), out)
+    operators.scatter_add(tensors(values), tensors(indices), out)
     np.testing.assert_array_equal(out, x + reference.scatter(values, indices, width))
     out = poisoned(x.shape, np.int32)
-    cuda.scatter_fixed(tensors(values), tensors(indices), scale, out)
+    operators.scatter_fixed(tensors(values), tensors(indices), scale, out)
     np.testing.assert_array_equal(out, reference.to_fixed(reference.scatter(values, indices, width), steps))
 
 
@@ -265,10 +265,10 @@ def check_product(width, k, columns):
     matrix = RNG.standard_normal((width, columns)).astype(np.float32)
     grad = RNG.standard_normal((count, columns)).astype(np.float32)
     out = poisoned(grad.shape)
-    cuda.product(tensors(values), tensors(indices), tensors(matrix), out)
+    operators.product(tensors(values), tensors(indices), tensors(matrix), out)
     close(out, reference.product(values, indices, matrix))
-    dvalues, dmatrix = poisoned(values.shape), poisoned((cuda.BLOCKS, *matrix.shape))
-    cuda.product_backward(*map(tensors, (values, indices, matrix, grad)), dvalues, dmatrix)
+    dvalues, dmatrix = poisoned(values.shape), poisoned((operators.BLOCKS, *matrix.shape))
+    operators.product_backward(*map(tensors, (values, indices, matrix, grad)), dvalues, dmatrix)
     for got, want in zip(
         (dvalues, dmatrix.sum(0)), reference.product_backward(values, indices, matrix, grad), strict=True
     ):
@@ -282,13 +282,13 @@ def check_layer_norm(count, width):
     before = reference.to_fixed(x, steps)
     out, dz = torch.from_numpy(before.copy()), torch.from_numpy(z.copy())
     vectors = [*map(tensors, (bias, gain, shift))]
-    assert cuda.add_layer_norm(tensors(z), *vectors, 1e-2, scale, out) == -1
+    assert operators.add_layer_norm(tensors(z), *vectors, 1e-2, scale, out) == -1
     close(out.numpy() / steps, x + reference.layer_norm(z + bias, gain, shift, 1e-2), 1e-3)
     back = out.clone()
-    cuda.add_layer_norm(tensors(z), *vectors, 1e-2, scale, back, sign=-1)
+    operators.add_layer_norm(tensors(z), *vectors, 1e-2, scale, back, sign=-1)
     np.testing.assert_array_equal(back, before)
-    sums = [poisoned((cuda.BLOCKS, width)) for _ in range(3)]
-    cuda.undo_layer_norm(dz, *vectors, 1e-2, scale, out, tensors(grad), *sums)
+    sums = [poisoned((operators.BLOCKS, width)) for _ in range(3)]
+    operators.undo_layer_norm(dz, *vectors, 1e-2, scale, out, tensors(grad), *sums)
     np.testing.assert_array_equal(out, before)
     want_dz, want_dgain, want_dshift = reference.layer_norm_backward(z + bias, gain, 1e-2, grad)
     for got, want in (
@@ -300,7 +300,7 @@ def check_layer_norm(count, width):
         close(got, want, 1e-3)
     z[count // 2, 0] = np.inf
     with np.errstate(invalid="ignore"):
-        assert cuda.add_layer_norm(tensors(z), *vectors, 1e-2, scale, out) == count // 2
+        assert operators.add_layer_norm(tensors(z), *vectors, 1e-2, scale, out) == count // 2
 
 
 def check_stack(residual, first, via):
@@ -313,7 +313,7 @@ def check_stack(residual, first, via):
     for simulated in (False, True):
         with ExitStack() as patches:
             if simulated:
-                patches.enter_context(patch.object(kernels, "on", lambda device: cuda))
+                patches.enter_context(patch.object(kernels, "on", lambda device: operators))
                 for module in (cbsr, reversible):
                     patches.enter_context(patch.object(module, "array", lambda tensor: tensor.detach().contiguous()))
                     patches.enter_context(patch.object(module, "operator", operator))
@@ -328,7 +328,7 @@ def check_stack(residual, first, via):
 
 
 # Python threads are slow: as few blocks as cover every path. Rows are cut from 64 entries on, not from 256.
-layer_norm.BLOCKS = cuda.BLOCKS = 2
+layer_norm.BLOCKS = operators.BLOCKS = 2
 sys.modules["gsrgnn.kernels.cuda.products"].BLOCKS = 2
 plan.SHORTEST_SPAN = 64
 CHECKS = [

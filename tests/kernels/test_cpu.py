@@ -12,6 +12,8 @@ from gsrgnn import CircuitGraph, kernels
 from gsrgnn.cbsr import operator
 from gsrgnn.kernels import cpu, reference
 from gsrgnn.kernels.cpu.row_groups import RowGroups
+from gsrgnn.kernels.order import cheaper_order
+from gsrgnn.kernels.self_check import self_check
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 TOLERANCE = {np.float32: 1e-4, np.float64: 1e-12}
@@ -289,10 +291,10 @@ def test_results_do_not_depend_on_the_number_of_threads():
 def test_the_cheaper_order(edges, k, first):
     """Few edges: the Linear decides. Many: CBSR makes them cheap, until k is a large part of the width."""
     adjacency = kernels.Adjacency(None, range(edges), None, None, None)
-    assert kernels.cheaper_order(adjacency, 30_000, 192, k) == first
+    assert cheaper_order(adjacency, 30_000, 192, k) == first
 
 
 def test_self_check_agrees_and_no_other_device_is_offered():
-    assert all(agrees for _, agrees, _ in kernels.self_check())
+    assert all(agrees for _, agrees, _ in self_check())
     with pytest.raises(ValueError, match="no kernels for device 'xpu'"):
         kernels.on("xpu")

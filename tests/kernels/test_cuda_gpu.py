@@ -15,6 +15,7 @@ from torch_geometric import seed_everything
 from gsrgnn import CBSR, GSRGNN, CircuitGraph, aggregate, circuits, group_sparse, kernels
 from gsrgnn.cbsr import operator
 from gsrgnn.kernels import cpu, gpu, reference
+from gsrgnn.kernels.self_check import self_check
 from gsrgnn.training import train
 
 MISSING = gpu.gpu_missing()
@@ -42,7 +43,7 @@ def selected(x, k):
 
 
 def test_self_check():
-    assert [check for check in kernels.self_check("cuda") if not check[1]] == []
+    assert [check for check in self_check("cuda") if not check[1]] == []
 
 
 @pytest.mark.parametrize("width", [1, 33, 128, 192, 300, 1024])
@@ -235,7 +236,7 @@ def test_running_out_of_memory_leaves_the_process_usable(graph):
 @pytest.mark.skipif(shutil.which("compute-sanitizer") is None, reason="compute-sanitizer is not installed")
 @pytest.mark.parametrize("tool", ["memcheck", "racecheck", "initcheck"])
 def test_compute_sanitizer_finds_nothing(tool):
-    program = "from gsrgnn import kernels; assert all(ok for _, ok, _ in kernels.self_check('cuda'))"
+    program = "from gsrgnn.kernels.self_check import self_check; assert all(ok for _, ok, _ in self_check('cuda'))"
     done = subprocess.run(
         ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", sys.executable, "-c", program],
         capture_output=True,

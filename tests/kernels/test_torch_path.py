@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from gsrgnn import kernels
-from gsrgnn.kernels import torch_path
+from gsrgnn.kernels import self_check, torch_path
 
 
 def test_it_agrees_with_the_reference(monkeypatch):
-    monkeypatch.setattr(kernels, "on", lambda device: kernels._OnArrays(torch_path, "cpu"))
-    assert [check for check in kernels.self_check() if not check[1]] == []
+    monkeypatch.setattr(self_check, "on", lambda device: self_check._OnArrays(torch_path, "cpu"))
+    assert [check for check in self_check.self_check() if not check[1]] == []
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -41,16 +41,16 @@ def test_ties_go_to_the_lowest_column():
 )
 def test_what_no_cuda_kernel_serves(width, k, dtype, why, monkeypatch):
     pytest.importorskip("numba_cuda")
-    from gsrgnn.kernels import cuda
+    from gsrgnn.kernels.cuda import operators
 
     x = torch.randn(3, width, dtype=dtype)
     values, indices = x.new_empty(3, k), torch.empty(3, k, dtype=getattr(torch, kernels.index_dtype(width).name))
-    assert cuda.refusal((x, values, indices)) == why
+    assert operators.refusal((x, values, indices)) == why
     if why:
-        cuda._warn.cache_clear()
+        operators._warn.cache_clear()
         with pytest.warns(UserWarning, match=f"no CUDA kernel serves {why}"):
-            cuda.group_sparse(x, values, indices)
+            operators.group_sparse(x, values, indices)
         assert torch.equal(values.sort(dim=1, descending=True).values, x.topk(k).values)
         monkeypatch.setenv("GSRGNN_STRICT", "1")
         with pytest.raises(ValueError, match="unset GSRGNN_STRICT"):
-            cuda.group_sparse(x, values, indices)
+            operators.group_sparse(x, values, indices)

@@ -1,7 +1,7 @@
 import pytest
 
 from gsrgnn.kernels.gpu import gpu_missing
-from gsrgnn.lab import bench, kernel_table
+from gsrgnn.lab import kernel_table, records
 
 RECORD = {
     "format": kernel_table.FORMAT,
@@ -28,7 +28,7 @@ def test_without_a_gpu_it_says_what_is_missing():
 
 
 def test_the_table_of_a_record(tmp_path):
-    bench.write(RECORD, tmp_path / "record.json")
+    records.write(RECORD, tmp_path / "record.json")
     shown = kernel_table.table(kernel_table.read(tmp_path / "record.json")).set_index("kernel")
     assert shown.loc["top-k", "over bound"] == pytest.approx(1.5)
     assert shown.loc["torch.topk", "note"] == "out of memory"

@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 
 from gsrgnn import provenance
 from gsrgnn.lab import execution, files, notebooks
-from gsrgnn.lab.notebooks import NotebookFailed, run
+from gsrgnn.lab.execution import NotebookFailed
+from gsrgnn.lab.notebooks import run
 
 SOURCE = """\
 # %% [markdown]
@@ -34,7 +36,7 @@ print("k is", k)
 def project(tmp_path, monkeypatch):
     """A folder with one notebook; calling it runs the notebook and returns what was said."""
     monkeypatch.delenv("CIRCUITNET_ROOT", raising=False)
-    monkeypatch.setattr(notebooks, "code_hash", lambda: "the package's")  # the real one is test_results.py's
+    monkeypatch.setattr(notebooks, "code_hash", lambda: "the package's")  # the real one is test_provenance.py's
     return Project(tmp_path)
 
 
@@ -316,11 +318,13 @@ def test_a_new_record_runs_the_notebooks_that_read_records(project):
     assert "unchanged" in project()[0]
 
 
-def test_what_the_paper_reports_is_among_what_a_notebook_depends_on(project):
+def test_what_the_paper_reports_is_among_what_a_notebook_depends_on(project, counted, monkeypatch):
+    package = project.root / "gsrgnn"
+    shutil.copytree(provenance.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(notebooks, "code_hash", lambda: provenance.code_hash(package))
     project()
-    (project.root / "book" / "data").mkdir(parents=True)
-    (project.root / "book" / "data" / "reported.csv").write_text("id")
-    assert project()[0] == "running (what gsrgnn/book/data has of the paper changed)"
+    (package / "book" / "data" / "reported.csv").open("a").write("\n")
+    assert project()[0] == "running (the package's source changed)"
     assert "unchanged" in project()[0]
 
 

@@ -1,1 +1,26 @@
-"""Every figure of the book, by what it is about."""
+"""The book's figures and tables: plain arrays and frames in, one style out.
+
+A part draws what its name says, `show` and `table` put it into a page::
+
+    figures.show(figures.die.cell_map(pos, grid, values, source), alt="Map of the die ...")
+
+The figures are made of what they are given and of records. None of them needs torch.
+"""
+
+from gsrgnn.book.figures import bench, contenders, die, gpu, graphs, growth, layers, scores, training
+from gsrgnn.book.figures.display import show, switch, table
+
+__all__ = [
+    "bench",
+    "contenders",
+    "die",
+    "gpu",
+    "graphs",
+    "growth",
+    "layers",
+    "scores",
+    "show",
+    "switch",
+    "table",
+    "training",
+]

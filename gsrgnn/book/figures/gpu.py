@@ -1,39 +1,20 @@
-"""Pictures of how the CUDA kernels divide their work, and of the bounds, in the style of `figures`."""
+"""How the CUDA kernels divide their work, and the bounds on their time."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from gsrgnn.book.figures.style import INK, PALETTE, _figure, _styled
+from gsrgnn.book.figures.style import INK, PALETTE, new_figure, styled
+from gsrgnn.lab.limits import Bound
 
 __all__ = ["bound_lines", "chunks", "group_sums", "top_k_steps"]
 
 
-def _cells(axes, x, y, values, color=None, size=1.0, fontsize=7):
-    """A row of squares with a text each; ``color`` is one, or one a square (None for an empty one)."""
-    colors = color if isinstance(color, (list, tuple)) else [color] * len(values)
-    for place, (value, fill) in enumerate(zip(values, colors, strict=True)):
-        axes.add_patch(
-            Rectangle(
-                (x + place * size, y),
-                size,
-                size,
-                facecolor=fill or "none",
-                edgecolor=INK,
-                linewidth=0.7,
-                alpha=0.35 if fill else 1,
-            )
-        )
-        axes.text(x + (place + 0.5) * size, y + 0.47 * size, value, ha="center", va="center", fontsize=fontsize)
-
-
-def _bare(axes, width, height):
-    axes.set(xlim=(-0.1, width), ylim=(-0.1, height), aspect="equal")
-    axes.axis("off")
-    axes.grid(False)
-
-
-@_styled
-def top_k_steps(row, k):
+@styled
+def top_k_steps(row: Sequence[int], k: int) -> Figure:
     """The bisection of a warp on one row: the row, and for each step the threshold and who reaches it.
 
     Args:
@@ -46,7 +27,7 @@ def top_k_steps(row, k):
         count = sum(value >= middle for value in row)
         steps.append((middle, count))
         low, high = (middle, middle) if count == k else (middle, high) if count > k else (low, middle - 1)
-    figure, axes = _figure(6.6, 0.42 * (len(steps) + 4))
+    figure, axes = new_figure(6.6, 0.42 * (len(steps) + 4))
     top = 1.3 * (len(steps) + 2)
     _bare(axes, len(row) + 9, top + 1.4)
     _cells(axes, 0, top, row)
@@ -73,15 +54,15 @@ def top_k_steps(row, k):
     return figure
 
 
-@_styled
-def chunks(lengths, span):
+@styled
+def chunks(lengths: Sequence[int], span: int) -> Figure:
     """Rows of a graph as bars, cut into the chunks that warps take.
 
     Args:
         lengths: entries of each row.
         span: entries of the longest chunk.
     """
-    figure, axes = _figure(6.6, 0.3 * len(lengths) + 0.9)
+    figure, axes = new_figure(6.6, 0.3 * len(lengths) + 0.9)
     warp = 0
     for place, length in enumerate(lengths):
         pieces = max(1, -(-length // span))
@@ -115,8 +96,8 @@ def chunks(lengths, span):
     return figure
 
 
-@_styled
-def group_sums(width, k, neighbours):
+@styled
+def group_sums(width: int, k: int, neighbours: Sequence[Sequence[int]]) -> Figure:
     """A warp's lanes in groups of k, and the row of sums in shared memory that each group adds to.
 
     Args:
@@ -125,7 +106,7 @@ def group_sums(width, k, neighbours):
         neighbours: for each group the columns of the neighbour that it adds.
     """
     groups = len(neighbours)
-    figure, axes = _figure(6.6, 0.62 * groups + 1.1)
+    figure, axes = new_figure(6.6, 0.62 * groups + 1.1)
     lanes = groups * k
     _bare(axes, max(lanes * 1.2, width + 2), 2.2 * groups + 3.4)
     top = 2.2 * groups + 1.2
@@ -159,15 +140,15 @@ def group_sums(width, k, neighbours):
     return figure
 
 
-@_styled
-def bound_lines(bounds, ks, dense=None):
+@styled
+def bound_lines(bounds: Sequence[Bound], ks: Sequence[int], dense: Mapping[str, float] | None = None) -> Figure:
     """The four bounds of a kernel against k, on logarithmic axes; what lies highest binds.
 
     Args:
-        bounds: a `limits.Bound` for each of ``ks``.
+        bounds: one for each of ``ks``.
         dense: name -> seconds, drawn as level lines: what does not depend on k.
     """
-    figure, axes = _figure()
+    figure, axes = new_figure()
     names = {"hbm": "memory", "l2": "L2 cache", "shared": "shared memory", "issue": "instructions"}
     for (name, label), color, marker in zip(names.items(), PALETTE, "osD^", strict=False):
         times = np.array([getattr(bound, name) for bound in bounds]) * 1e3
@@ -181,3 +162,34 @@ def bound_lines(bounds, ks, dense=None):
     axes.minorticks_off()
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=2)
     return figure
+
+
+def _cells(
+    axes: Axes,
+    x: float,
+    y: float,
+    values: Sequence[object],
+    color: str | Sequence[str | None] | None = None,
+    fontsize: float = 7,
+) -> None:
+    """A row of squares with a text each; ``color`` is one, or one a square (None for an empty one)."""
+    colors = color if isinstance(color, (list, tuple)) else [color] * len(values)
+    for place, (value, fill) in enumerate(zip(values, colors, strict=True)):
+        axes.add_patch(
+            Rectangle(
+                (x + place, y),
+                1,
+                1,
+                facecolor=fill or "none",
+                edgecolor=INK,
+                linewidth=0.7,
+                alpha=0.35 if fill else 1,
+            )
+        )
+        axes.text(x + place + 0.5, y + 0.47, value, ha="center", va="center", fontsize=fontsize)
+
+
+def _bare(axes: Axes, width: float, height: float) -> None:
+    axes.set(xlim=(-0.1, width), ylim=(-0.1, height), aspect="equal")
+    axes.axis("off")
+    axes.grid(False)

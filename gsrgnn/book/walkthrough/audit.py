@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gsrgnn.book.walkthrough.display import VERDICTS, matrix, show
+from gsrgnn.book.walkthrough.display import VERDICTS, Row, matrix, show
 from gsrgnn.book.walkthrough.examples import BACKWARD, EXAMPLE, FORWARD
 from gsrgnn.book.walkthrough.layer_steps import READINGS, block, block_backward
 from gsrgnn.book.walkthrough.printed import Printed
@@ -114,7 +114,7 @@ def verdicts(line: Line) -> np.ndarray:
     return np.select(choices, [UNREADABLE, AGREES, OTHER, ROUNDING, UNREADABLE], CANNOT)
 
 
-def beside(line: Line):
+def beside(line: Line) -> Row:
     """The printed matrix with its verdicts, and beside it what either reading gives."""
     printed = matrix(line.printed, verdicts=verdicts(line), decimals=int(line.printed.decimals.max()))
     names = ("neighbour's column", "own column")
@@ -133,7 +133,7 @@ def tally(lines: dict[str, Line]) -> pd.DataFrame:
     return pd.DataFrame(rows).T.reindex(columns=list(VERDICTS)).fillna(0).astype(int)
 
 
-def _known_rows(x):
+def _known_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """GS with k = 1 of the rows that could be read; NaN in the others."""
     known = np.isfinite(x).all(axis=1)
     V, I = np.full((len(x), 1), np.nan), np.full((len(x), 1), np.nan)  # noqa: E741

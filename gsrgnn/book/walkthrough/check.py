@@ -1,10 +1,13 @@
 """Hold a computed matrix against a printed one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from gsrgnn.book.walkthrough.display import matrix, number
+from gsrgnn.book.walkthrough.display import Matrix, matrix, number
+from gsrgnn.book.walkthrough.printed import Printed
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,14 @@ class Deviation:
     reason: str
 
 
-def check(computed, printed, terms=0, deviations=(), name="", kept=None):
+def check(
+    computed: ArrayLike,
+    printed: Printed,
+    terms: ArrayLike = 0,
+    deviations: Iterable[Deviation] = (),
+    name: str = "",
+    kept: ArrayLike | None = None,
+) -> Matrix:
     """Assert that every legible entry of ``printed`` agrees with ``computed``; return it with verdicts.
 
     A printed number stands for itself to half a unit of its last digit (a lone 0 has its matrix's digits).
@@ -62,7 +72,7 @@ def check(computed, printed, terms=0, deviations=(), name="", kept=None):
     return replace(shown, derived=printed.provenance == "D", expected=expected, notes=tuple(notes))
 
 
-def _tally(printed, agrees, tolerance):
+def _tally(printed: Printed, agrees: np.ndarray, tolerance: np.ndarray) -> str:
     read = printed.provenance == "R"
     text = f"{(agrees & read).sum()} of {read.sum()} readable entries agree"
     if read.any() and printed.decimals.any():

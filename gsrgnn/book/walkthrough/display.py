@@ -1,13 +1,15 @@
 """How a matrix is shown: as HTML in a notebook (styled by ``book/_static/walkthrough.css``), as text elsewhere."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gsrgnn.book.walkthrough.printed import Printed
 
-VERDICTS = {
+VERDICTS: dict[str, str] = {
     "agrees": "=",
     "agrees under the other reading": "⇄",
     "differs by rounding": "≈",
@@ -25,22 +27,31 @@ class Matrix:
     name: str = ""
     decimals: int = 2
     kept: np.ndarray | None = None
-    columns: tuple = ()
-    groups: tuple = ("group 1",)
+    columns: tuple[object, ...] = ()
+    groups: tuple[str, ...] = ("group 1",)
     derived: np.ndarray | None = None
-    expected: dict | None = None
+    expected: dict[tuple[int, int], str] | None = None
     other: str = "printed"
     verdicts: np.ndarray | None = None
-    notes: tuple = ()
+    notes: tuple[str, ...] = ()
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         return show(self)._repr_html_()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(show(self))
 
 
-def matrix(values, name="", kept=None, columns=None, groups=1, decimals=None, against=None, verdicts=None):
+def matrix(
+    values: ArrayLike | Printed,
+    name: str = "",
+    kept: ArrayLike | None = None,
+    columns: Iterable[object] | None = None,
+    groups: int | Iterable[str] = 1,
+    decimals: int | None = None,
+    against: ArrayLike | Printed | Matrix | None = None,
+    verdicts: ArrayLike | None = None,
+) -> Matrix:
     """Dress a two-dimensional array for `show`.
 
     Args:
@@ -93,12 +104,12 @@ def matrix(values, name="", kept=None, columns=None, groups=1, decimals=None, ag
     return Matrix(values, name, decimals, kept, columns, names, derived, expected, other, verdicts)
 
 
-def show(*items, caption=""):
+def show(*items: ArrayLike | Printed | Matrix | str, caption: str = "") -> "Row":
     """Set matrices in a row: arrays, `Printed`, `Matrix`, and strings as the operators between them."""
-    return _Row([item if isinstance(item, str | Matrix) else matrix(item) for item in items], caption)
+    return Row([item if isinstance(item, str | Matrix) else matrix(item) for item in items], caption)
 
 
-def number(value, decimals):
+def number(value: float, decimals: int) -> str:
     """Fixed decimals and a true minus; a zero is a lone 0, padded so that the points stay in line."""
     if not np.isfinite(value):
         return "?"
@@ -119,11 +130,13 @@ _STYLE = (
 )
 
 
-class _Row:
-    def __init__(self, items, caption):
+class Row:
+    """Matrices and operators side by side, as `show` gives them."""
+
+    def __init__(self, items: list[Matrix | str], caption: str):
         self.items, self.caption = items, caption
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         parts = [
             _table(item) if isinstance(item, Matrix) else f'<span class="gsr-operator">{escape(item)}</span>'
             for item in self.items
@@ -139,11 +152,11 @@ class _Row:
             + "</figure>"
         )
 
-    def _label(self):
+    def _label(self) -> str:
         names = [item if isinstance(item, str) else item.name or "matrix" for item in self.items]
         return " ".join(names)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         blocks = [_text(item) for item in self.items]
         height = max(len(block) for block in blocks)
         lines = []
@@ -156,7 +169,7 @@ class _Row:
         return "\n".join(rows + notes + [self.caption] * bool(self.caption))
 
 
-def _table(m):
+def _table(m: Matrix) -> str:
     num_columns = m.values.shape[1]
     width = num_columns // len(m.groups)
     first = set(range(width, num_columns, width))
@@ -180,7 +193,7 @@ def _table(m):
     )
 
 
-def _cell(m, row, column, is_edge):
+def _cell(m: Matrix, row: int, column: int, is_edge: bool) -> str:
     text = plain = escape(number(m.values[row, column], m.decimals))
     classes = ["gsr-edge"] * is_edge + ["gsr-zero"] * bool(m.values[row, column] == 0)
     words = []
@@ -206,7 +219,7 @@ def _cell(m, row, column, is_edge):
     return f"<td{attributes}>{text}</td>"
 
 
-def _text(item):
+def _text(item: Matrix | str) -> list[str]:
     if isinstance(item, str):
         return [item]
     kept = np.zeros(item.values.shape, bool) if item.kept is None else item.kept

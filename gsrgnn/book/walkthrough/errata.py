@@ -1,26 +1,20 @@
-"""The errata file: what of the paper's numbers does not follow from the others, a record a finding.
+"""What of the paper's numbers does not follow from the others, a record of `paper.errata` a finding.
 
-`load` reads ``gsrgnn/book/data/errata.yml``, `recheck` recomputes a record, `Finding` shows one.
+`recheck` recomputes a record, `Finding` shows one.
 """
 
 import ast
+from collections.abc import Callable
 from html import escape
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import yaml
 
+from gsrgnn.book import paper
 from gsrgnn.book.walkthrough.audit import AGREES, CANNOT, ROUNDING, UNREADABLE, recomputed, verdicts
 from gsrgnn.book.walkthrough.display import VERDICTS, number
 from gsrgnn.book.walkthrough.examples import BACKWARD, EXAMPLE, FORWARD
 from gsrgnn.book.walkthrough.layer_steps import algorithm2, backward, forward
-from gsrgnn.circuits.table1 import FILE as TABLE1
-
-
-def load(path="gsrgnn/book/data/errata.yml") -> dict[str, dict]:
-    """The errata file's records by their ``id``."""
-    return {record["id"]: record for record in yaml.safe_load(Path(path).read_text(encoding="utf-8"))}
+from gsrgnn.circuits import table1
 
 
 def recheck(record: dict) -> dict:
@@ -63,7 +57,7 @@ def bounds(formula: str) -> tuple[float, float, float]:
     literals = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     texts = {id(node): ast.get_source_segment(formula, node) for node in literals}
 
-    def value(node):
+    def value(node: ast.expr) -> tuple[float, float, float]:
         if isinstance(node, ast.Constant):
             digits = len(texts[id(node)].partition(".")[2])
             half = 0.5 * 10.0**-digits if digits else 0.0
@@ -83,11 +77,11 @@ def bounds(formula: str) -> tuple[float, float, float]:
     return value(tree.body)
 
 
-def _plain(values):
+def _plain(values: np.ndarray) -> list[float | None]:
     return [None if np.isnan(v) else round(float(v), 4) for v in values]
 
 
-def step_6_has_no_third_value():
+def step_6_has_no_third_value() -> dict:
     """The third value v of step 5 enters rows 0 and 3 of step 6: the v that each asks for."""
     V, M2 = FORWARD["V1"].array.ravel(), FORWARD["M2"].array
     asked = M2[0, 0] - V[0], M2[3, 1] - V[1]
@@ -98,7 +92,7 @@ def step_6_has_no_third_value():
     }
 
 
-def which_group_the_first_block_is_added_to():
+def which_group_the_first_block_is_added_to() -> dict:
     """Step 5's values against GS of left or right group plus the first block."""
     X1, X2 = np.hsplit(FORWARD["X"].array, 2)
     M1, V1 = FORWARD["M1"].array, FORWARD["V1"].values.ravel()
@@ -108,20 +102,20 @@ def which_group_the_first_block_is_added_to():
     return {"gives": "; ".join(told), "verdict": AGREES if right else CANNOT}
 
 
-def algorithm_2_is_the_gradient(reading="neighbour"):
+def algorithm_2_is_the_gradient() -> dict:
     """Largest entry of Algorithm 2's result minus the exact gradient, for either naming of the groups."""
     A = EXAMPLE["adjacency"].array
     X, G = FORWARD["X"].array.copy(), BACKWARD["G"].array
     X[2, :2] = 0.86, 0.50
-    exact = backward(A, forward(A, X, 1, "sparse", reading), G)["dX"]
-    off = {side: abs(algorithm2(A, G, 1, reading, side)["G_next"] - exact).max() for side in ("left", "right")}
+    exact = backward(A, forward(A, X, 1), G)["dX"]
+    off = {side: abs(algorithm2(A, G, 1, group2=side)["G_next"] - exact).max() for side in ("left", "right")}
     return {
         "gives": "; ".join(f"group 2 {side}: off by up to {d:.2f}" for side, d in off.items()),
         "verdict": AGREES if min(off.values()) < 0.01 else CANNOT,
     }
 
 
-def group_2_from_the_output():
+def group_2_from_the_output() -> dict:
     """Two inputs that differ where GS drops, through Algorithm 1: equal outputs cannot give both back."""
     A, X = EXAMPLE["adjacency"].array, FORWARD["X"].array.copy()
     X[2, :2] = 0.86, 0.50
@@ -135,7 +129,7 @@ def group_2_from_the_output():
     }
 
 
-def signs_of_the_difference():
+def signs_of_the_difference() -> dict:
     """Step 3's difference of section 4.4 against both orders of the subtraction."""
     left, right = np.hsplit(BACKWARD["G"].array, 2)
     printed = BACKWARD["M1"]
@@ -152,35 +146,32 @@ def signs_of_the_difference():
     }
 
 
-def graph_of_table_2(path=TABLE1):
+def graph_of_table_2() -> dict:
     """The number in Table 1 of the circuit that the text names for Table 2."""
-    table = pd.read_csv(path, comment="#")
-    row = table[table["circuitnet_name"].str.startswith("356-RISCY")].iloc[0]
+    number = next(row.number for row in table1.rows() if row.name.startswith("356-RISCY"))
     return {
-        "gives": f"356-RISCY is graph {row['number']} of Table 1",
-        "verdict": AGREES if row["number"] == 3 else CANNOT,
+        "gives": f"356-RISCY is graph {number} of Table 1",
+        "verdict": AGREES if number == 3 else CANNOT,
     }
 
 
-def name_of_figure_10(path=TABLE1):
+def name_of_figure_10() -> dict:
     """The suffix of the circuit 5324 in Table 1."""
-    table = pd.read_csv(path, comment="#")
-    row = table[table["circuitnet_name"].str.startswith("5324-")].iloc[0]
-    is_fpu = "FPU" in row["circuitnet_name"]
+    row = next(row for row in table1.rows() if row.name.startswith("5324-"))
     return {
-        "gives": f"graph {row['number']} of Table 1 is 5324-{'F' if is_fpu else 'R'}",
-        "verdict": CANNOT if is_fpu else AGREES,
+        "gives": f"graph {row.number} of Table 1 is {row.code}",
+        "verdict": CANNOT if row.code == "5324-F" else AGREES,
     }
 
 
-def largest_speedup(path="gsrgnn/book/data/reported.csv"):
+def largest_speedup() -> dict:
     """Whether the largest speedup stated in the text is within what the abstract states."""
-    reported = pd.read_csv(path, comment="#").set_index("id")["value"]
+    reported = paper.reported()["value"]
     abstract, text = reported["speedup_abstract"], reported["speedup_max"]
     return {"gives": f"above {text:g} is over {abstract:g}", "verdict": AGREES if text >= abstract else CANNOT}
 
 
-CHECKS = {
+CHECKS: dict[str, Callable[[], dict]] = {
     check.__name__: check
     for check in (
         step_6_has_no_third_value,
@@ -198,10 +189,10 @@ CHECKS = {
 class Finding:
     """A record of the errata as a card."""
 
-    def __init__(self, record):
+    def __init__(self, record: dict):
         self.record = record
 
-    def _rows(self):
+    def _rows(self) -> list[tuple[str, str]]:
         r = self.record
         rows = [("printed", r.get("printed"))]
         if "matrix" in r:
@@ -216,7 +207,7 @@ class Finding:
             rows += [("found", r["gives"])]
         return [(name, _numbers(value)) for name, value in rows if value is not None]
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         r = self.record
         rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in self._rows())
         return (
@@ -226,7 +217,7 @@ class Finding:
             f"<span>{escape(r['where'])}</span></p><dl>{rows}</dl><p>{escape(r['explanation'])}</p></section>"
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         r = self.record
         return "\n".join(
             [
@@ -237,7 +228,7 @@ class Finding:
         )
 
 
-def _numbers(value):
+def _numbers(value: object) -> str:
     if isinstance(value, list):
         return ", ".join("?" if v is None else number(v, 0 if v == int(v) else 2).strip() for v in value)
     return str(value)

@@ -7,11 +7,11 @@ the only value that makes the readable products come out. ``?`` could not be rea
 from gsrgnn.book.walkthrough.printed import Printed
 
 
-def _example(section, **texts):
+def _example(section: str, **texts: tuple[str, str]) -> dict[str, Printed]:
     return {key: Printed.parse(name, f"section {section}", text) for key, (name, text) in texts.items()}
 
 
-EXAMPLE = _example(
+EXAMPLE: dict[str, Printed] = _example(
     "4.1",
     adjacency=(
         "A",
@@ -96,7 +96,7 @@ EXAMPLE = _example(
 )
 """Section 4.1: the adjacency, the conventional block forward and backward, the GS block (k = 1) likewise."""
 
-FORWARD = _example(
+FORWARD: dict[str, Printed] = _example(
     "4.3",
     X=(
         "X",
@@ -165,7 +165,7 @@ FORWARD = _example(
 )
 """Section 4.3: one layer forward with k = 1, the matrices named as in `layer_steps.forward`."""
 
-BACKWARD = _example(
+BACKWARD: dict[str, Printed] = _example(
     "4.4",
     G=(
         "incoming gradient",

@@ -29,76 +29,32 @@ computes. With ``reading="own"`` it adds the neighbours' values slot by slot and
 columns, ``scatter(A @ V, I)``: the other examples. They are the same operator when k is the group's width.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gsrgnn.book.walkthrough.trace import Step, Trace
 from gsrgnn.kernels import reference
 from gsrgnn.kernels.adjacency import Adjacency
 
-RESIDUALS = ("sparse", "dense")
-READINGS = ("neighbour", "own")
+RESIDUALS: tuple[str, ...] = ("sparse", "dense")
+READINGS: tuple[str, ...] = ("neighbour", "own")
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step of a layer.
-
-    Args:
-        number: in `forward` and `algorithm2` as in the paper's text and Figures 6 and 7; in `backward` our own.
-        line: of Algorithm 1 in `forward`, of Algorithm 2 in `algorithm2`; in `backward` the line of Algorithm 1
-            that the step repeats, undoes or differentiates.
-        name: a few words.
-        matrices: what the step makes, by name.
-        sentence: what the step does.
-    """
-
-    number: int
-    line: int
-    name: str
-    matrices: dict[str, np.ndarray]
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Trace:
-    """The steps of a layer in order; ``trace[name]`` is a matrix of any of them."""
-
-    k: int
-    residual: str
-    reading: str
-    steps: tuple[Step, ...]
-
-    def __iter__(self) -> Iterator[Step]:
-        return iter(self.steps)
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.matrices[name]
-
-    @property
-    def matrices(self) -> dict[str, np.ndarray]:
-        return {name: matrix for step in self.steps for name, matrix in step.matrices.items()}
-
-
-def block(A, V, I, width, reading="neighbour"):  # noqa: E741
+def block(A: np.ndarray, V: np.ndarray, I: np.ndarray, width: int, reading: str = "neighbour") -> np.ndarray:  # noqa: E741
     """The aggregation of a CBSR matrix, ``[N, width]`` (equation 10); ``V`` and ``I`` are ``[N, k]``."""
     if reading == "neighbour":
         return reference.aggregate(_sparse(A), V, I, width)
     return reference.scatter(reference.aggregate_dense(_sparse(A), V), I, width)
 
 
-def block_backward(A, dM, I, reading="neighbour"):  # noqa: E741
+def block_backward(A: np.ndarray, dM: np.ndarray, I: np.ndarray, reading: str = "neighbour") -> np.ndarray:  # noqa: E741
     """The gradient ``dV [N, k]`` of `block` for its incoming gradient ``dM [N, width]`` (equation 11)."""
     if reading == "neighbour":
         return reference.aggregate_backward(_sparse(A.T), dM, I)
     return reference.aggregate_dense(_sparse(A.T), reference.gather(dM, I))
 
 
-def forward(A, X, k, residual="sparse", reading="neighbour") -> Trace:
+def forward(A: ArrayLike, X: ArrayLike, k: int, residual: str = "sparse", reading: str = "neighbour") -> Trace:
     """One layer forward: Algorithm 1, the eight steps of section 4.3.
 
     Args:
@@ -172,7 +128,7 @@ def forward(A, X, k, residual="sparse", reading="neighbour") -> Trace:
     )
 
 
-def backward(A, trace, dY) -> Trace:
+def backward(A: ArrayLike, trace: Trace, dY: ArrayLike) -> Trace:
     """The exact gradient of `forward`, from the layer's output: recompute, undo, differentiate.
 
     Of ``trace`` it uses the output ``Y`` and, with the sparse residual, the kept pair ``(V2, I2)``: all that a
@@ -267,7 +223,7 @@ def backward(A, trace, dY) -> Trace:
     )
 
 
-def algorithm2(A, G, k, reading="neighbour", group2="right") -> Trace:
+def algorithm2(A: ArrayLike, G: ArrayLike, k: int, reading: str = "neighbour", group2: str = "right") -> Trace:
     """Algorithm 2 taken literally: the gradient run through GS and the coupling as if it were the activation.
 
     This is not the gradient of Algorithm 1 (that is `backward`); it is what section 4.4's example computes.
@@ -355,7 +311,7 @@ def algorithm2(A, G, k, reading="neighbour", group2="right") -> Trace:
     )
 
 
-def _checked(A, X, name, k, reading):
+def _checked(A: ArrayLike, X: ArrayLike, name: str, k: int, reading: str) -> tuple[np.ndarray, np.ndarray]:
     A, X = np.asarray(A, dtype=np.float64), np.asarray(X, dtype=np.float64)
     if X.ndim != 2 or X.shape[1] < 2 or X.shape[1] % 2:
         raise ValueError(f"{name} has shape {list(X.shape)} and the layer takes [N, D], D even: two groups")
@@ -370,28 +326,28 @@ def _checked(A, X, name, k, reading):
     return A, X
 
 
-def _split(x):
+def _split(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     half = x.shape[1] // 2
     return x[:, :half], x[:, half:]
 
 
-def _sparse(A):
+def _sparse(A: np.ndarray) -> Adjacency:
     rows, columns = np.nonzero(A)
     ones = np.ones(len(A))
     indptr = np.searchsorted(rows, np.arange(len(A) + 1))
     return Adjacency(indptr, columns, A[rows, columns], ones, ones)
 
 
-def _largest(k):
+def _largest(k: int) -> str:
     return "largest entry" if k == 1 else f"{k} largest entries"
 
 
-def _block_sentence(which, values, reading):
+def _block_sentence(which: str, values: str, reading: str) -> str:
     place = "each value stays at its neighbour's column" if reading == "neighbour" else "the sum goes to its own column"
     return f"The {which} block adds up the {values} of each node's neighbours; {place}."
 
 
-def _backward_sentence(made, grad, indices, reading):
+def _backward_sentence(made: str, grad: str, indices: str, reading: str) -> str:
     if reading == "neighbour":
         return f"The gradient of the block's input is Aᵀ {grad}, and of that only the kept positions {indices}: {made}."
     return f"The gradient of the block's input is Aᵀ times the entries of {grad} at the positions {indices}: {made}."

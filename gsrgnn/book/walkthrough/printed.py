@@ -25,7 +25,7 @@ class Printed:
     provenance: np.ndarray
 
     @classmethod
-    def parse(cls, name, source, text):
+    def parse(cls, name: str, source: str, text: str) -> "Printed":
         """Read one matrix row a line; an entry ends in ``d`` where derived, and is ``?`` where unreadable."""
         cells = [line.split() for line in text.strip().splitlines()]
         numbers = [[cell.rstrip("d") for cell in row] for row in cells]
@@ -38,13 +38,13 @@ class Printed:
         )
 
     @property
-    def array(self):
+    def array(self) -> np.ndarray:
         """``values``, as int64 where every entry is a whole number."""
         whole = np.isfinite(self.values).all() and not self.decimals.any()
         return self.values.astype(np.int64) if whole else self.values
 
     @property
-    def half_unit(self):
+    def half_unit(self) -> np.ndarray:
         """Half a unit of each entry's last printed digit; a lone 0 has the digits of its matrix."""
         digits = np.where(self.values == 0, self.decimals.max(), self.decimals)
         return 0.5 * 10.0**-digits

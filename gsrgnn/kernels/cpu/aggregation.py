@@ -1,13 +1,16 @@
 """Sums over neighbours: of CBSR rows, of dense rows, and sampled at the kept positions; by edges or through nets."""
 
 import numba
+import numpy as np
 
 from gsrgnn.kernels.adjacency import Incidence
-from gsrgnn.kernels.cpu.row_groups import RowGroups, sample_groups, sum_kept_groups
+from gsrgnn.kernels.cpu.row_groups import Prepared, RowGroups, sample_groups, sum_kept_groups
 from gsrgnn.kernels.cpu.threads import BLOCKS, balanced_bounds, contracted, inlined, threaded
 
 
-def aggregate(graph, values, indices, out, nets=None):
+def aggregate(
+    graph: Prepared, values: np.ndarray, indices: np.ndarray, out: np.ndarray, nets: np.ndarray | None = None
+) -> None:
     """`reference.aggregate` into ``out [N, D]``.
 
     ``graph`` is what `prepare` gives for an `Adjacency` or an `Incidence`, which goes through ``nets [M, D]``.
@@ -21,7 +24,9 @@ def aggregate(graph, values, indices, out, nets=None):
         _sum_kept(graph, values, indices, out)
 
 
-def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
+def aggregate_backward(
+    transposed: Prepared, grad: np.ndarray, indices: np.ndarray, dvalues: np.ndarray, nets: np.ndarray | None = None
+) -> None:
     """`reference.aggregate_backward` into ``dvalues [N, k]``, ``transposed`` and ``nets`` as for `aggregate`."""
     if isinstance(transposed, Incidence):
         _sum_rows(transposed.to_nets, grad, nets)
@@ -32,7 +37,7 @@ def aggregate_backward(transposed, grad, indices, dvalues, nets=None):
         _sample(transposed, grad, indices, dvalues)
 
 
-def aggregate_dense(graph, x, out, nets=None):
+def aggregate_dense(graph: Prepared, x: np.ndarray, out: np.ndarray, nets: np.ndarray | None = None) -> None:
     """`reference.aggregate_dense` into ``out [N, D]``, ``graph`` and ``nets`` as for `aggregate`."""
     if isinstance(graph, Incidence):
         sum_to_nets(graph, x, nets)
@@ -41,7 +46,7 @@ def aggregate_dense(graph, x, out, nets=None):
         _sum_rows(graph.adjacency if isinstance(graph, RowGroups) else graph, x, out)
 
 
-def sum_to_nets(incidence, x, nets):
+def sum_to_nets(incidence: Incidence, x: np.ndarray, nets: np.ndarray | None) -> None:
     """The first half of `aggregate_dense` through the nets: ``nets [M, D]`` receives each net's sum."""
     _sum_rows(incidence.to_nets, x, nets)
 

@@ -4,13 +4,14 @@ import numba
 import numpy as np
 
 from gsrgnn.kernels.cpu.threads import BLOCKS, contracted, even_bounds, reassociated, steps_of, threaded
+from gsrgnn.kernels.fixed_point import Scale
 
 INTEGER = {4: np.int32, 8: np.int64}
 """The integers of a float's size in bytes."""
 
 
 @threaded
-def scatter_add(values, indices, out):
+def scatter_add(values: np.ndarray, indices: np.ndarray, out: np.ndarray) -> None:
     """Add `reference.scatter` to ``out [N, D]``."""
     for i in numba.prange(len(indices)):
         for t in range(indices.shape[1]):
@@ -18,7 +19,7 @@ def scatter_add(values, indices, out):
 
 
 @threaded
-def scatter_over(values, indices, out):
+def scatter_over(values: np.ndarray, indices: np.ndarray, out: np.ndarray) -> None:
     """``out [N, D]`` becomes `reference.scatter` of the values plus what it held at their places."""
     for i in numba.prange(len(indices)):
         for t in range(indices.shape[1]):
@@ -28,7 +29,7 @@ def scatter_over(values, indices, out):
             out[i, indices[i, t]] = values[i, t]
 
 
-def magnitudes(x, row, column):
+def magnitudes(x: np.ndarray, row: np.ndarray, column: np.ndarray) -> None:
     """The largest magnitude of every row of ``x`` into ``row [N]`` and of every column into ``column [D]``.
 
     NaN where a NaN is among them.
@@ -54,7 +55,7 @@ def _magnitudes(bits, row, column):
 
 
 @threaded
-def to_fixed(x, start, scale, out):
+def to_fixed(x: np.ndarray, start: int, scale: Scale, out: np.ndarray) -> None:
     """`reference.to_fixed` of the columns of ``x`` from ``start`` on, into ``out [N, D]``; ``scale`` is a `Scale`."""
     rows, column, reach = scale
     for i in numba.prange(len(out)):
@@ -64,7 +65,7 @@ def to_fixed(x, start, scale, out):
 
 
 @threaded
-def from_fixed(x, scale, start, out):
+def from_fixed(x: np.ndarray, scale: Scale, start: int, out: np.ndarray) -> None:
     """The numbers that the fixed-point ``x [N, D]`` stands for, into the columns of ``out`` from ``start`` on."""
     rows, column, reach = scale
     for i in numba.prange(len(x)):
@@ -74,7 +75,7 @@ def from_fixed(x, scale, start, out):
 
 
 @threaded
-def scatter_fixed(values, indices, scale, out):
+def scatter_fixed(values: np.ndarray, indices: np.ndarray, scale: Scale, out: np.ndarray) -> None:
     """`reference.scatter` into the fixed-point ``out [N, D]``."""
     rows, column, reach = scale
     for i in numba.prange(len(indices)):
@@ -85,7 +86,7 @@ def scatter_fixed(values, indices, scale, out):
 
 
 @contracted
-def product(values, indices, matrix, out):
+def product(values: np.ndarray, indices: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
     """`reference.product` into ``out [N, C]``."""
     bounds = even_bounds(len(out))
     k = indices.shape[1]
@@ -107,7 +108,14 @@ def product(values, indices, matrix, out):
 
 
 @reassociated
-def product_backward(values, indices, matrix, grad, dvalues, dmatrix):
+def product_backward(
+    values: np.ndarray,
+    indices: np.ndarray,
+    matrix: np.ndarray,
+    grad: np.ndarray,
+    dvalues: np.ndarray,
+    dmatrix: np.ndarray,
+) -> None:
     """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
     bounds = even_bounds(len(grad))
     for b in numba.prange(BLOCKS):

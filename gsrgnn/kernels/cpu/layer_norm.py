@@ -4,11 +4,14 @@ One kernel does both, so that the same machine code makes an update and takes it
 that gives ``x`` back to the last bit, in whatever order the compiler adds up a row.
 """
 
+from typing import Any, TypeAlias
+
 import numba
 import numpy as np
 
 from gsrgnn.kernels.adjacency import Incidence
 from gsrgnn.kernels.cpu.aggregation import add_row, aggregate_dense, sum_to_nets
+from gsrgnn.kernels.cpu.row_groups import Prepared
 from gsrgnn.kernels.cpu.threads import (
     BLOCKS,
     balanced_bounds,
@@ -18,9 +21,22 @@ from gsrgnn.kernels.cpu.threads import (
     reassociated,
     steps_of,
 )
+from gsrgnn.kernels.fixed_point import Scale
+
+Source: TypeAlias = tuple[Prepared, np.ndarray, np.ndarray]
 
 
-def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None):
+def add_layer_norm(
+    z: np.ndarray,
+    bias: np.ndarray,
+    gain: np.ndarray,
+    shift: np.ndarray,
+    eps: float,
+    scale: Scale,
+    x: np.ndarray,
+    sign: int = 1,
+    source: Source | None = None,
+) -> int:
     """``x += sign * layer_norm(z + bias)`` for a fixed-point ``x`` with its `Scale`: the residual update of a layer.
 
     With ``source``, ``(graph, h, nets)``, ``z`` is `aggregate_dense` of ``h`` and made on the way, a row at a time
@@ -29,11 +45,26 @@ def add_layer_norm(z, bias, gain, shift, eps, scale, x, sign=1, source=None):
     Returns the first row of ``z`` whose mean or variance is not finite, or -1; ``x`` is then of no use.
     """
     nothing = np.empty((0, z.shape[1]), z.dtype)
-    bad = _update(*_second_half(source, z), z, bias, gain, shift, eps, scale, sign, x, *[nothing] * 4)
+    bad = _update(
+        *_second_half(source, z), z, bias, gain, shift, eps, scale, sign, x, nothing, nothing, nothing, nothing
+    )
     return first(bad)
 
 
-def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dshift, source=None):
+def undo_layer_norm(
+    z: np.ndarray,
+    bias: np.ndarray,
+    gain: np.ndarray,
+    shift: np.ndarray,
+    eps: float,
+    scale: Scale,
+    x: np.ndarray,
+    grad: np.ndarray,
+    dbias: np.ndarray,
+    dgain: np.ndarray,
+    dshift: np.ndarray,
+    source: Source | None = None,
+) -> None:
     """Take `add_layer_norm` back and differentiate it, in one pass over the rows.
 
     ``x`` is what it was before, to the last bit; ``z`` becomes the gradient with respect to ``z`` for the incoming
@@ -42,14 +73,14 @@ def undo_layer_norm(z, bias, gain, shift, eps, scale, x, grad, dbias, dgain, dsh
     _update(*_second_half(source, z), z, bias, gain, shift, eps, scale, -1, x, grad, dbias, dgain, dshift)
 
 
-def _second_half(source, z):
+def _second_half(source: Source | None, z: np.ndarray) -> tuple[Any, Any, Any, Any]:
     """What `_update` still has to sum for each row of ``z``; four times None where ``z`` is there."""
     if source is None:
-        return (None,) * 4
+        return None, None, None, None
     graph, h, nets = source
     if not isinstance(graph, Incidence):
         aggregate_dense(graph, h, z)
-        return (None,) * 4
+        return None, None, None, None
     sum_to_nets(graph, h, nets)
     return graph.to_cells, nets, graph.direct, h
 

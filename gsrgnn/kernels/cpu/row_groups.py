@@ -5,7 +5,7 @@ there is no edge. A neighbour's CBSR row is then read once for the group, and ea
 rows by one vector instruction, in an array that holds the group's sums with the rows beside each other.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numba
 import numpy as np
@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from gsrgnn.kernels.adjacency import Adjacency
+from gsrgnn.kernels.adjacency import Adjacency, Incidence
 from gsrgnn.kernels.cpu.threads import BLOCKS, balanced_bounds, contracted, inner
 
 ROWS = 8
@@ -30,14 +30,18 @@ class RowGroups(NamedTuple):
         weight: float ``[U, 8]``, of each neighbour for each row of its group.
     """
 
-    adjacency: Any
-    rows: Any
-    indptr: Any
-    columns: Any
-    weight: Any
+    adjacency: Adjacency
+    rows: np.ndarray
+    indptr: np.ndarray
+    columns: np.ndarray
+    weight: np.ndarray
 
 
-def prepare(graph, other=None):
+Prepared: TypeAlias = Adjacency | Incidence | RowGroups
+"""What `prepare` gives."""
+
+
+def prepare(graph: Adjacency | Incidence, other: Prepared | None = None) -> Prepared:
     """What the kernels take for a graph: `RowGroups` of an `Adjacency` whose rows share neighbours, else ``graph``.
 
     ``other`` is what was prepared for the transposed graph; the two share their groups if they share their structure.
@@ -80,7 +84,7 @@ def _fill_groups(indptr, indices, weight, rows, num_columns, bounds):
     return columns, weights
 
 
-def sum_kept_groups(groups, values, indices, out):
+def sum_kept_groups(groups: RowGroups, values: np.ndarray, indices: np.ndarray, out: np.ndarray) -> None:
     """`reference.aggregate` into ``out [N, D]``."""
     sums = np.empty((BLOCKS, out.shape[1], ROWS), out.dtype)
     _sum_kept_groups(*groups.adjacency[3:], *groups[1:], values, indices, out, sums)
@@ -125,7 +129,7 @@ def _add_to_eight(context, sums, row, weight, at, value):
     return types.void(sums, types.intp, weight, types.intp, value), generate
 
 
-def sample_groups(groups, grad, indices, dvalues):
+def sample_groups(groups: RowGroups, grad: np.ndarray, indices: np.ndarray, dvalues: np.ndarray) -> None:
     """`reference.aggregate_backward` into ``dvalues [N, k]``: a neighbour's row of ``grad`` is read once a group."""
     _sample_groups(*groups.adjacency[3:], *groups[1:], grad, indices, dvalues)
 

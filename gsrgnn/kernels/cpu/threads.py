@@ -1,8 +1,10 @@
 """How rows are shared out among threads, and the compilers that every kernel is made with."""
 
-from functools import partial, update_wrapper
+from collections.abc import Callable
+from functools import update_wrapper
 from threading import Lock
 from types import FunctionType
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
 import numba
 import numpy as np
@@ -17,7 +19,11 @@ inlined = numba.njit(inline="always")  # a call hands over every array in seven 
 inner_reassociated = jit(fastmath={"contract", "reassoc"})
 
 
-class _Threaded:
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
+
+
+class _Threaded(Generic[*Arguments, Result]):
     """A kernel whose blocks of rows run on Numba's threads, whoever calls it.
 
     Several Python threads may call at once: where Numba's threads serve one caller at a time, the others wait. A forked
@@ -27,14 +33,14 @@ class _Threaded:
     _shared = False  # whether the threads are known to serve several callers at once
     _turn = Lock()
 
-    def __init__(self, function, **options):
+    def __init__(self, function: Callable[[*Arguments], Result], **options: Any) -> None:
         update_wrapper(self, function)
         self._on_threads = jit(parallel=True, **options)(function)
         alone = FunctionType(function.__code__, function.__globals__, function.__name__)
         alone.__qualname__ = f"{function.__qualname__}_alone"  # by which its compiled code is kept
         self._alone = jit(**options)(alone)
 
-    def __call__(self, *arguments):
+    def __call__(self, *arguments: *Arguments) -> Result:
         if forks.forked:
             return self._alone(*arguments)
         if _Threaded._shared:
@@ -45,9 +51,19 @@ class _Threaded:
         return result
 
 
-threaded = _Threaded
-contracted = partial(_Threaded, fastmath={"contract"})
-reassociated = partial(_Threaded, fastmath={"contract", "reassoc"})
+def threaded(function: Callable[[*Arguments], Result]) -> _Threaded[*Arguments, Result]:
+    """Decorator of a kernel whose blocks of rows run on Numba's threads."""
+    return _Threaded(function)
+
+
+def contracted(function: Callable[[*Arguments], Result]) -> _Threaded[*Arguments, Result]:
+    """`threaded`, where the compiler may make one instruction of a product and a sum."""
+    return _Threaded(function, fastmath={"contract"})
+
+
+def reassociated(function: Callable[[*Arguments], Result]) -> _Threaded[*Arguments, Result]:
+    """`contracted`, where it may add in another order too."""
+    return _Threaded(function, fastmath={"contract", "reassoc"})
 
 
 @inner
@@ -86,6 +102,6 @@ def steps_of(row, column, reach):
     return min(max(row, column), reach)
 
 
-def first(bad):
+def first(bad: np.ndarray) -> int:
     """The first row of those that the blocks name (-1 for none), or -1."""
     return int(bad[bad >= 0].min(initial=np.iinfo(np.int64).max)) if (bad >= 0).any() else -1

@@ -10,12 +10,13 @@ import numba
 import numpy as np
 
 from gsrgnn.kernels.cpu.threads import BLOCKS, even_bounds, first, inner, steps_of, threaded
+from gsrgnn.kernels.fixed_point import Scale
 
 INTERPOLATED = 8
 _KEYS = {4: (np.int32, np.int32(0x7F800000)), 8: (np.int64, np.int64(0x7FF0000000000000))}
 
 
-def group_sparse(x, values, indices):
+def group_sparse(x: np.ndarray, values: np.ndarray, indices: np.ndarray) -> int:
     """`reference.group_sparse` into ``values [N, k]`` and ``indices [N, k]``.
 
     Returns the first row that holds a NaN or an infinity, or -1; rows after it may be left unwritten.
@@ -42,7 +43,7 @@ def _group_sparse(x, values, indices, keys, exponent):
     return first_bad
 
 
-def group_sparse_fixed(x, scale, values, indices):
+def group_sparse_fixed(x: np.ndarray, scale: Scale, values: np.ndarray, indices: np.ndarray) -> None:
     """`reference.group_sparse` of the fixed-point ``x`` with its `Scale` into ``values [N, k]`` and ``indices [N, k]``.
 
     In a row of one step the integers are compared, in any other the floats that they are rounded to.

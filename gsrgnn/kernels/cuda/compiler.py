@@ -9,7 +9,9 @@ place of an entry, which `at` computes.
 """
 
 import functools
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,7 +75,7 @@ def at(row, width, column):
     return np.uint64(np.uint32(row)) * np.uint64(np.uint32(width)) + np.uint64(np.uint32(column))
 
 
-def pointer(dtype):
+def pointer(dtype: types.Type) -> types.CPointer:
     """The type of a tensor argument, of any shape; the kernel finds an entry by its place."""
     return types.CPointer(dtype)
 
@@ -87,7 +89,7 @@ class Kernel:
         warps: warps in a block; a block is ``(32, warps)`` threads.
     """
 
-    def __init__(self, function, arguments, warps=WARPS):
+    def __init__(self, function: Callable[..., None], arguments: Sequence[types.Type], warps: int = WARPS) -> None:
         self.function, self.arguments, self.warps = function, tuple(arguments), warps
         self._sizes = [number for number, kind in enumerate(arguments) if kind == SIZE]
         self._dtypes = {
@@ -100,7 +102,7 @@ class Kernel:
             raise RuntimeError(f"the CUDA kernels cannot run here: {why}")
         return cuda.jit(types.void(*self.arguments))(self.function)
 
-    def __call__(self, blocks, *arguments, shared=0):
+    def __call__(self, blocks: int, *arguments: Any, shared: int = 0) -> None:
         """Launch ``blocks`` blocks with ``shared`` bytes of dynamic shared memory each.
 
         Raises TypeError for a tensor of another dtype, ValueError where the tensors lie on several devices or one is
@@ -123,7 +125,7 @@ class Kernel:
             raise OverflowError("the CUDA kernels count rows and columns in int32: 2147483647 at the most")
         self.launch(blocks, arguments, shared)
 
-    def launch(self, blocks, arguments, shared):
+    def launch(self, blocks: int, arguments: Sequence[Any], shared: int) -> None:
         """`__call__` without its checks."""
         if SIMULATED:
             self._compiled[blocks, (32, self.warps), 0, shared](*map(flat, arguments))
@@ -133,7 +135,7 @@ class Kernel:
             self._compiled[blocks, (32, self.warps), stream, shared](*map(_address, arguments))
 
 
-def flat(argument):
+def flat(argument: Any) -> Any:
     """A tensor in the CPU's memory as a kernel sees it: 1-D, bfloat16 by its bits. Anything else as it is."""
     if not isinstance(argument, torch.Tensor):
         return argument
@@ -142,9 +144,9 @@ def flat(argument):
 
 
 @functools.lru_cache(maxsize=64)
-def _stream(handle):
+def _stream(handle: int) -> Any:
     return cuda.external_stream(handle) if handle else 0
 
 
-def _address(argument):
+def _address(argument: Any) -> Any:
     return argument.data_ptr() if isinstance(argument, torch.Tensor) else argument

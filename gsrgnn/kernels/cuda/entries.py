@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from gsrgnn.kernels.cuda.compiler import FIXED, FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, device, pointer
+from gsrgnn.kernels.cuda.compiler import FIXED, FLOAT, LANES, SIZE, WARPS, Kernel, at, cuda, device, pointer, types
 from gsrgnn.kernels.cuda.warp import round_int, sync_warp
 
 SCALE = [pointer(FLOAT)] * 3
@@ -17,7 +17,7 @@ def steps(row, column, reach):
 
 
 @functools.cache
-def to_fixed():
+def to_fixed() -> Kernel:
     """``(x, columns, start, row, column, reach, rows, width, out)``: of ``x`` the columns from ``start`` on."""
 
     def to_fixed(x, columns, start, row, column, reach, rows, width, out):
@@ -32,7 +32,7 @@ def to_fixed():
 
 
 @functools.cache
-def from_fixed():
+def from_fixed() -> Kernel:
     """``(x, row, column, reach, rows, width, columns, start, out)``: into the columns of ``out`` from ``start`` on.
 
     A row whose scale is NaN becomes NaN.
@@ -51,7 +51,7 @@ def from_fixed():
 
 
 @functools.cache
-def scatter_add(index):
+def scatter_add(index: types.Type) -> Kernel:
     """``(values, indices, k, rows, width, out)``; the columns of a row are distinct, so no two lanes meet."""
 
     def scatter_add(values, indices, k, rows, width, out):
@@ -66,7 +66,7 @@ def scatter_add(index):
 
 
 @functools.cache
-def scatter_fixed(index):
+def scatter_fixed(index: types.Type) -> Kernel:
     """``(values, indices, k, row, column, reach, rows, width, out)``: zeros, then the kept entries."""
 
     def scatter_fixed(values, indices, k, row, column, reach, rows, width, out):
@@ -86,7 +86,7 @@ def scatter_fixed(index):
 
 
 @functools.cache
-def scatter_over(index):
+def scatter_over(index: types.Type) -> Kernel:
     """``(values, indices, k, rows, width, out)``: adds to the values what ``out`` holds there, then scatters them."""
 
     def scatter_over(values, indices, k, rows, width, out):

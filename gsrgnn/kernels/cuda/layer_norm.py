@@ -56,13 +56,13 @@ def update(normal, gain, shift, scale):
     return round_int(np.float32(np.float32(cuda.fma(normal, gain, shift)) * scale))
 
 
-def warps(width):
+def warps(width: int) -> int:
     """Warps in a block of `undo`: each has three rows of sums in shared memory."""
     return min(8, SHARED // (12 * width))
 
 
 @functools.cache
-def add(items):
+def add(items: int) -> Kernel:
     """``(z, bias, gain, shift, eps, row, column, reach, sign, rows, width, x, bad)``, a warp a row.
 
     A row has at most ``32 * items`` columns; ``row``, ``column`` and ``reach`` are the `Scale` of ``x``, ``sign`` is 1
@@ -105,7 +105,7 @@ def add(items):
 
 
 @functools.cache
-def undo(items, warps):
+def undo(items: int, warps: int) -> Kernel:
     """``(z, bias, gain, shift, eps, row, column, reach, rows, width, x, grad, dbias, dgain, dshift)``.
 
     `BLOCKS` blocks of ``warps``. A block takes every `BLOCKS`-th run of rows; a lane adds up the gradients of its own

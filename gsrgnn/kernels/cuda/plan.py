@@ -7,7 +7,10 @@ up afterwards in their order, so that no output is ever added to by two workers 
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from gsrgnn.kernels.adjacency import Adjacency
 
 SHORTEST_SPAN = 256
 
@@ -22,15 +25,15 @@ class Plan(NamedTuple):
         slots: pieces of cut rows.
     """
 
-    row: torch.Tensor
-    start: torch.Tensor
-    length: torch.Tensor
-    slot: torch.Tensor
-    split: torch.Tensor
+    row: Tensor
+    start: Tensor
+    length: Tensor
+    slot: Tensor
+    split: Tensor
     slots: int
 
 
-def make(indptr, span=None):
+def make(indptr: Tensor, span: int | None = None) -> Plan:
     """The `Plan` of the rows ``indptr`` (int64 ``[R + 1]``), its arrays on the device of ``indptr``.
 
     Rows longer than ``span`` are cut; by default twice the mean length, and at least 256.
@@ -50,31 +53,32 @@ def make(indptr, span=None):
     size = length.double().clamp_min(1).log2().floor()  # neighbours in a block take about equally long
     order = size.argsort(descending=True, stable=True)
     chunks = row.int()[order], start[order], length.int()[order], slot.int()[order]
-    return Plan(*(part.contiguous().to(device) for part in (*chunks, split.int())), int(cut.sum()))
+    row, start, length, slot, split = (part.contiguous().to(device) for part in (*chunks, split.int()))
+    return Plan(row, start, length, slot, split, int(cut.sum()))
 
 
 _plans, _ones, _symmetric = (WeakTensorKeyDictionary() for _ in range(3))
 
 
-def of(adjacency):
+def of(adjacency: Adjacency) -> Plan:
     """The `Plan` of an `Adjacency`, kept as long as its ``indptr`` is."""
     if adjacency.indptr not in _plans:
         _plans[adjacency.indptr] = make(adjacency.indptr)
     return _plans[adjacency.indptr]
 
 
-def scaled(adjacency):
+def scaled(adjacency: Adjacency) -> bool:
     """False where every ``in_scale`` is 1 and need not be read."""
     if adjacency.in_scale not in _ones:
         _ones[adjacency.in_scale] = bool((adjacency.in_scale == 1).all())
     return not _ones[adjacency.in_scale]
 
 
-def mark_symmetric(adjacency):
+def mark_symmetric(adjacency: Adjacency) -> None:
     """To be called where the transposed graph has the same entries."""
     _symmetric[adjacency.indptr] = True
 
 
-def symmetric(adjacency):
+def symmetric(adjacency: Adjacency) -> bool:
     """Whether `mark_symmetric` was called for it or its transpose."""
     return adjacency.indptr in _symmetric

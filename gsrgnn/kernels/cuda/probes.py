@@ -4,6 +4,7 @@
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ BANKED = 8  # sums of a lane in `add_shared`, each in a row of 32 of its own
 
 
 @functools.cache
-def read():
+def read() -> Kernel:
     """``(x, quarter, passes, out)``: every pass reads ``x [4 * quarter]`` whole, ``out`` ``[threads]`` gets the sums.
 
     In each pass a block reads another part, far from its last one: what it finds, the L2 cache has and its own does
@@ -44,7 +45,7 @@ def read():
 
 
 @functools.cache
-def add_shared():
+def add_shared() -> Kernel:
     """``(rounds, out)``: a lane adds 1 to each of `BANKED` sums in shared memory, every lane in a bank of its own."""
 
     def add_shared(rounds, out):
@@ -65,7 +66,7 @@ def add_shared():
 
 
 @functools.cache
-def multiply_add():
+def multiply_add() -> Kernel:
     """``(rounds, factor, term, out)``: a round is `LINKS` times ``y = y factor + term`` in each of `CHAINS` chains."""
 
     def multiply_add(rounds, factor, term, out):
@@ -84,7 +85,7 @@ def multiply_add():
     return Kernel(multiply_add, [SIZE, FLOAT, FLOAT, pointer(FLOAT)])
 
 
-def l2_speed(size, blocks, seconds, passes=50):
+def l2_speed(size: int, blocks: int, seconds: Callable[[Callable[[], None]], float], passes: int = 50) -> float:
     """Bytes a second that ``blocks`` blocks read of about ``size`` bytes again and again.
 
     Args:
@@ -96,14 +97,14 @@ def l2_speed(size, blocks, seconds, passes=50):
     return passes * x.nbytes / seconds(lambda: read()(blocks, x, quarter, passes, out))
 
 
-def shared_speed(blocks, seconds, rounds=1000):
+def shared_speed(blocks: int, seconds: Callable[[Callable[[], None]], float], rounds: int = 1000) -> float:
     """Bytes a second that all shared memories together load and store."""
     out = torch.empty(blocks * THREADS, device="cuda")
     moved = 2 * 4 * BANKED * rounds * len(out)
     return moved / seconds(lambda: add_shared()(blocks, rounds, out, shared=4 * BANKED * THREADS))
 
 
-def issue_rate(blocks, seconds, rounds=100):
+def issue_rate(blocks: int, seconds: Callable[[Callable[[], None]], float], rounds: int = 100) -> float:
     """Instructions of a warp a second, all multiprocessors together."""
     out = torch.empty(blocks * THREADS, device="cuda")
     instructions = rounds * LINKS * CHAINS * blocks * WARPS

@@ -9,7 +9,7 @@ from gsrgnn.kernels.cuda.layer_norm import BLOCKS, SHARED, sum_float
 
 
 @functools.cache
-def product(items, index):
+def product(items: int, index: types.Type) -> Kernel:
     """``(values, indices, k, matrix, rows, columns, out)`` for at most ``32 * items`` columns of ``matrix``."""
 
     def product(values, indices, k, matrix, rows, columns, out):
@@ -35,7 +35,7 @@ def product(items, index):
 
 
 @functools.cache
-def values_gradient(items, index):
+def values_gradient(items: int, index: types.Type) -> Kernel:
     """``(indices, k, matrix, grad, rows, columns, dvalues)``.
 
     ``dV[i, t]`` is the product of row ``I[i, t]`` of the matrix with the gradient's row.
@@ -65,13 +65,13 @@ def values_gradient(items, index):
     return Kernel(values_gradient, [pointer(index), SIZE, pointer(FLOAT), pointer(FLOAT), SIZE, SIZE, pointer(FLOAT)])
 
 
-def tile(rows):
+def tile(rows: int) -> int:
     """Columns that a warp of `matrix_gradient` keeps in shared memory, for all ``rows`` of the matrix."""
     return min(32, SHARED // (4 * rows))
 
 
 @functools.cache
-def matrix_gradient(index):
+def matrix_gradient(index: types.Type) -> Kernel:
     """``(values, indices, k, grad, rows, columns, tile, kept_rows, dmatrix)``.
 
     A warp takes a run of rows (`BLOCKS` of them) and ``tile`` columns of ``dmatrix [BLOCKS, kept_rows, columns]``. A

@@ -5,10 +5,23 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from gsrgnn.kernels.cuda import (
+    entries,
+    layer_norm,
+    probes,
+    products,
+    sample,
+    sample_atomic,
+    sum_kept,
+    sum_rows,
+    top_k,
+)
 from gsrgnn.kernels.cuda.compiler import BFLOAT16, Kernel, types
 
 CAPABILITIES = ((8, 0), (9, 0))
@@ -38,20 +51,8 @@ class Compiled:
     cubin: int
 
 
-def specialisations(width=192, ks=(8, 64)):
+def specialisations(width: int = 192, ks: Sequence[int] = (8, 64)) -> dict[str, Kernel]:
     """Name -> `Kernel` of every kernel that a width and these k use."""
-    from gsrgnn.kernels.cuda import (
-        entries,
-        layer_norm,
-        probes,
-        products,
-        sample,
-        sample_atomic,
-        sum_kept,
-        sum_rows,
-        top_k,
-    )
-
     items, index = -(-width // 32), types.uint8 if width <= 256 else types.int16
     kernels = {
         "group_sparse": top_k.kernel(items, False, index),
@@ -92,16 +93,16 @@ def specialisations(width=192, ks=(8, 64)):
     return kernels
 
 
-def ptxas():
+def ptxas() -> str | None:
     """The assembler's path: the one that nvidia-cuda-nvcc installs, else one on PATH; None where there is neither."""
     spec = find_spec("nvidia.cu13") if find_spec("nvidia") else None
-    for folder in spec.submodule_search_locations if spec else ():
+    for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder) / "bin" / "ptxas").exists():
             return str(path)
     return shutil.which("ptxas")
 
 
-def ptx(kernel: Kernel, capability):
+def ptx(kernel: Kernel, capability: tuple[int, int]) -> str:
     """The PTX of a kernel for a compute capability, as in ``(9, 0)``. One capability a process: see `compile_all`."""
     from types import SimpleNamespace
     from unittest.mock import patch
@@ -114,36 +115,30 @@ def ptx(kernel: Kernel, capability):
     return text
 
 
-def compile_one(name, kernel: Kernel, capability):
+def compile_one(name: str, kernel: Kernel, capability: tuple[int, int]) -> Compiled:
     """`Compiled` for a kernel. Raises RuntimeError with the assembler's words where it refuses."""
     text = ptx(kernel, capability)
     with tempfile.TemporaryDirectory() as folder:
         source, cubin = Path(folder) / "kernel.ptx", Path(folder) / "kernel.cubin"
         source.write_text(text)
         done = subprocess.run(
-            [ptxas(), "-v", f"-arch=sm_{capability[0]}{capability[1]}", source, "-o", cubin],
+            [ptxas() or "ptxas", "-v", f"-arch=sm_{capability[0]}{capability[1]}", source, "-o", cubin],
             capture_output=True,
             text=True,
         )
         if done.returncode:
             raise RuntimeError(f"ptxas refuses {name}: {done.stderr.strip()}")
         size = cubin.stat().st_size
-    stack, stores, loads = map(
-        int,
-        re.search(
-            r"(\d+) bytes stack frame, (\d+) bytes spill stores, "
-            r"(\d+) bytes spill loads",
-            done.stderr,
-        ).groups(),
-    )
-    registers = int(re.search(r"Used (\d+) registers", done.stderr).group(1))
+    memory = r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"
+    stack, stores, loads = map(int, re.findall(memory, done.stderr)[0])
+    registers = int(re.findall(r"Used (\d+) registers", done.stderr)[0])
     slow = len(re.findall(r"\b(?:div|rem)\.[su]64\b|\.f64\b", text))
     return Compiled(
         name, f"{capability[0]}.{capability[1]}", registers, stores + loads, stack, slow, 32 * kernel.warps, size
     )
 
 
-def compile_all(capability, width=192, ks=(8, 64)):
+def compile_all(capability: tuple[int, int], width: int = 192, ks: Sequence[int] = (8, 64)) -> list[Compiled]:
     """`Compiled` of every kernel of `specialisations`, in a process of its own: what a kernel calls is compiled once.
 
     Raises RuntimeError where numba-cuda or ptxas is missing or one of them fails.
@@ -154,5 +149,5 @@ def compile_all(capability, width=192, ks=(8, 64)):
         return [Compiled(**one) for one in pool.apply(_compile_all, (capability, width, ks))]
 
 
-def _compile_all(capability, width, ks):
+def _compile_all(capability: tuple[int, int], width: int, ks: Sequence[int]) -> list[dict[str, Any]]:
     return [asdict(compile_one(name, kernel, capability)) for name, kernel in specialisations(width, ks).items()]

@@ -14,7 +14,7 @@ from gsrgnn.kernels.cuda.warp import shuffle
 
 
 @functools.cache
-def kernel(rounds, scaled, index, onto=False):
+def kernel(rounds: int, scaled: bool, index: types.Type, onto: bool = False) -> Kernel:
     """``(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, width, grad, indices, k, dvalues,
     partial)``.
 

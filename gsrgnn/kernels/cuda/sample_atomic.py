@@ -15,7 +15,7 @@ from gsrgnn.kernels.cuda.warp import atomic_add, shuffle, sync_warp
 
 
 @functools.cache
-def kernel(rounds, index):
+def kernel(rounds: int, index: types.Type) -> Kernel:
     """``(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, grad, width, indices, k, dvalues)``.
 
     The arrays of a transposed graph whose structure is symmetric, as `sample` takes them; ``dvalues`` is added to.

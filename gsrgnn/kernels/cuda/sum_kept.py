@@ -11,6 +11,7 @@ import functools
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gsrgnn.kernels.cuda.compiler import (
     BFLOAT16,
@@ -74,7 +75,7 @@ def write(total, i, piece, scale, width, column, out, partial, onto):
         out[at(i, width, column)] = total * scale
 
 
-def packed(values, indices):
+def packed(values: Tensor, indices: Tensor) -> tuple[Tensor, int, Tensor, int, int]:
     """``(values, value_step, indices, index_step, index_first)`` for the kernel, a row's all in one sector.
 
     Raises ValueError where they are longer than that.
@@ -90,18 +91,18 @@ def packed(values, indices):
     return floats, floats.shape[1], whole, whole.shape[1], first
 
 
-def fits_sector(values, indices):
+def fits_sector(values: Tensor, indices: Tensor) -> bool:
     """Whether a row's values and indices do."""
     return indices.shape[1] * (values.itemsize + indices.itemsize) <= SECTOR
 
 
-def groups(width, k):
+def groups(width: int, k: int) -> int:
     """Neighbours that a warp takes at a time, at most."""
     return max(1, min(32 // k, ROOM // width))
 
 
 @functools.cache
-def kernel(rounds, scaled, index, value=FLOAT, onto=False):
+def kernel(rounds: int, scaled: bool, index: types.Type, value: types.Type = FLOAT, onto: bool = False) -> Kernel:
     """``(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, values, value_step, indices,
     index_step, index_first, k, groups, width, out, partial)``.
 
@@ -195,7 +196,7 @@ def kernel(rounds, scaled, index, value=FLOAT, onto=False):
 
 
 @functools.cache
-def combine(onto=False):
+def combine(onto: bool = False) -> Kernel:
     """``(rows, split, out_scale, width, partial, out)``: the sums of rows that were cut, a warp a row, in order."""
 
     def add_pieces(rows, split, out_scale, width, partial, out):

@@ -10,7 +10,7 @@ from gsrgnn.kernels.cuda.warp import shuffle
 
 
 @functools.cache
-def kernel(items, scaled, value=FLOAT, onto=False):
+def kernel(items: int, scaled: bool, value: types.Type = FLOAT, onto: bool = False) -> Kernel:
     """``(chunks, row, start, length, slot, sources, weight, out_scale, in_scale, x, width, out, partial)``.
 
     At most ``32 * items`` columns; without ``scaled`` every ``in_scale`` is 1; ``onto`` adds to what ``out`` holds.

@@ -64,7 +64,7 @@ def fixed_value(value, steps):
 
 
 @functools.cache
-def kernel(items, fixed, index):
+def kernel(items: int, fixed: bool, index: types.Type) -> Kernel:
     """``(x, row, column, reach, rows, width, k, values, indices, bad)`` for rows of at most ``32 * items`` columns.
 
     ``row``, ``column`` and ``reach`` are the `Scale` of a fixed-point ``x``, not looked at where it is of floats.

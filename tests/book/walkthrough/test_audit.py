@@ -1,22 +1,15 @@
 """The audit of the printed numbers, and the errata file that it is checked against."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from gsrgnn.book import paper
 from gsrgnn.book.walkthrough import BACKWARD, EXAMPLE, FORWARD, VERDICTS, Printed
 from gsrgnn.book.walkthrough.audit import Line, beside, recomputed, tally, verdicts
-from gsrgnn.book.walkthrough.errata import Finding, bounds, load, recheck
+from gsrgnn.book.walkthrough.errata import Finding, bounds, recheck
 
-ROOT = Path(__file__).parents[3]
-ERRATA = load(ROOT / "gsrgnn/book/data/errata.yml")
+ERRATA = paper.errata()
 INPUTS = {"4.1/adjacency", "4.1/relu", "4.1/grad", "4.3/X", "4.4/G"}
-
-
-@pytest.fixture(autouse=True)
-def _at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
 
 
 @pytest.mark.parametrize("record", ERRATA.values(), ids=ERRATA)

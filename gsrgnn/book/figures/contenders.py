@@ -1,146 +1,25 @@
-"""Figures of the experiments' pages, with the paper's own values marked, in the style of `figures`."""
+"""Time and memory of a training step, contender by contender, with the paper's own values marked."""
 
 import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from gsrgnn.book.figures.style import DASHES, INK, PALETTE, _figure, _name_label, _styled
+from gsrgnn.book.figures.style import DASHES, INK, PALETTE, name_label, new_figure, styled
 from gsrgnn.lab.records import OUT_OF_MEMORY
 
-__all__ = [
-    "by_contender",
-    "contenders_by_depth",
-    "graph_sizes",
-    "quality",
-    "scores_by_depth",
-    "scores_by_model",
-    "speedups",
-    "step_shares",
-]
+__all__ = ["by_depth", "line_styles", "side_by_side", "speedups", "step_shares"]
+
+_MODEL_COLORS = {"GSR dense": PALETTE[2], "GSR": PALETTE[0], "FusedRevGNN": PALETTE[3], "RevGNN": PALETTE[4]}
 
 
-@_styled
-def scores_by_model(scores, reported, source):
-    """Pearson on the test cells, a line for each model and depth, with intervals and the paper's values (Figure 1).
-
-    Args:
-        scores: frame with the columns ``model``, ``num_layers``, ``pearson``, ``low`` and ``high``; a row a run.
-        reported: (model, num_layers) of a line -> what the paper's value is of, and the value; a diamond each.
-        source: where the label comes from.
-    """
-    mean = scores.groupby(["model", "num_layers"])["pearson"].mean().sort_values()
-    figure, axes = _figure(4.4, 0.3 * len(mean) + 1.9)
-    models = list(dict.fromkeys(scores["model"]))
-    for place, (model, depth) in enumerate(mean.index):
-        runs = scores[(scores["model"] == model) & (scores["num_layers"] == depth)]
-        heights = place + 0.16 * (np.arange(len(runs)) - (len(runs) - 1) / 2)
-        errors = [runs["pearson"] - runs["low"], runs["high"] - runs["pearson"]]
-        number = models.index(model)
-        axes.errorbar(
-            runs["pearson"],
-            heights,
-            xerr=errors,
-            fmt="osDv"[number % 4],
-            color=PALETTE[number % 5],
-            markersize=4,
-            linewidth=1,
-        )
-        if (model, depth) in reported:
-            words, value = reported[model, depth]
-            axes.plot(value, place, "D", markerfacecolor="none", color=INK, markersize=7)
-            axes.annotate(words, (value, place), (0, 6), textcoords="offset points", fontsize=7, ha="center")
-    axes.set(
-        yticks=range(len(mean)),
-        yticklabels=[f"{model}, {depth} layers" for model, depth in mean.index],
-        xlabel="Pearson on the test cells",
-        ylim=(-0.6, len(mean) - 0.4),
-    )
-    axes.grid(axis="y", visible=False)
-    _name_label(figure, source)
-    return figure
-
-
-@_styled
-def scores_by_depth(scores, plateau, source):
-    """Pearson on the test cells against the number of layers, a line a model, with intervals (Figure 2).
-
-    Args:
-        scores: as for `scores_by_model`; several seeds of one depth are joined through their mean.
-        plateau: the depth at which the paper's curve becomes level.
-        source: where the label comes from.
-    """
-    figure, axes = _figure(6.0, 3.6)
-    models = list(dict.fromkeys(scores["model"]))
-    for place, (model, color, dashes, marker) in enumerate(zip(models, PALETTE, DASHES, "osDv^", strict=False)):
-        rows = scores[scores["model"] == model].sort_values("num_layers")
-        depth = rows["num_layers"] * 1.03 ** (place - (len(models) - 1) / 2)  # beside each other
-        errors = [rows["pearson"] - rows["low"], rows["high"] - rows["pearson"]]
-        axes.errorbar(depth, rows["pearson"], errors, fmt=marker, color=color, markersize=4, linewidth=1)
-        means = rows.assign(depth=depth).groupby("num_layers")[["depth", "pearson"]].mean()
-        axes.plot(means["depth"], means["pearson"], color=color, linestyle=(0, dashes or None))
-        axes.plot([], [], marker, color=color, linestyle=(0, dashes or None), markersize=4, label=model)
-    axes.axvline(plateau, color=INK, linestyle=(0, (1, 2)), linewidth=1)
-    axes.text(
-        plateau,
-        1,
-        f"paper: level from {plateau:g} layers",
-        fontsize=7,
-        va="bottom",
-        ha="center",
-        transform=axes.get_xaxis_transform(),
-    )
-    depths = sorted({*scores["num_layers"], int(plateau)})
-    axes.set(xscale="log", xlabel="layers", ylabel="Pearson on the test cells", xticks=depths, xticklabels=depths)
-    axes.minorticks_off()
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=len(models))
-    _name_label(figure, source)
-    return figure
-
-
-@_styled
-def quality(differences, measure, reported, source):
-    """The difference to RevGNN in one measure by k, a marker a depth, with intervals and the paper's mean (Figure 8).
-
-    Args:
-        differences: frame with the columns ``num_layers``, ``k``, ``difference``, ``low`` and ``high``; a row a run.
-        measure: its name.
-        reported: the paper's mean difference.
-        source: where the label comes from.
-    """
-    figure, axes = _figure(3.6, 3.2)
-    ks, depths = sorted(set(differences["k"])), sorted(set(differences["num_layers"]))
-    for number, depth in enumerate(depths):
-        rows = differences[differences["num_layers"] == depth].sort_values("k")
-        place = np.array([ks.index(k) for k in rows["k"]]) + 0.22 * (number - (len(depths) - 1) / 2)
-        place = place + 0.05 * (rows.groupby("k").cumcount() - (rows.groupby("k")["k"].transform("size") - 1) / 2)
-        errors = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
-        axes.errorbar(
-            place,
-            rows["difference"],
-            errors,
-            fmt="osDv"[number % 4],
-            color=PALETTE[number % 5],
-            markersize=4,
-            linewidth=1,
-            label=f"{depth} layers",
-        )
-    axes.axhline(0, color=INK, linewidth=0.8)
-    axes.axhline(reported, color=INK, linestyle=(0, (1, 2)), linewidth=1.2, label="paper's mean")
-    axes.set(
-        xticks=range(len(ks)),
-        xticklabels=ks,
-        xlabel="k",
-        ylabel=f"{measure}, GSR-GNN − RevGNN",
-        xlim=(-0.6, len(ks) - 0.4),
-    )
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=3)
-    _name_label(figure, source)
-    return figure
-
-
-@_styled
-def speedups(ratios, reported, peer):
+@styled
+def speedups(ratios: pd.DataFrame, reported: Mapping[str, Mapping[int, float]], peer: str) -> Figure:
     """How many times as fast GSR-GNN makes a step as a peer, by k: a line for each width and route (Figure 9).
 
     Args:
@@ -148,7 +27,7 @@ def speedups(ratios, reported, peer):
         reported: what the paper's values are, in words -> them by k. Words that end in "at least" name lower bounds.
         peer: name of the other model.
     """
-    figure, axes = _figure(4.6, 3.8)
+    figure, axes = new_figure(4.6, 3.8)
     widths, ks = sorted(ratios["hidden_channels"].unique()), {*ratios["k"]}
     lines = list(ratios.groupby(["hidden_channels", "route"]))
     for place, ((width, route), rows) in enumerate(lines):
@@ -194,8 +73,14 @@ def speedups(ratios, reported, peer):
     return figure
 
 
-@_styled
-def by_contender(rows, quantity, reported=None, source=None, log=True):
+@styled
+def side_by_side(
+    rows: pd.DataFrame,
+    quantity: str,
+    reported: Mapping[str, float] | None = None,
+    source: str | None = None,
+    log: bool = True,
+) -> Figure:
     """A quantity of each contender as a point with its interval, and the paper's values as diamonds.
 
     Args:
@@ -207,7 +92,7 @@ def by_contender(rows, quantity, reported=None, source=None, log=True):
         log: logarithmic axis.
     """
     reported = reported or {}
-    figure, axes = _figure(4.6, 0.24 * len(rows) + 1.0)
+    figure, axes = new_figure(4.6, 0.24 * len(rows) + 1.0)
     for place, row in enumerate(rows.itertuples()):
         color = PALETTE[0] if row.ours else INK
         if math.isnan(row.value):
@@ -249,21 +134,12 @@ def by_contender(rows, quantity, reported=None, source=None, log=True):
     if reported:
         figure.legend(loc="outside upper center")
     if source:
-        _name_label(figure, source)
+        name_label(figure, source)
     return figure
 
 
-def _plain_ticks(axis):
-    """A few ticks on a logarithmic axis, as plain numbers, however short it is."""
-    low, high = axis.get_view_interval()
-    subs = (1, 2, 5) if high < 300 * low else (1,)
-    axis.set_major_locator(MaxNLocator(5) if high < 8 * low else LogLocator(subs=subs))
-    axis.set_major_formatter("{x:,g}")
-    axis.set_minor_locator(NullLocator())
-
-
-@_styled
-def step_shares(shares, bounds, reported):
+@styled
+def step_shares(shares: pd.DataFrame, bounds: pd.DataFrame, reported: pd.DataFrame) -> Figure:
     """Where a step's time goes: a stacked bar of shares a contender, with the paper's (Table 2).
 
     Args:
@@ -271,7 +147,7 @@ def step_shares(shares, bounds, reported):
         bounds: frame with the same index, columns ``low`` and ``high`` of the first part's share.
         reported: frame with the same columns for those contenders that the paper has.
     """
-    figure, axes = _figure(4.6, 0.24 * len(shares) + 1.0)
+    figure, axes = new_figure(4.6, 0.24 * len(shares) + 1.0)
     left = np.zeros(len(shares))
     for part, color in zip(shares, PALETTE, strict=False):
         axes.barh(range(len(shares)), shares[part], left=left, height=0.72, color=color, label=part)
@@ -304,53 +180,14 @@ def step_shares(shares, bounds, reported):
     return figure
 
 
-@_styled
-def graph_sizes(counts):
-    """Edges against nodes on logarithmic axes, the printed ones as diamonds (Table 1).
-
-    Args:
-        counts: frame with the columns ``graph``, ``source``, ``nodes`` and ``edges``; the first source is the paper,
-            whose points are named, those of the same edges together.
-    """
-    figure, axes = _figure(5.4, 3.8)
-    looks = [
-        {"marker": "D", "color": INK, "markerfacecolor": "none", "markersize": 9},
-        {"marker": "o", "color": PALETTE[0], "markersize": 4},
-        {"marker": "x", "color": PALETTE[1], "markersize": 7, "markeredgewidth": 1.6},
-    ]
-    sources = list(dict.fromkeys(counts["source"]))
-    for source, look in zip(sources, looks, strict=False):
-        rows = counts[counts["source"] == source]
-        axes.plot(rows["nodes"], rows["edges"], linestyle="none", label=source, **look)
-    printed = counts[counts["source"] == sources[0]]
-    groups = list(printed.groupby("edges"))
-    for (edges, rows), (above, _) in zip(groups, [*groups[1:], (math.inf, None)], strict=True):
-        left = above < 1.1 * edges  # the right is the next one's
-        axes.annotate(
-            "\n".join(rows["graph"]),
-            (rows["nodes"].min() if left else rows["nodes"].max(), edges),
-            (-8 if left else 8, 0),
-            textcoords="offset points",
-            fontsize=7,
-            va="center",
-            ha="right" if left else "left",
-        )
-    axes.set(xscale="log", yscale="log", xlabel="nodes", ylabel="edges")
-    axes.xaxis.set_major_locator(LogLocator(subs=range(1, 10)))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.minorticks_off()
-    axes.margins(0.12)
-    figure.legend(loc="outside upper center", ncols=3)
-    return figure
-
-
-_MODEL_COLORS = {"GSR dense": PALETTE[2], "GSR": PALETTE[0], "FusedRevGNN": PALETTE[3], "RevGNN": PALETTE[4]}
-
-
-@_styled
-def contenders_by_depth(lines, unit, source, marks=(), levels=()):
+@styled
+def by_depth(
+    lines: pd.DataFrame,
+    unit: str,
+    source: str,
+    marks: Sequence[tuple[int, float, str]] = (),
+    levels: Sequence[tuple[float, str]] = (),
+) -> Figure:
     """A quantity of a training step against the number of layers, on logarithmic axes, a line a contender.
 
     What ran out of memory has a vermilion X at its depth, above all points, with its name. Points of one contender and
@@ -364,8 +201,8 @@ def contenders_by_depth(lines, unit, source, marks=(), levels=()):
         marks: the paper's values, each as (layers, value, what it is of).
         levels: lines across, each as (value, what it is of); the paper's are dotted.
     """
-    figure, axes = _figure(3.7, 3.5)
-    styles = _contender_styles(lines["contender"])
+    figure, axes = new_figure(3.7, 3.5)
+    styles = line_styles(lines["contender"])
     for place, (name, (color, dashes, marker)) in enumerate(styles.items()):
         rows = lines[(lines["contender"] == name) & lines["value"].notna()]
         rows = rows.assign(depth=rows["num_layers"] * 1.012 ** (place - (len(styles) - 1) / 2))  # beside each other
@@ -404,11 +241,11 @@ def contenders_by_depth(lines, unit, source, marks=(), levels=()):
     _depth_ticks(axes, {*lines["num_layers"], *(depth for depth, _, _ in marks)})
     _plain_ticks(axes.yaxis)
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, fontsize=7, columnspacing=1, handlelength=2.6)
-    _name_label(figure, source)
+    name_label(figure, source)
     return figure
 
 
-def _contender_styles(contenders):
+def line_styles(contenders: Iterable[str]) -> dict[str, tuple[str, tuple[float, ...], str]]:
     """Contender -> colour, of its model, and dashes and marker, of its route or k, in order."""
     found, seen = {}, {}
     for name in dict.fromkeys(contenders):
@@ -418,7 +255,7 @@ def _contender_styles(contenders):
     return found
 
 
-def _mark_out_of_memory(axes, lines):
+def _mark_out_of_memory(axes: Axes, lines: pd.DataFrame) -> None:
     lost = lines[lines["outcome"] == OUT_OF_MEMORY].drop_duplicates(["contender", "num_layers"])
     places = {name: number for number, name in enumerate(dict.fromkeys(lost["contender"]))}
     low, high = axes.get_ylim()
@@ -448,7 +285,7 @@ def _mark_out_of_memory(axes, lines):
         )
 
 
-def _depth_ticks(axes, depths):
+def _depth_ticks(axes: Axes, depths: Collection[int]) -> None:
     """Depths as they are, those that have room."""
     low, high = min(depths), max(depths)
     shown = []
@@ -458,3 +295,12 @@ def _depth_ticks(axes, depths):
     axes.set_xlim(low / 1.25, high * 1.25)
     axes.set_xticks(shown, shown)
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """A few ticks on a logarithmic axis, as plain numbers, however short it is."""
+    low, high = axis.get_view_interval()
+    subs = (1, 2, 5) if high < 300 * low else (1,)
+    axis.set_major_locator(MaxNLocator(5) if high < 8 * low else LogLocator(subs=subs))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_locator(NullLocator())

@@ -1,0 +1,130 @@
+"""How a figure or a table gets into a page.
+
+`show` writes figures as inline SVG in which their ink is the page's own text colour, so the same figure serves a white
+page and a dark one; several stand side by side where there is room and below each other where there is none.
+"""
+
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from typing import Protocol
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
+
+from gsrgnn.book.figures.style import INK, STYLE
+
+
+class Shown(Protocol):
+    """What a notebook displays as HTML."""
+
+    def _repr_html_(self) -> str: ...
+
+
+def show(*figures: Figure | Iterable[Figure], alt: str, caption: str = "") -> "Picture":
+    """What a notebook displays for one figure or for several side by side.
+
+    Args:
+        figures: matplotlib figures, or sequences of them.
+        alt: what the picture shows, in words, for a reader who cannot see it.
+        caption: text below.
+    """
+    flat = [f for item in figures for f in ([item] if isinstance(item, Figure) else item)]
+    return Picture([_svg(figure) for figure in flat], alt, caption)
+
+
+def switch(views: Mapping[str, Iterable[Shown]]) -> "Switch":
+    """What a notebook displays where the reader chooses one of several views; a single one is shown without a choice.
+
+    Args:
+        views: the choice in words -> what is shown under it, a list of what `show` and `table` return. The first is
+            open. Without the book's style sheet all are, one below the other.
+    """
+    return Switch(views)
+
+
+def table(
+    frame: pd.DataFrame,
+    formats: str | Callable[[object], str] | Mapping[str, object] | None = None,
+    caption: str | None = None,
+    index: bool = True,
+) -> Styler:
+    """A frame as the book shows it: numbers to the right, headers above them.
+
+    Args:
+        frame: pandas DataFrame.
+        formats: as for ``frame.style.format``: one format, or column -> format.
+        caption: text above.
+        index: show the row labels.
+    """
+    style = frame.style.format(formats).set_properties(**{"text-align": "right"})
+    style = style.set_table_styles([{"selector": "th.col_heading", "props": "text-align: right"}])
+    style = style.set_table_attributes('class="dataframe"')
+    if caption:
+        style = style.set_caption(caption)
+    return style if index else style.hide(axis="index")
+
+
+class Picture:
+    """Drawings side by side, as `show` gives them."""
+
+    def __init__(self, drawings: list[tuple[str, float]], alt: str, caption: str):
+        self.drawings, self.alt, self.caption = drawings, alt, caption
+
+    def _repr_html_(self) -> str:
+        panels = "".join(
+            f'<div style="flex: 1 1 {0.78 * width:.0f}px; max-width: {1.35 * width:.0f}px">{svg}</div>'
+            for svg, width in self.drawings
+        )
+        below = f"<figcaption>{escape(self.caption)}</figcaption>" * bool(self.caption)
+        return (
+            '<figure class="gsr-figure" style="margin: 1rem 0"><div role="img" '
+            f'aria-label="{escape(self.alt, quote=True)}" style="display: flex; flex-wrap: wrap; '
+            'gap: 0.5rem; justify-content: center; align-items: flex-start">'
+            f"{panels}</div>{below}</figure>"
+        )
+
+    def __repr__(self) -> str:
+        return f"[{self.alt}]" + f"\n{self.caption}" * bool(self.caption)
+
+
+class Switch:
+    """Views of which the reader chooses one, as `switch` gives them."""
+
+    def __init__(self, views: Mapping[str, Iterable[Shown]]):
+        self.views = {name: "".join(part._repr_html_() for part in parts) for name, parts in views.items()}
+
+    def _repr_html_(self) -> str:
+        if len(self.views) == 1:
+            return next(iter(self.views.values()))
+        group = "view-" + hashlib.sha256("".join(self.views.values()).encode()).hexdigest()[:8]
+        tabs = "".join(
+            f'<input id="{group}-{place}" name="{group}" type="radio" class="sd-tab-input"{" checked" * (place == 0)}>'
+            f'<label class="sd-tab-label" for="{group}-{place}">{escape(name)}</label>'
+            f'<div class="sd-tab-content">{shown}</div>'
+            for place, (name, shown) in enumerate(self.views.items())
+        )
+        return f'<div class="sd-tab-set">{tabs}</div>'
+
+    def __repr__(self) -> str:
+        return f"[one view each for {'; '.join(self.views)}]"
+
+
+def _svg(figure: Figure) -> tuple[str, float]:
+    """The figure as inline SVG in the page's text colour, and its width in CSS pixels."""
+    buffer = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    fluid = r'\1 aria-hidden="true" style="width: 100%; height: auto"'
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', fluid, svg, count=1)
+    own = hashlib.sha256(svg.encode()).hexdigest()[:8]  # ids are global in a page
+    svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{own}-", svg)
+    return svg, figure.get_figwidth() * 96

@@ -1,0 +1,130 @@
+"""How well models predict by depth and k, with the paper's own values marked."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from gsrgnn.book.figures.style import DASHES, INK, PALETTE, name_label, new_figure, styled
+
+__all__ = ["by_depth", "by_model", "differences"]
+
+
+@styled
+def by_model(scores: pd.DataFrame, reported: Mapping[tuple[str, int], tuple[str, float]], source: str) -> Figure:
+    """Pearson on the test cells, a line for each model and depth, with intervals and the paper's values (Figure 1).
+
+    Args:
+        scores: frame with the columns ``model``, ``num_layers``, ``pearson``, ``low`` and ``high``; a row a run.
+        reported: (model, num_layers) of a line -> what the paper's value is of, and the value; a diamond each.
+        source: where the label comes from.
+    """
+    mean = scores.groupby(["model", "num_layers"])["pearson"].mean().sort_values()
+    figure, axes = new_figure(4.4, 0.3 * len(mean) + 1.9)
+    models = list(dict.fromkeys(scores["model"]))
+    for place, (model, depth) in enumerate(mean.index):
+        runs = scores[(scores["model"] == model) & (scores["num_layers"] == depth)]
+        heights = place + 0.16 * (np.arange(len(runs)) - (len(runs) - 1) / 2)
+        errors = [runs["pearson"] - runs["low"], runs["high"] - runs["pearson"]]
+        number = models.index(model)
+        axes.errorbar(
+            runs["pearson"],
+            heights,
+            xerr=errors,
+            fmt="osDv"[number % 4],
+            color=PALETTE[number % 5],
+            markersize=4,
+            linewidth=1,
+        )
+        if (model, depth) in reported:
+            words, value = reported[model, depth]
+            axes.plot(value, place, "D", markerfacecolor="none", color=INK, markersize=7)
+            axes.annotate(words, (value, place), (0, 6), textcoords="offset points", fontsize=7, ha="center")
+    axes.set(
+        yticks=range(len(mean)),
+        yticklabels=[f"{model}, {depth} layers" for model, depth in mean.index],
+        xlabel="Pearson on the test cells",
+        ylim=(-0.6, len(mean) - 0.4),
+    )
+    axes.grid(axis="y", visible=False)
+    name_label(figure, source)
+    return figure
+
+
+@styled
+def by_depth(scores: pd.DataFrame, plateau: float, source: str) -> Figure:
+    """Pearson on the test cells against the number of layers, a line a model, with intervals (Figure 2).
+
+    Args:
+        scores: as for `by_model`; several seeds of one depth are joined through their mean.
+        plateau: the depth at which the paper's curve becomes level.
+        source: where the label comes from.
+    """
+    figure, axes = new_figure(6.0, 3.6)
+    models = list(dict.fromkeys(scores["model"]))
+    for place, (model, color, dashes, marker) in enumerate(zip(models, PALETTE, DASHES, "osDv^", strict=False)):
+        rows = scores[scores["model"] == model].sort_values("num_layers")
+        depth = rows["num_layers"] * 1.03 ** (place - (len(models) - 1) / 2)  # beside each other
+        errors = [rows["pearson"] - rows["low"], rows["high"] - rows["pearson"]]
+        axes.errorbar(depth, rows["pearson"], errors, fmt=marker, color=color, markersize=4, linewidth=1)
+        means = rows.assign(depth=depth).groupby("num_layers")[["depth", "pearson"]].mean()
+        axes.plot(means["depth"], means["pearson"], color=color, linestyle=(0, dashes or None))
+        axes.plot([], [], marker, color=color, linestyle=(0, dashes or None), markersize=4, label=model)
+    axes.axvline(plateau, color=INK, linestyle=(0, (1, 2)), linewidth=1)
+    axes.text(
+        plateau,
+        1,
+        f"paper: level from {plateau:g} layers",
+        fontsize=7,
+        va="bottom",
+        ha="center",
+        transform=axes.get_xaxis_transform(),
+    )
+    depths = sorted({*scores["num_layers"], int(plateau)})
+    axes.set(xscale="log", xlabel="layers", ylabel="Pearson on the test cells", xticks=depths, xticklabels=depths)
+    axes.minorticks_off()
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=len(models))
+    name_label(figure, source)
+    return figure
+
+
+@styled
+def differences(runs: pd.DataFrame, measure: str, reported: float, source: str) -> Figure:
+    """The difference to RevGNN in one measure by k, a marker a depth, with intervals and the paper's mean (Figure 8).
+
+    Args:
+        runs: frame with the columns ``num_layers``, ``k``, ``difference``, ``low`` and ``high``; a row a run.
+        measure: its name.
+        reported: the paper's mean difference.
+        source: where the label comes from.
+    """
+    figure, axes = new_figure(3.6, 3.2)
+    ks, depths = sorted(set(runs["k"])), sorted(set(runs["num_layers"]))
+    for number, depth in enumerate(depths):
+        rows = runs[runs["num_layers"] == depth].sort_values("k")
+        place = np.array([ks.index(k) for k in rows["k"]]) + 0.22 * (number - (len(depths) - 1) / 2)
+        place = place + 0.05 * (rows.groupby("k").cumcount() - (rows.groupby("k")["k"].transform("size") - 1) / 2)
+        errors = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
+        axes.errorbar(
+            place,
+            rows["difference"],
+            errors,
+            fmt="osDv"[number % 4],
+            color=PALETTE[number % 5],
+            markersize=4,
+            linewidth=1,
+            label=f"{depth} layers",
+        )
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.axhline(reported, color=INK, linestyle=(0, (1, 2)), linewidth=1.2, label="paper's mean")
+    axes.set(
+        xticks=range(len(ks)),
+        xticklabels=ks,
+        xlabel="k",
+        ylabel=f"{measure}, GSR-GNN − RevGNN",
+        xlim=(-0.6, len(ks) - 0.4),
+    )
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=3)
+    name_label(figure, source)
+    return figure

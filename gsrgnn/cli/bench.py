@@ -1,0 +1,70 @@
+"""`gsrgnn bench`: the side by side on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    circuit: Annotated[str, typer.Option(help="a circuit's name")] = "synthetic/5000",
+    hidden: Annotated[int, typer.Option(help="width of every model")] = 128,
+    layers: Annotated[int, typer.Option(help="depth of every model")] = 4,
+    k: Annotated[str, typer.Option(help="k of the GSR rows; those below half the width run")] = "4,8,16,32,64",
+    steps: Annotated[int, typer.Option(help="rounds after the warm-up, a step of each row in turn; at least 5")] = 5,
+    only: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help='rows to run, as in "RevGNN,GSR*nets"; all if not given')
+    ] = None,
+    memory_layers: Annotated[
+        str | None, typer.Option(help="depths for peak memory, as in 10,100; that of --layers if not given")
+    ] = None,
+    gradient_layers: Annotated[
+        str, typer.Option(help="depths at which GSR-GNN's gradient is compared with float64")
+    ] = "10,100",
+    limit: Annotated[float, typer.Option(help="leave a row out where a step would take longer, in seconds")] = 30,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="default results/bench-CIRCUIT-HIDDEN-LAYERS.json")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda; cuda also times each kernel")] = "cpu",
+) -> None:
+    """Time and memory of a training step, GSR-GNN beside every baseline on this machine.
+
+    Prints a table and writes a record (JSON). As it stands it takes a few minutes on two cores. Ctrl-C keeps what
+    was measured until then, marked incomplete, beside the record.
+    """
+    from gsrgnn.lab import kernel_table
+    from gsrgnn.lab.bench import side_by_side
+    from gsrgnn.lab.bench.report import report
+
+    try:
+        record = side_by_side.run(
+            circuit=circuit,
+            hidden=hidden,
+            layers=layers,
+            k=whole_numbers("--k", k),
+            steps=steps,
+            only=only,
+            memory_layers=whole_numbers("--memory-layers", memory_layers) if memory_layers else None,
+            gradient_layers=whole_numbers("--gradient-layers", gradient_layers),
+            limit=limit,
+            device=device,
+            output=output,
+            say=lambda words: typer.echo(words, err=True),
+        )
+        typer.echo(report(record))
+        if device == "cuda":
+            kernels = kernel_table.run(
+                circuits_=dict.fromkeys((circuit, *kernel_table.CIRCUITS)),
+                say=lambda words: typer.echo(words, err=True),
+            )
+            typer.echo(kernel_table.table(kernels).to_string(index=False))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def whole_numbers(option: str, text: str) -> list[int]:
+    """`"4,8"` to [4, 8]. Raises ValueError, naming the option, for anything else."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"{option} {text}: expected whole numbers and commas, as in 4,8,16") from None

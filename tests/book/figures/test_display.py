@@ -1,0 +1,32 @@
+import re
+
+import pandas as pd
+from sample_figures import DRAW, drawn
+
+from gsrgnn.book import figures
+
+
+def test_pictures_speak():
+    picture = figures.show(drawn("layers.sparsity_pattern"), alt='a "quoted" <alt>', caption="<b>")
+    page = picture._repr_html_()
+    assert 'role="img" aria-label="a &quot;quoted&quot; &lt;alt&gt;"' in page
+    assert "<figcaption>&lt;b&gt;</figcaption>" in page
+    assert repr(picture) == '[a "quoted" <alt>]\n<b>'
+
+
+def test_ids_of_two_figures_do_not_meet():
+    page = figures.show(drawn("training.prediction_scatter"), alt="x")._repr_html_()
+    ids = re.findall(r' id="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:url\(#|href="#)([^")]*)', page)) <= set(ids)
+
+
+def test_the_same_figure_is_the_same_text():
+    one, other = DRAW["graphs.piece"](), DRAW["graphs.piece"]()
+    assert figures.show(one, alt="x")._repr_html_() == figures.show(other, alt="x")._repr_html_()
+
+
+def test_tables_are_the_themes():
+    page = figures.table(pd.DataFrame({"n": [1234]}), "{:,}", caption="c", index=False).to_html()
+    for part in ('class="dataframe"', "1,234", "<caption>c</caption>"):
+        assert part in page
