@@ -7,17 +7,25 @@ imports only what is below it: `models`, `reversible`, `cbsr`, `graph`, `kernels
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from gsrgnn.cbsr import CBSR, aggregate, group_sparse
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.models import GSRGNN
 from gsrgnn.version import __version__
 
+if TYPE_CHECKING:
+    from gsrgnn import circuits as circuits
+
 __all__ = ["CBSR", "CircuitGraph", "GSRGNN", "__version__", "aggregate", "circuits", "group_sparse"]
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> ModuleType:
-    """`circuits` when it is first asked for: torch_geometric, which it needs, takes longer to import than the rest."""
-    if name == "circuits":
-        return import_module("gsrgnn.circuits")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> ModuleType:
+        """`circuits` when it is first asked for: what it needs takes as long to import as the rest."""
+        if name == "circuits":
+            return import_module("gsrgnn.circuits")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -29,6 +29,7 @@ from torch_geometric.nn.models import GroupAddRev
 
 from gsrgnn.arguments import positive
 from gsrgnn.cbsr import aggregate
+from gsrgnn.eager import eager
 from gsrgnn.graph import CircuitGraph, Norm
 from gsrgnn.memory import check_memory
 from gsrgnn.models import NodeModel
@@ -271,7 +272,7 @@ _KEPT: WeakKeyDictionary[CircuitGraph, dict[tuple[Aggregation, torch.dtype], Nei
 _FEWER = "leave out large nets with max_net"
 
 
-@torch.compiler.disable
+@eager
 def _neighbours(graph: CircuitGraph, dtype: torch.dtype, aggregation: Aggregation) -> Neighbours:
     """What a layer takes beside x: an edge_index (and weights), or one callable that gives ``A x`` for x."""
     if aggregation == "kernels":

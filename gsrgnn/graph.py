@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from gsrgnn.arguments import TensorLike, as_array, flag, integers, shown, whole
+from gsrgnn.eager import eager
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
 from gsrgnn.memory import check_memory
 from gsrgnn.pins import check_pairs, pins_of
@@ -340,7 +341,7 @@ class CircuitGraph:
         make = self._make_incidence if kind is Incidence else self._make_adjacency
         return self.once(("arrays", kind, real, transposed), lambda: make(real, transposed))
 
-    @torch.compiler.disable
+    @eager
     def once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
         """``make()``, kept for later calls with this key for as long as the graph lives, by whatever route.
 

@@ -28,6 +28,7 @@ from torch.utils.weak import TensorWeakRef
 from gsrgnn import kernels
 from gsrgnn.arguments import positive
 from gsrgnn.cbsr import array, capturing, check_devices, check_graph, check_k, check_rows, index_dtype, operator
+from gsrgnn.eager import eager
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels.fixed_point import FIXED, Scale, crowded, scales
 from gsrgnn.kernels.order import Order, cheaper_order
@@ -136,7 +137,7 @@ class ReversibleStack(nn.Module):
         nn.init.ones_(self.gain)
         nn.init.zeros_(self.shift)
 
-    @torch.compiler.disable
+    @eager
     def forward(self, x: Tensor, graph: CircuitGraph) -> Tensor:
         """Algorithm 1: ``x [N, width]`` through all layers, ``[N, width]``.
 
@@ -149,7 +150,7 @@ class ReversibleStack(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             return _Stack.apply(self, graph, keep, x, *parameters)
 
-    @torch.compiler.disable
+    @eager
     @torch.no_grad()
     def inverse(self, y: Tensor, graph: CircuitGraph) -> Tensor:
         """The ``x`` whose `forward` is ``y [N, width]``, up to rounding. Only the dense residual has one."""
@@ -169,7 +170,7 @@ class ReversibleStack(nn.Module):
             block.refuse(y)
             return block.join(block.scratch.groups)
 
-    @torch.compiler.disable
+    @eager
     @torch.no_grad()
     def choices(self, x: Tensor, graph: CircuitGraph) -> Tensor:
         """The columns that GS keeps in each layer for an input ``x``: ``[L, 2, N, k]``, of group 1 and of group 2."""
@@ -513,7 +514,11 @@ def _refuse_overflow(layer, block, row):
 
 
 def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choices=None):
-    """Algorithm 1 on ``groups [2, N, d]``; fills what it is given of the values and indices that GS keeps."""
+    """Algorithm 1 on ``groups [2, N, d]``; fills what it is given of the values and indices that GS keeps.
+
+    The groups stay apart from layer to layer, so lines 4 and 11, split and join, are done once: the latter by the
+    caller, who needs the groups.
+    """
     block.split(x, groups)  # line 4
     x1, x2 = groups
     values, indices = values1, indices1 = block.scratch.values, block.scratch.indices
@@ -525,7 +530,7 @@ def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choic
             choices[layer, 1] = indices
         block.update(x1, layer, 0, values, indices)  # lines 6, 7
         if stack.residual == "sparse":
-            block.kernels.scatter_fixed(array(values), array(indices), block.scales[1], array(x2))
+            block.kernels.scatter_fixed(array(values), array(indices), block.scales[1], array(x2))  # of line 10
         block.select(x1, 0, values1, indices1)  # line 8
         if choices is not None:
             choices[layer, 0] = indices1
@@ -589,7 +594,12 @@ def _saved(ctx: Any) -> tuple[Parameters, tuple[Scale, Scale], tuple[Tensor, Ten
 
 
 def _backward(stack, block, grad, groups, kept_values, kept_indices, gradients):
-    """Algorithm 2: the gradient of `_forward`'s ``x``; those of the parameters are written into ``gradients``."""
+    """What Algorithm 2 is for: the gradient of `_forward`'s ``x``; the parameters' are written into ``gradients``.
+
+    From the last layer to the first, each block is recomputed, taken off its group and differentiated (`_Block.undo`).
+    As printed, Algorithm 2 takes the gradient through GS as if it were the activation, which is not Algorithm 1's
+    gradient (the book's audit shows it), so its lines have no counterpart here.
+    """
     x1, x2 = block.scratch.groups.copy_(groups)
     g1, g2 = block.scratch.grads
     for mine, columns in zip((g1, g2), grad.chunk(2, dim=1), strict=True):

@@ -32,9 +32,15 @@ def test_the_checkout_is_as_it_should_be(command):
 
 
 def test_whoever_calls_the_library_is_checked_too(tmp_path):
-    (tmp_path / "caller.py").write_text("from gsrgnn import group_sparse\n\ngroup_sparse('x', 2)\n")
+    calls = "import gsrgnn\n\ngsrgnn.group_sparse('x', 2)\ngsrgnn.circuits.load(7)\ngsrgnn.circuit\n"
+    (tmp_path / "caller.py").write_text(calls)
     done = run("-m", "mypy", str(tmp_path / "caller.py"))
-    assert "[arg-type]" in done.stdout, done.stdout + done.stderr
+    found = [line.partition("caller.py:")[2] for line in done.stdout.splitlines() if "error:" in line]
+    assert [(line[0], line.rpartition(" ")[2]) for line in found] == [
+        ("3", "[arg-type]"),
+        ("4", "[arg-type]"),
+        ("5", "[attr-defined]"),
+    ], done.stdout + done.stderr
     assert done.returncode == 1
 
 
