@@ -1,6 +1,7 @@
 """One style, hints that hold, and imports that point down: what ruff, mypy and import-linter say of the checkout."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -9,11 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LIBRARY = sorted(
-    path
-    for path in (ROOT / "gsrgnn").rglob("*.py")
-    if path.relative_to(ROOT / "gsrgnn").parts[0] not in ("lab", "book", "cli")
-)
+MODULES = sorted((ROOT / "gsrgnn").rglob("*.py"))
+LIBRARY = [path for path in MODULES if path.relative_to(ROOT / "gsrgnn").parts[0] not in ("lab", "book", "cli")]
+ABOVE = re.compile(r"gsrgnn\.(lab|book|cli)\b")
 COMPILED = {"device", "inlined", "inner"}  # decorators of what Numba compiles into its callers
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
 
@@ -52,6 +51,12 @@ def test_imports_point_down():
         ("metrics.py", "from matplotlib import pyplot", "The library draws nothing"),
         ("kernels/cuda/compiler.py", "from gsrgnn.kernels.cuda import report", "CUDA kernels"),
         ("book/figures/__init__.py", "import torch", "Figures are drawn"),
+        ("book/figures/style.py", "import numba", "Figures are drawn"),
+        ("training.py", "import yaml", "The library draws nothing"),
+        ("lab/depth.py", "import networkx", "The lab draws nothing"),
+        ("kernels/reference.py", "import torch", "The reference is NumPy alone"),
+        ("__init__.py", "import matplotlib", "The door brings"),
+        ("__init__.py", "from gsrgnn.lab.bench import report", "The door brings"),
     ],
 )
 def test_an_import_that_points_up_is_found(module, wrong, contract, tmp_path):
@@ -65,11 +70,40 @@ def test_an_import_that_points_up_is_found(module, wrong, contract, tmp_path):
     assert contract in " ".join(broken.split()), done.stdout
 
 
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_import_by_name_points_up(path):
+    assert _named_above(ast.parse(path.read_text())) == []
+
+
+def test_an_import_by_name_that_points_up_is_found():
+    code = """
+'''Above is gsrgnn.lab.'''
+class A:
+    "Not gsrgnn.book either."
+    def f(self):
+        "Nor gsrgnn.cli."
+        import_module("gsrgnn.lab.bench")
+        return {"page": "gsrgnn.book"}, f"gsrgnn.cli.{self}", "gsrgnn.label", "gsrgnn.circuits.library"
+"""
+    assert _named_above(ast.parse(code)) == ["gsrgnn.lab.bench", "gsrgnn.book", "gsrgnn.cli."]
+
+
+def _named_above(module):
+    """The strings of a module, docstrings apart, that begin with the name of a storey above the library."""
+    docstrings = {
+        part.body[0].value
+        for part in ast.walk(module)
+        if isinstance(part, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(part) is not None
+    }
+    texts = (part for part in ast.walk(module) if isinstance(part, ast.Constant) and isinstance(part.value, str))
+    return [text.value for text in texts if text not in docstrings and ABOVE.match(text.value)]
+
+
 def _no_code(folder, names):
     return [name for name in names if Path(folder, name).is_file() and not name.endswith(".py")]
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_public_functions_have_hints(path):
     assert [where for where, function in _public(ast.parse(path.read_text())) if not _hinted(function)] == []
 
