@@ -16,6 +16,16 @@ ABOVE = re.compile(r"gsrgnn\.(lab|book|cli)\b")
 COMPILED = {"device", "inlined", "inner"}  # decorators of what Numba compiles into its callers
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
 
+CALLER = """
+import numpy as np
+
+from gsrgnn import CircuitGraph, group_sparse
+
+graph = CircuitGraph.from_pins([0, 1], [0, 0], np.int64(2))
+graph.neighbors(np.arange(2)[1])
+group_sparse("x", 2)
+"""
+
 
 def run(*arguments, cwd=ROOT):
     return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=300)
@@ -31,10 +41,12 @@ def test_the_checkout_is_as_it_should_be(command):
 
 
 def test_whoever_calls_the_library_is_checked_too(tmp_path):
-    (tmp_path / "caller.py").write_text("from gsrgnn import group_sparse\n\ngroup_sparse('x', 2)\n")
+    (tmp_path / "caller.py").write_text(CALLER)
     done = run("-m", "mypy", str(tmp_path / "caller.py"))
-    assert "[arg-type]" in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stdout + done.stderr
+    (error, _) = done.stdout.splitlines()
+    assert "caller.py:8: error" in error
+    assert "[arg-type]" in error
 
 
 def test_imports_point_down():
