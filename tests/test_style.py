@@ -22,7 +22,7 @@ import numpy as np
 from gsrgnn import CircuitGraph, group_sparse
 
 graph = CircuitGraph.from_pins([0, 1], [0, 0], np.int64(2))
-graph.neighbors(np.arange(2)[1])
+graph.neighbors(np.int64(1))
 group_sparse("x", 2)
 """
 
