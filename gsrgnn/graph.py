@@ -6,7 +6,7 @@ import itertools
 import warnings
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeVar, get_args
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -82,10 +82,10 @@ class CircuitGraph:
         cls,
         cell: TensorLike,
         net: TensorLike,
-        num_cells: int,
+        num_cells: SupportsIndex,
         norm: Norm = "mean",
         self_loops: bool = True,
-        max_net: int | None = None,
+        max_net: SupportsIndex | None = None,
         multiplicity: bool = True,
     ) -> CircuitGraph:
         """The clique graph of a netlist; by default the paper's: every net, with multiplicity and self-loops.
@@ -126,7 +126,7 @@ class CircuitGraph:
     def from_edge_index(
         cls,
         edge_index: TensorLike,
-        num_nodes: int,
+        num_nodes: SupportsIndex,
         edge_weight: TensorLike | None = None,
         norm: Norm = "mean",
         self_loops: bool = False,
@@ -174,7 +174,7 @@ class CircuitGraph:
         data: Data,
         norm: Norm = "mean",
         self_loops: bool | None = None,
-        max_net: int | None = None,
+        max_net: SupportsIndex | None = None,
         multiplicity: bool = True,
     ) -> CircuitGraph:
         """The graph of a PyG ``Data``: from its pins (``cell``, ``net``) if it has them, else its ``edge_index``.
@@ -233,7 +233,7 @@ class CircuitGraph:
         """Directed pairs of different nodes that are joined, each counted once: builds the clique matrix."""
         return int(self._matrix.nnz - np.count_nonzero(self._matrix.diagonal()))
 
-    def neighbors(self, node: int) -> Tensor:
+    def neighbors(self, node: SupportsIndex) -> Tensor:
         """The nodes other than ``node`` from which row ``node`` of ``A`` takes, ascending, int64."""
         number = whole(node)
         if number is None:
@@ -461,7 +461,7 @@ def _row(matrix, row):
     return matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
 
 
-def _count(name, value):
+def _count(name: str, value: SupportsIndex) -> int:
     count = whole(value)
     if count is None or not 1 <= count <= MOST:
         raise ValueError(

@@ -72,4 +72,4 @@ def _astray(data: Data, cell: Tensor, net: Tensor) -> str | None:
 
 def _left_behind(data: Data, cell: Tensor) -> bool:
     n_id = torch.as_tensor(data.n_id).cpu()
-    return not torch.equal(n_id, torch.arange(data.num_nodes)) or cell.max() >= data.num_nodes
+    return not torch.equal(n_id, torch.arange(data.num_nodes)) or bool(cell.max() >= data.num_nodes)

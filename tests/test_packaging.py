@@ -147,6 +147,19 @@ def test_importing_the_library_imports_none_of_the_book_s_packages():
     assert "torch._dynamo" not in ran.stdout.split()
 
 
+def test_the_library_is_forbidden_whatever_the_book_brings():
+    (contract,) = (
+        contract
+        for contract in PYPROJECT["tool"]["importlinter"]["contracts"]
+        if contract["name"].startswith("The library draws nothing")
+    )
+    distributions = packages_distributions()
+    forbidden = {canonicalize_name(distributions[module][0]) for module in contract["forbidden_modules"]}
+    book = {canonicalize_name(Requirement(text).name) for text in PROJECT["optional-dependencies"]["book"]}
+    never_imported = {"sphinx-mathjax-offline"}  # files for a page
+    assert forbidden == book - never_imported | {"sphinx", "typer"}
+
+
 def test_conda_installs_the_locked_versions_on_a_supported_python():
     *conda, pip = ENVIRONMENT["dependencies"]
     assert pip == {"pip": ["-r requirements.lock", "-e ."]}

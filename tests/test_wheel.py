@@ -122,7 +122,8 @@ def test_each_command_helps_and_says_what_it_needs(clean, tmp_path):
     for command in on_checkouts:
         name = command.removesuffix(" smoke")
         needs_one = (
-            f"needs a checkout of the repository, which {outside} is not: git clone it, and call this in its folder"
+            f"needs a checkout of the repository, which {outside} is not: "
+            "git clone it, pip install '.[book]' and call this in its folder"
         )
         assert results[str(outside), command] == [1, "", f"error: gsrgnn {name} {needs_one}\n"]
         needs_extra = "needs the extra book: pip install 'gsrgnn[book]'"

@@ -76,7 +76,7 @@ class Page:
     out_of_memory: pd.DataFrame
     wrong: list[str]
 
-    def __init__(self, experiment: str, folder: str = "results"):
+    def __init__(self, experiment: str, folder: str = "results") -> None:
         self.experiment, self.folder = experiment, folder
         now = cache(partial(sweep.key, Path("notebooks") / "experiments" / f"{experiment}.py"))
         frame, self.wrong = found(experiment, folder, now)

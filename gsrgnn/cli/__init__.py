@@ -10,6 +10,7 @@ import typer
 
 from gsrgnn.cli import bench, checkout, data, doctor
 from gsrgnn.cli.errors import PlainErrors
+from gsrgnn.version import __version__
 
 app = typer.Typer(
     cls=PlainErrors,
@@ -21,8 +22,17 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gsrgnn {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="say which version this is, and end")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks of errors")] = False,
 ) -> None:
     pass

@@ -13,7 +13,12 @@ def bench(
     k: Annotated[str, typer.Option(help="k of the GSR rows; those below half the width run")] = "4,8,16,32,64",
     steps: Annotated[int, typer.Option(help="rounds after the warm-up, a step of each row in turn; at least 5")] = 5,
     only: Annotated[
-        str | None, typer.Option(metavar="PATTERN", help='rows to run, as in "RevGNN,GSR*nets"; all if not given')
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help='rows to run, as in "RevGNN,GSR*nets": a pattern matches anywhere in a row\'s name, one with * or ? '
+            "all of it; every row if not given",
+        ),
     ] = None,
     memory_layers: Annotated[
         str | None, typer.Option(help="depths for peak memory, as in 10,100; that of --layers if not given")

@@ -26,7 +26,7 @@ def checkout(command: str) -> Path:
     if not ((here / "_toc.yml").is_file() and (here / "notebooks").is_dir()):
         raise RuntimeError(
             f"gsrgnn {command} needs a checkout of the repository, which {here} is not: "
-            "git clone it, and call this in its folder"
+            "git clone it, pip install '.[book]' and call this in its folder"
         )
     extras.need("book", command)
     return here

@@ -75,7 +75,7 @@ def list_names() -> None:
         typer.echo(name)
     typer.echo(
         f"synthetic/<cells> for any number of cells; circuitnet/... where {circuits.circuitnet.VARIABLE} is set "
-        f"(to fetch two of them and a third: gsrgnn data fetch circuitnet-demo)",
+        f"(gsrgnn data fetch circuitnet-demo gets three of them)",
         err=True,
     )
 

@@ -39,7 +39,7 @@ class NotebookFailed(RuntimeError):
             processes that it killed for that.
     """
 
-    def __init__(self, message: str, happened: str, out_of_memory: bool):
+    def __init__(self, message: str, happened: str, out_of_memory: bool) -> None:
         super().__init__(message)
         self.happened, self.out_of_memory = happened, out_of_memory
 

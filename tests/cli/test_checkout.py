@@ -34,7 +34,7 @@ def test_what_needs_a_checkout_says_so_in_one_line(gsrgnn, tmp_path, there, comm
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
         f"error: gsrgnn {command.removesuffix(' smoke')} needs a checkout of the repository, which {tmp_path} is not: "
-        "git clone it, and call this in its folder\n"
+        "git clone it, pip install '.[book]' and call this in its folder\n"
     )
 
 

@@ -57,7 +57,7 @@ def test_list_names_all_there_are(data):
     result = data("list")
     assert result.exit_code == 0
     assert {"riscv/picorv32", "synthetic/356-R", "synthetic/5000"} <= set(result.stdout.split())
-    assert "gsrgnn data fetch circuitnet-demo" in result.stderr
+    assert "gsrgnn data fetch circuitnet-demo gets three of them" in result.stderr
 
 
 def test_fetch_prints_the_variable_to_set(data, tmp_path, monkeypatch):

@@ -72,7 +72,7 @@ def table(
 class Picture:
     """Drawings side by side, as `show` gives them."""
 
-    def __init__(self, drawings: list[tuple[str, float]], alt: str, caption: str):
+    def __init__(self, drawings: list[tuple[str, float]], alt: str, caption: str) -> None:
         self.drawings, self.alt, self.caption = drawings, alt, caption
 
     def _repr_html_(self) -> str:
@@ -95,7 +95,7 @@ class Picture:
 class Switch:
     """Views of which the reader chooses one, as `switch` gives them."""
 
-    def __init__(self, views: Mapping[str, Iterable[Shown]]):
+    def __init__(self, views: Mapping[str, Iterable[Shown]]) -> None:
         self.views = {name: "".join(part._repr_html_() for part in parts) for name, parts in views.items()}
 
     def _repr_html_(self) -> str:

@@ -133,7 +133,7 @@ _STYLE = (
 class Row:
     """Matrices and operators side by side, as `show` gives them."""
 
-    def __init__(self, items: list[Matrix | str], caption: str):
+    def __init__(self, items: list[Matrix | str], caption: str) -> None:
         self.items, self.caption = items, caption
 
     def _repr_html_(self) -> str:

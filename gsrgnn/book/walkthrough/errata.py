@@ -189,7 +189,7 @@ CHECKS: dict[str, Callable[[], dict]] = {
 class Finding:
     """A record of the errata as a card."""
 
-    def __init__(self, record: dict):
+    def __init__(self, record: dict) -> None:
         self.record = record
 
     def _rows(self) -> list[tuple[str, str]]:

@@ -42,7 +42,9 @@ class Trainer:
         keeps_freed: whether freed memory is kept for the next step, see `LARGE`.
     """
 
-    def __init__(self, row: Row, inputs: dict[str, Tensor], graphs: dict[str, CircuitGraph], hidden: int, layers: int):
+    def __init__(
+        self, row: Row, inputs: dict[str, Tensor], graphs: dict[str, CircuitGraph], hidden: int, layers: int
+    ) -> None:
         self.x, self.y, self.graph = inputs["x"], inputs["y"], row.graph(graphs)
         self.keeps_freed = row.message_bytes(self.graph, hidden) <= LARGE
         self.model = row.make(self.x.shape[1], hidden, layers).to(self.x.device)
