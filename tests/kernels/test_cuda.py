@@ -29,10 +29,11 @@ WAYS = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def checks(request):
-    """Side by side, each in a process of its own, since numba chooses the simulator when it is imported."""
-    asked = {item.callspec.params["way"] for item in request.session.items if "checks" in item.fixturenames}
+    """Beside the other tests, each in a process of its own, since numba chooses the simulator when it is imported."""
+    agree = test_every_kernel_agrees_with_the_reference
+    asked = {item.callspec.params["way"] for item in request.session.items if item.function is agree}
     started = {
         way: subprocess.Popen(
             [sys.executable, CHECKS, *options],
@@ -47,13 +48,6 @@ def checks(request):
     yield started
     for process in started.values():
         process.kill()
-
-
-@pytest.mark.parametrize("way", [way if way == "as PTX" else pytest.param(way, marks=pytest.mark.slow) for way in WAYS])
-def test_every_kernel_agrees_with_the_reference(checks, way):
-    printed, _ = checks[way].communicate(timeout=900)
-    assert checks[way].returncode == 0, printed
-    assert printed.count("ok     ") > 10
 
 
 def test_the_bounds_count_what_the_kernels_do():
@@ -129,3 +123,10 @@ def test_the_sums_of_a_block_fit_the_shared_memory(width, k):
     assert groups >= 1
     assert groups * min(k, 32) <= 32
     assert 4 * groups * width * sum_kept.WARPS <= 48 * 1024
+
+
+@pytest.mark.parametrize("way", [way if way == "as PTX" else pytest.param(way, marks=pytest.mark.slow) for way in WAYS])
+def test_every_kernel_agrees_with_the_reference(checks, way):
+    printed, _ = checks[way].communicate(timeout=900)
+    assert checks[way].returncode == 0, printed
+    assert printed.count("ok     ") > 10
