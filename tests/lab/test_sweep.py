@@ -293,9 +293,10 @@ def test_what_measures_time_runs_alone(project):
     assert ["running" in words for words in project.said] == [True, False, True, False]
 
 
-def test_a_sweep_killed_at_ten_random_moments_loses_nothing_and_repeats_nothing(project):
-    moments, longest, count = random.Random(7), 2.5, 12
-    for _ in range(10):
+@pytest.mark.parametrize("times", [4, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_sweep_killed_at_random_moments_loses_nothing_and_repeats_nothing(project, times):
+    moments, longest, count = random.Random(7), 2.5, times + 2
+    for _ in range(times):
         before, started = project.finished(), len(project.started())
         running = in_a_process(project, count)
         running.join(moments.uniform(0, longest))
