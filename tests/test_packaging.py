@@ -135,8 +135,9 @@ def test_the_book_stays_with_jupyter_book_1():
     assert not jupyter_book.specifier.contains("2.0.0")
 
 
-def test_importing_the_library_imports_none_of_the_book_s_packages():
-    code = "import sys, gsrgnn; print(*sys.modules); gsrgnn.circuits.load"
+@pytest.mark.parametrize("module", ["gsrgnn", "gsrgnn.cli"])
+def test_importing_the_library_imports_none_of_the_book_s_packages(module):
+    code = f"import sys, {module}; print(*sys.modules); gsrgnn.circuits.load"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = {name.partition(".")[0] for name in ran.stdout.split()}
     book = {canonicalize_name(Requirement(text).name) for text in PROJECT["optional-dependencies"]["book"]}

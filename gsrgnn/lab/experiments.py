@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from gsrgnn import circuits
-from gsrgnn.circuits import table1
+import gsrgnn
 
 
 @dataclass(frozen=True)
@@ -233,7 +232,7 @@ def _gpu() -> Grids:
 
 def _paper() -> Grids:
     """The paper's own: ten graphs, both widths, 10 to 100 layers, 250 epochs, three seeds."""
-    graphs, cuda = _table1(*(row.code for row in table1.rows())), {"device": ["cuda"]}
+    graphs, cuda = _table1(*(row.code for row in gsrgnn.circuits.table1.rows())), {"device": ["cuda"]}
     depths, widths, ks, seeds = list(range(10, 101, 10)), [256, 384], [[4, 8, 16, 32, 64]], [0, 1, 2]
     training = {"epochs": [250], "learning_rates": [[1e-3, 5e-3]], **cuda}
     for graph in graphs:
@@ -294,13 +293,13 @@ def parameters(profile: str, notebook: str) -> dict:
 def real_circuits() -> tuple[str, str]:
     """Two netlists of real cores: CircuitNet's where both its files are found, else two that ship with the package."""
     names = ("circuitnet/7157-zero-riscy-a-1-c2-u0.8-m1-p1-f0", "circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0")
-    return names if set(names) <= set(circuits.available()) else ("riscv/cv32e40p", "riscv/picorv32")
+    return names if set(names) <= set(gsrgnn.circuits.available()) else ("riscv/cv32e40p", "riscv/picorv32")
 
 
 def _table1(*codes: str) -> list[str]:
     """Circuits of Table 1 by the paper's short names: CircuitNet's own where found, else synthetic stand-ins."""
-    there = circuits.available()
-    own = {row.code: f"circuitnet/{row.name}" for row in table1.rows()}
+    there = gsrgnn.circuits.available()
+    own = {row.code: f"circuitnet/{row.name}" for row in gsrgnn.circuits.table1.rows()}
     return [own[code] if own[code] in there else f"synthetic/{code}" for code in codes]
 
 
