@@ -23,7 +23,8 @@
 #
 # - say what a warp, a lane and shared memory are, and which of them a row of the matrix is given to;
 # - compute a lower bound for the time of an aggregation from the sizes of a graph and four numbers of a chip;
-# - say from which k on CBSR can no longer win against a dense product in half precision.
+# - say from which k on CBSR can no longer win against a dense product in half precision;
+# - add such bounds up to the least time of a training step, and say what of it a cache decides.
 
 # %% tags=["parameters"]
 nodes, edges, width = (
@@ -33,6 +34,7 @@ nodes, edges, width = (
 )  # Table 1's graph 1, a group of hidden size 384
 ks = [4, 8, 16, 32, 64]
 compile_width = 192  # kernels are compiled for this width, for k up to 64
+step_graph, step_width, step_layers = "356-R", 384, 100  # the paper's Table 2
 
 # %%
 import re
@@ -42,8 +44,9 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from gsrgnn.book import figures
+from gsrgnn.book.paper import table2
 from gsrgnn.kernels import gpu
-from gsrgnn.lab import kernel_table, limits, records
+from gsrgnn.lab import kernel_table, limits, records, step_model
 from gsrgnn.lab.bench.record import read_all
 from gsrgnn.lab.bench.report import table
 from gsrgnn.lab.limits import H200

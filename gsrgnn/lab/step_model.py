@@ -12,8 +12,10 @@ memory once (`read_once`), or each time anew (`read_each_time`); what a card doe
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, TypeAlias
+from itertools import product
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
+from gsrgnn.circuits import table1
 from gsrgnn.graph import CircuitGraph, Via
 from gsrgnn.kernels.order import Order
 from gsrgnn.lab import limits
@@ -49,6 +51,12 @@ class Sizes(NamedTuple):
             len(incidence.to_nets.indices),
             len(incidence.direct.indices),
         )
+
+    @classmethod
+    def of_row(cls, code: str) -> "Sizes":
+        """Those of the synthetic stand-in of a row of Table 1, as 356-R; ValueError if there is none."""
+        netlist = table1.stand_in(code)
+        return cls.of(CircuitGraph.from_pins(netlist.cell, netlist.net, netlist.num_cells))
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,50 @@ def bytes_alone(parts: Iterable[Part]) -> list[Part]:
     return [replace(part, bound=replace(part.bound, shared=0, issue=0)) for part in parts]
 
 
+def revgnn(card: Ceilings, sizes: Sizes, width: int, layers: int) -> list[Part]:
+    """RevGNN on an ``edge_index`` as PyTorch Geometric makes it, an operator of torch's a kernel, by torch's names.
+
+    Its block is LayerNorm, ReLU and `SAGEConv`: a message ``[E, d]`` is gathered, then added to its target's row, which
+    is divided by how many there are, counted anew; two Linears follow, of the mean and of the node's own row. Forward
+    a layer evaluates two blocks. Going back `GroupAddRev` evaluates them to invert the layer, evaluates them again for
+    autograd, and differentiates them: with the forward pass messages are written and read 8 times a layer.
+    """
+    n, e, d = sizes.nodes, sizes.edges, width // 2
+
+    def rows(number: int) -> Bound:
+        return stream(card, number * 4 * n * d)
+
+    gather, scatter = limits.gather(card, n, e, d), limits.scatter(card, n, e, d)
+    linear, weight = limits.matrix_product(card, n, d, d), limits.matrix_product(card, d, n, d)
+    block = {
+        "native_layer_norm": [rows(2)],
+        "relu": [rows(2)],
+        "index_select": [gather],
+        "new_ones": [stream(card, 4 * e)],
+        "new_zeros": [rows(1)],
+        "scatter_add_": [stream(card, 12 * e), scatter],
+        "div": [rows(2)],
+        "addmm": [linear],
+        "mm": [linear],
+        "add": [rows(3)],
+    }
+    evaluate = [block, block, {"add": [rows(3), rows(3), rows(2)], "cat": [rows(4)]}]
+    invert = [block, block, {"sub": [rows(3), rows(3)], "add": [rows(2)], "cat": [rows(4)]}]
+    differentiate = {  # a block, and the sum of what its group's gradient is by way of it and past it
+        "mm": [linear, linear, weight, weight],
+        "sum": [rows(1)],
+        "div": [rows(2)],
+        "gather": [gather],
+        "new_zeros": [rows(1)],
+        "index_add": [scatter],
+        "add": [rows(3), rows(3)],
+        "threshold_backward": [rows(3)],
+        "native_layer_norm_backward": [rows(3)],
+    }
+    backward = [*invert, *evaluate, differentiate, differentiate, {"cat": [rows(4)]}]
+    return _parts("forward", layers, evaluate) + _parts("backward", layers, backward)
+
+
 def gsr(card: Ceilings, sizes: Sizes, width: int, layers: int, k: int, via: Via, first: Order) -> list[Part]:
     """GSR-GNN with the sparse residual, as our kernels make it.
 
@@ -96,7 +148,7 @@ def gsr(card: Ceilings, sizes: Sizes, width: int, layers: int, k: int, via: Via,
     """
     n, d = sizes.nodes, width // 2
     kept, touched = 5 * k * n, SECTOR * limits.sampled_sectors(d, k) * n
-    select = {"group_sparse": [limits.top_k(card, n, d, k)]}
+    select = {"group_sparse_fixed": [limits.top_k(card, n, d, k)]}
     linear, dense = limits.matrix_product(card, n, d, d), _dense(card, sizes, d, via)
     if first == "aggregate":
         run = {"aggregate": _kept(card, sizes, d, k, via), "matrix product": [linear]}
@@ -121,6 +173,15 @@ def gsr(card: Ceilings, sizes: Sizes, width: int, layers: int, k: int, via: Via,
         {"scatter": [stream(card, kept + 2 * touched), stream(card, kept + 4 * k * n + touched + 4 * n * d)]}
     )
     return _parts("forward", layers, forward) + _parts("backward", layers, backward)
+
+
+def fastest(card: Ceilings, sizes: Sizes, width: int, layers: int, k: int) -> tuple[str, list[Part]]:
+    """The route and order of products by which `gsr` needs the least time, in words, and its parts."""
+    ways = {
+        f"{via}, {first} first": gsr(card, sizes, width, layers, k, via, first)
+        for via, first in product(get_args(Via), get_args(Order))
+    }
+    return min(ways.items(), key=lambda way: seconds(way[1]))
 
 
 def _kept(card, sizes, d, k, via):
