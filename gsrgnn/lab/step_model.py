@@ -94,29 +94,40 @@ def bytes_alone(parts: Iterable[Part]) -> list[Part]:
     return [replace(part, bound=replace(part.bound, shared=0, issue=0)) for part in parts]
 
 
-def revgnn(card: Ceilings, sizes: Sizes, width: int, layers: int) -> list[Part]:
-    """RevGNN on an ``edge_index`` as PyTorch Geometric makes it, an operator of torch's a kernel, by torch's names.
+def revgnn(card: Ceilings, sizes: Sizes, width: int, layers: int, via: Via | None = None) -> list[Part]:
+    """RevGNN as PyTorch Geometric makes it, an operator of torch's a kernel, by torch's names.
 
-    Its block is LayerNorm, ReLU and `SAGEConv`: a message ``[E, d]`` is gathered, then added to its target's row, which
-    is divided by how many there are, counted anew; two Linears follow, of the mean and of the node's own row. Forward
-    a layer evaluates two blocks. Going back `GroupAddRev` evaluates them to invert the layer, evaluates them again for
-    autograd, and differentiates them: with the forward pass messages are written and read 8 times a layer.
+    Its block is LayerNorm, ReLU and `SAGEConv`: a mean over neighbours and two Linears, of it and of the node's own
+    row. Forward a layer evaluates two blocks. Going back `GroupAddRev` evaluates them to invert the layer, evaluates
+    them again for autograd, and differentiates them.
+
+    Without ``via`` the mean is made on an ``edge_index``: a message ``[E, d]`` is gathered, then added to its target's
+    row, which is divided by how many there are, counted anew. That is done 6 times a layer, and as often as a block is
+    differentiated the other way round. With ``via`` whole rows are summed over the edges or through the nets.
     """
     n, e, d = sizes.nodes, sizes.edges, width // 2
 
     def rows(number: int) -> Bound:
         return stream(card, number * 4 * n * d)
 
-    gather, scatter = limits.gather(card, n, e, d), limits.scatter(card, n, e, d)
     linear, weight = limits.matrix_product(card, n, d, d), limits.matrix_product(card, d, n, d)
+    mean: dict[str, list[Bound]]
+    if via:
+        mean = mean_backward = {"aggregate_dense": _dense(card, sizes, d, via)}
+    else:
+        gather, scatter = limits.gather(card, n, e, d), limits.scatter(card, n, e, d)
+        mean = {
+            "index_select": [gather],
+            "new_ones": [stream(card, 4 * e)],
+            "new_zeros": [rows(1)],
+            "scatter_add_": [stream(card, 12 * e), scatter],
+            "div": [rows(2)],
+        }
+        mean_backward = {"div": [rows(2)], "gather": [gather], "new_zeros": [rows(1)], "index_add": [scatter]}
     block = {
         "native_layer_norm": [rows(2)],
         "relu": [rows(2)],
-        "index_select": [gather],
-        "new_ones": [stream(card, 4 * e)],
-        "new_zeros": [rows(1)],
-        "scatter_add_": [stream(card, 12 * e), scatter],
-        "div": [rows(2)],
+        **mean,
         "addmm": [linear],
         "mm": [linear],
         "add": [rows(3)],
@@ -126,10 +137,7 @@ def revgnn(card: Ceilings, sizes: Sizes, width: int, layers: int) -> list[Part]:
     differentiate = {  # a block, and the sum of what its group's gradient is by way of it and past it
         "mm": [linear, linear, weight, weight],
         "sum": [rows(1)],
-        "div": [rows(2)],
-        "gather": [gather],
-        "new_zeros": [rows(1)],
-        "index_add": [scatter],
+        **mean_backward,
         "add": [rows(3), rows(3)],
         "threshold_backward": [rows(3)],
         "native_layer_norm_backward": [rows(3)],

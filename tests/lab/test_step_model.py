@@ -94,19 +94,26 @@ def size(value):
     return entries * value.element_size() if entries > len(DATA.x) else 0
 
 
-def revgnn_step(layers, counter):
-    model = RevGNN(DATA.num_features, WIDTH, num_layers=layers, aggregation="edge_index")
+def revgnn_step(layers, via, counter):
+    aggregation = "kernels" if via else "edge_index"
+    model = RevGNN(DATA.num_features, WIDTH, num_layers=layers, aggregation=aggregation)
     passes = {"forward": Moved(), "backward": Moved()}
-    a_step(model, GRAPH, *passes.values())
+    a_step(model, EDGES, *passes.values())
     return {phase: getattr(moved, counter) for phase, moved in passes.items()}
 
 
 @pytest.mark.parametrize("phase", ["forward", "backward"])
-def test_revgnn_moves_and_multiplies_what_its_operators_do(phase):
-    parts = step_model.revgnn(ONE, SIZES, WIDTH, 1)
-    assert modelled(parts, phase) == of_a_layer(partial(revgnn_step, counter="bytes"))[phase]
-    operations = of_a_layer(partial(revgnn_step, counter="operations"))[phase]
-    assert 64 * sum(modelled(parts, phase, "issue").values()) == operations["all"]  # 32 multiply-adds an instruction
+@pytest.mark.parametrize("via", [None, "edges"])
+def test_revgnn_moves_and_multiplies_what_its_operators_do(via, phase):
+    parts = revgnn(ONE, ENTRIES if via else SIZES, WIDTH, 1, via)
+    counted, operations = (
+        of_a_layer(partial(revgnn_step, via=via, counter=counter))[phase] for counter in ("bytes", "operations")
+    )
+    if via:  # the operator is given rows; its kernel reads the graph beside them
+        counted["aggregate_dense"] += 8 * ENTRIES.edges * {"forward": 2, "backward": 6}[phase]
+    assert modelled(parts, phase) == counted
+    issued = modelled(parts, phase, "issue")
+    assert 64 * (issued["mm"] + issued["addmm"]) == operations["all"]  # 32 multiply-adds an instruction
 
 
 READ = {
