@@ -376,10 +376,14 @@ model = pd.DataFrame(
         "RevGNN": in_cases(revgnn),
         "RevGNN, no messages": in_cases(revgnn, "edges"),
     }
-    | {f"K = {k}": in_cases(paper_gsr, k) for k in by_k.index}
+    | {f"GSR-GNN, K = {k}": in_cases(paper_gsr, k) for k in by_k.index}
     | {f"ours, K = {k}": in_cases(our_gsr, k) for k in by_k.index}
 ).T
-times = paper[["forward", "backward", "total"]].reindex(model.index)
+times = (
+    paper[["forward", "backward", "total"]]
+    .rename(index=lambda name: name.replace("K =", "GSR-GNN, K ="))
+    .reindex(model.index)
+)
 once, each = model["once"], model["each"]
 totals = {"once": once["total"], "each": each["total"], "paper": times["total"]}
 figures.show(
@@ -392,17 +396,20 @@ figures.show(
 
 # %% tags=["hide-input"]
 columns = {
-    (part, case): values[part]
-    for part in ("forward", "backward", "total")
-    for case, values in (("once", once), ("each", each), ("paper", times))
-} | {
-    ("paper over", case): times["total"] / values["total"]
-    for case, values in (("once", once), ("each", each))
+    ("forward", "once"): once["forward"],
+    ("forward", "paper"): times["forward"],
+    ("backward", "once"): once["backward"],
+    ("backward", "paper"): times["backward"],
+    ("both", "once"): once["total"],
+    ("both", "each"): each["total"],
+    ("both", "paper"): times["total"],
+    ("paper over", "once"): times["total"] / once["total"],
+    ("paper over", "each"): times["total"] / each["total"],
 }
 figures.table(
     pd.DataFrame(columns),
     caption="Seconds of a step on an A6000: by the model, rows read once and each time, and in the paper",
-).format("{:.3g}", na_rep="–")
+).format("{:.2f}", na_rep="–")
 
 # %% tags=["hide-input"]
 least, speed = once["total"], limits.A6000.hbm
@@ -411,15 +418,18 @@ blocks = base("forward") * speed / (2 * LAYERS) / messages
 copied = base("copy") * speed / 2 / LAYERS
 stream = 4 * sizes.nodes * WIDTH
 rest = base("total") - least["RevGNN"]
-names = [f"K = {k}" for k in by_k.index]
-first, last = names[0], names[-1]
-over = {
-    case: times["total"][names] / values["total"][names]
-    for case, values in (("once", once), ("each", each))
-}
-served = [name for name in names if over["each"][name] < 1]
-ours = least[[f"ours, {name}" for name in names]].set_axis(names)
-ahead = times["total"][names] / ours
+ks = by_k.index
+over, ours = (
+    {
+        case: values["total"][[f"{whose}, K = {k}" for k in ks]].set_axis(ks)
+        for case, values in (("once", once), ("each", each))
+    }
+    for whose in ("GSR-GNN", "ours")
+)
+over = {case: by_k["total"] / seconds for case, seconds in over.items()}
+served = [f"K = {k}" for k in ks if over["each"][k] < 1]
+ahead = by_k["total"] / ours["once"]
+first, last = ks[0], ks[-1]
 of = {
     (case, part): times[part]["RevGNN"] / values[part]["RevGNN"]
     for case, values in (("once", once), ("each", each))
@@ -435,7 +445,7 @@ lines = [
     "reads one; another step over the edges, such as a softmax, would move two more. The forward pass takes "
     f"{of['once', 'forward']:.2f} times the least, the backward pass {of['once', 'backward']:.2f} times. Both take less "
     f"than rows read each time would ({of['each', 'forward']:.2f} and {of['each', 'backward']:.2f} of it), so the caches "
-    "served a large part of the rows.",
+    "served a large part of the rows. The memory in [Figure 3](16_figure_3.ipynb) holds the same arrays.",
     f"- **Little is left for allocation.** The step takes {base('total'):g} s and its least is {least['RevGNN']:.1f} s. "
     "Allocation, copies and whatever is slower than its bound share "
     f"{rest:.1f} s at most, {rest / base('total'):.0%} of the step.",
@@ -444,15 +454,15 @@ lines = [
     "size was copied, or the time is in part waiting.",
     "- **How much of the gain is sparsity's these numbers cannot say.** The same RevGNN without messages takes "
     f"{least['RevGNN, no messages']:.1f} s at the least, {each['total']['RevGNN, no messages']:.1f} s if rows are read "
-    f"each time; the paper's GSR-GNN takes {times['total'][first]:g} s with {first}. Against a baseline at its bound it "
-    f"would be {least['RevGNN'] / times['total'][first]:.1f} times as fast in place of {by_k['speedup'].iloc[0]:g}.",
+    f"each time; the paper's GSR-GNN takes {by_k['total'][first]:g} s with K = {first}. Against a baseline at its bound it "
+    f"would be {least['RevGNN'] / by_k['total'][first]:.1f} times as fast in place of {by_k['speedup'][first]:g}.",
     f"- **The paper's GSR-GNN takes {over['once'].min():.1f} to {over['once'].max():.1f} times its least time**, and "
     f"{over['each'].min():.2f} to {over['each'].max():.2f} times what rows read each time take"
     + f"; with {', '.join(served)} caches must have helped" * bool(served)
     + ".",
-    f"- **Ours, with its kernels as they are, can reach {ours[first]:.2f} s with {first} and {ours[last]:.2f} s with {last} "
-    f"on that card, and not less.** That would be {ahead.min():.1f} to {ahead.max():.1f} times as fast as the paper's. "
-    "How near ours comes, no measurement shows yet.",
+    f"- **Ours, with its kernels as they are, needs {ours['once'][first]:.2f} s with K = {first} and "
+    f"{ours['once'][last]:.2f} s with K = {last} at the least on that card.** That would be {ahead.min():.1f} to "
+    f"{ahead.max():.1f} times as fast as the paper's. How near ours comes, no measurement shows yet.",
     "",
     f"The caption names graph 3, {other.code}. It has {other.edges / 1e6:.1f} million edges in place of "
     f"{sizes.edges / 1e6:.1f}, so its messages take {other.edges / sizes.edges - 1:.0%} longer. If the paper's epoch holds "

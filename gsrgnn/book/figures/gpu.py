@@ -181,7 +181,9 @@ def step_ranges(rows: pd.DataFrame) -> Figure:
     axes.plot([], [], "s", color=PALETTE[0], alpha=0.45, markersize=7, label="up to no reuse")
     axes.plot(rows["paper"], range(len(rows)), "D", color=INK, markerfacecolor="none", markersize=6, label="paper")
     axes.set(xscale="log", xlabel="seconds a step", yticks=range(len(rows)), yticklabels=rows.index)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set(
+        xlim=(0.8 * rows["once"].min(), 1.2 * rows[["each", "paper"]].max(axis=None)), ylim=(len(rows) - 0.4, -0.6)
+    )
     axes.grid(visible=False, axis="y")
     plain_ticks(axes.xaxis)
     figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3, columnspacing=1)
