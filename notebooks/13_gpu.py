@@ -298,8 +298,8 @@ display(
 )
 
 # %% [markdown]
-# RevGNN's step is its messages, ours what is done to the stream row by row. Now the least that our step can take on each
-# card, by the better of the routes (edges, nets) and orders of products (the sum over neighbours or the Linear first).
+# RevGNN's step is its messages, ours is spread over its kernels. Now the least that our step can take on each card, by
+# the better of the routes (edges, nets) and orders of products (the sum over neighbours or the Linear first).
 
 # %% tags=["hide-input"]
 REUSE = {"once": step_model.read_once, "each time": step_model.read_each_time}

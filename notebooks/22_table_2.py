@@ -439,16 +439,16 @@ other = next(row for row in table1.rows() if row.number == 3)
 lines = [
     "What follows, if the data sheet and the count are right:",
     "",
-    "- **The baseline makes messages, and moves them nearly as fast as the card can.** In the "
+    "- **If the baseline makes messages, as its memory says, it moves them nearly as fast as the card can.** "
+    "([Figure 3](16_figure_3.ipynb) finds one array of messages in its memory, and the place of a second.) In the "
     f"{base('forward'):g} s of its forward pass the card moves {base('forward') * speed / 1e12:.1f} TB at most, for "
     f"each of {2 * LAYERS} blocks {blocks:.2f} arrays of messages of {messages / 1e9:.1f} GB. A block writes one and "
     "reads one; another step over the edges, such as a softmax, would move two more. The forward pass takes "
     f"{of['once', 'forward']:.2f} times the least, the backward pass {of['once', 'backward']:.2f} times. Both take less "
     f"than rows read each time would ({of['each', 'forward']:.2f} and {of['each', 'backward']:.2f} of it), so the caches "
-    "served a large part of the rows. The memory in [Figure 3](16_figure_3.ipynb) holds the same arrays.",
-    f"- **Little is left for allocation.** The step takes {base('total'):g} s and its least is {least['RevGNN']:.1f} s. "
-    "Allocation, copies and whatever is slower than its bound share "
-    f"{rest:.1f} s at most, {rest / base('total'):.0%} of the step.",
+    "served a large part of the rows.",
+    f"- **Then allocation and copies are at most {rest / base('total'):.0%} of the step.** It takes {base('total'):g} s and "
+    f"its least is {least['RevGNN']:.1f} s. The other {rest:.1f} s are those, and whatever is slower than its bound.",
     f"- **The copies are not the stream's alone.** In {base('copy'):g} s the card could copy the stream "
     f"{copied / stream:.0f} times a layer, or {copied / messages:.2f} times an array of messages. So something of that "
     "size was copied, or the time is in part waiting.",
