@@ -447,8 +447,8 @@ lines = [
     f"{of['once', 'forward']:.2f} times the least, the backward pass {of['once', 'backward']:.2f} times. Both take less "
     f"than rows read each time would ({of['each', 'forward']:.2f} and {of['each', 'backward']:.2f} of it), so the caches "
     "served a large part of the rows.",
-    f"- **Then allocation and copies are at most {rest / base('total'):.0%} of the step.** It takes {base('total'):g} s and "
-    f"its least is {least['RevGNN']:.1f} s. The other {rest:.1f} s are those, and whatever is slower than its bound.",
+    f"- **Then allocation and copies are at most {rest / base('total'):.0%} of the step.** It takes "
+    f"{base('total'):g} s and its least is {least['RevGNN']:.1f} s. The other {rest:.1f} s are those, and whatever is slower than its bound.",
     f"- **The copies are not the stream's alone.** In {base('copy'):g} s the card could copy the stream "
     f"{copied / stream:.0f} times a layer, or {copied / messages:.2f} times an array of messages. So something of that "
     "size was copied, or the time is in part waiting.",

@@ -110,7 +110,7 @@ def revgnn(card: Ceilings, sizes: Sizes, width: int, layers: int, via: Via | Non
     def rows(number: int) -> Bound:
         return stream(card, number * 4 * n * d)
 
-    linear, weight = limits.matrix_product(card, n, d, d), limits.matrix_product(card, d, n, d)
+    linear = limits.matrix_product(card, n, d, d)  # and [d, N] @ [N, d], a weight's gradient: the same numbers
     mean: dict[str, list[Bound]]
     if via:
         mean = mean_backward = {"aggregate_dense": _dense(card, sizes, d, via)}
@@ -135,7 +135,7 @@ def revgnn(card: Ceilings, sizes: Sizes, width: int, layers: int, via: Via | Non
     evaluate = [block, block, {"add": [rows(3), rows(3), rows(2)], "cat": [rows(4)]}]
     invert = [block, block, {"sub": [rows(3), rows(3)], "add": [rows(2)], "cat": [rows(4)]}]
     differentiate = {  # a block, and the sum of what its group's gradient is by way of it and past it
-        "mm": [linear, linear, weight, weight],
+        "mm": [linear] * 4,
         "sum": [rows(1)],
         **mean_backward,
         "add": [rows(3), rows(3)],
@@ -161,7 +161,7 @@ def gsr(card: Ceilings, sizes: Sizes, width: int, layers: int, k: int, via: Via,
     if first == "aggregate":
         run = {"aggregate": _kept(card, sizes, d, k, via), "matrix product": [linear]}
         differentiate = {
-            "matrix product": [linear, limits.matrix_product(card, d, n, d)],
+            "matrix product": [linear, linear],
             "aggregate_backward": _sampled(card, sizes, d, k, via),
         }
     else:
