@@ -332,9 +332,9 @@ for view in page.views("hidden_channels", "num_layers", "ks"):
 # No card of ours has made this step yet. What it can take at the least, though, follows from the size of the circuit
 # and the data sheet of the paper's card, an A6000. [On the GPU](13_gpu.ipynb) derives it kernel by kernel, for a
 # RevGNN that makes a message an edge and for GSR-GNN. **The times of the model below are computed, not measured.**
-# There are two cases: a row that is gathered for many edges comes from the card's memory *once*, the least possible,
-# or *each time*. Of the paper's GSR-GNN the kernels are not known, so only what they have to move is counted, along
-# the edges and in the paper's order: select, sum over neighbours, Linear, LayerNorm.
+# There are two cases: a row that is gathered for many edges comes from the card's memory *once*, or *each time*. Of
+# the paper's GSR-GNN the kernels are not known, so only what they have to move is counted, along the edges and in the
+# paper's order: select, sum over neighbours, Linear, LayerNorm.
 
 # %% tags=["hide-input"]
 GRAPH, WIDTH, LAYERS = "356-R", 384, 100  # of the paper's Table 2
@@ -427,7 +427,11 @@ over, ours = (
     for whose in ("GSR-GNN", "ours")
 )
 over = {case: by_k["total"] / seconds for case, seconds in over.items()}
-served = [f"K = {k}" for k in ks if over["each"][k] < 1]
+served = [str(k) for k in ks if over["each"][k] < 1]
+longest = max(revgnn(CASES["once"], "edges"), key=lambda part: part.seconds)
+binds = (
+    "the L2, whose speed is assumed," if longest.bound.by == "l2" else "the memory"
+)
 ahead = by_k["total"] / ours["once"]
 first, last = ks[0], ks[-1]
 of = {
@@ -448,17 +452,19 @@ lines = [
     f"than rows read each time would ({of['each', 'forward']:.2f} and {of['each', 'backward']:.2f} of it), so the caches "
     "served a large part of the rows.",
     f"- **Then allocation and copies are at most {rest / base('total'):.0%} of the step.** It takes "
-    f"{base('total'):g} s and its least is {least['RevGNN']:.1f} s. The other {rest:.1f} s are those, and whatever is slower than its bound.",
+    f"{base('total'):g} s and its least is {least['RevGNN']:.1f} s. The other {rest:.1f} s are those, and whatever is "
+    "slower than its bound.",
     f"- **The copies are not the stream's alone.** In {base('copy'):g} s the card could copy the stream "
     f"{copied / stream:.0f} times a layer, or {copied / messages:.2f} times an array of messages. So something of that "
     "size was copied, or the time is in part waiting.",
     "- **How much of the gain is sparsity's these numbers cannot say.** The same RevGNN without messages takes "
-    f"{least['RevGNN, no messages']:.1f} s at the least, {each['total']['RevGNN, no messages']:.1f} s if rows are read "
-    f"each time; the paper's GSR-GNN takes {by_k['total'][first]:g} s with K = {first}. Against a baseline at its bound it "
-    f"would be {least['RevGNN'] / by_k['total'][first]:.1f} times as fast in place of {by_k['speedup'][first]:g}.",
+    f"{least['RevGNN, no messages']:.1f} s at the least, for which {binds} is the bound, and "
+    f"{each['total']['RevGNN, no messages']:.1f} s if rows are read each time; the paper's GSR-GNN takes "
+    f"{by_k['total'][first]:g} s with K = {first}. Against a baseline at its bound it would be "
+    f" {least['RevGNN'] / by_k['total'][first]:.1f} times as fast in place of {by_k['speedup'][first]:g}.",
     f"- **The paper's GSR-GNN takes {over['once'].min():.1f} to {over['once'].max():.1f} times its least time**, and "
     f"{over['each'].min():.2f} to {over['each'].max():.2f} times what rows read each time take"
-    + f"; with {', '.join(served)} caches must have helped" * bool(served)
+    + f"; with K = {', '.join(served)} the caches must have helped" * bool(served)
     + ".",
     f"- **Ours, with its kernels as they are, needs {ours['once'][first]:.2f} s with K = {first} and "
     f"{ours['once'][last]:.2f} s with K = {last} at the least on that card.** That would be {ahead.min():.1f} to "

@@ -5,6 +5,9 @@ step is the sum of the least times of its kernels, each the largest of what its 
 (`limits`). Counted is what is done once a layer, with N nodes, E entries of the graph, groups of d = D / 2 columns and
 k kept entries a row. Left out: encoder, head, loss and optimiser, vectors, the time to launch a kernel.
 
+Each kernel is taken to read its input from the memory. An L2 cache that holds much of a group ``[N, d]`` may carry it
+over from kernel to kernel; `carried_over` is the card if it did so with everything.
+
 What a cache saves no data sheet says, so there are two cases. A row that is gathered for many entries comes from the
 memory once (`read_once`), or each time anew (`read_each_time`); what a card does lies between.
 """
@@ -80,13 +83,18 @@ def seconds(parts: Iterable[Part], phase: Phase | None = None) -> float:
 
 
 def read_once(card: Ceilings) -> Ceilings:
-    """The card if no row that is gathered ever came from its memory twice: the least that is possible at all."""
+    """The card if no kernel had a row that it gathers come from the memory twice."""
     return replace(card, l2_size=math.inf)
 
 
 def read_each_time(card: Ceilings) -> Ceilings:
     """The card if every row that is gathered came from its memory each time."""
     return replace(card, l2_size=0)
+
+
+def carried_over(card: Ceilings) -> Ceilings:
+    """The card if nothing ever came from its memory: what is left are the L2 cache and the instructions."""
+    return replace(card, hbm=math.inf)
 
 
 def bytes_alone(parts: Iterable[Part]) -> list[Part]:

@@ -259,7 +259,7 @@ def test_what_is_read_once_takes_least(card):
         once, as_it_fits, each = (
             seconds(parts(case)) for case in (step_model.read_once(card), card, step_model.read_each_time(card))
         )
-        assert once <= as_it_fits <= each
+        assert 0 < seconds(parts(step_model.carried_over(card))) < once <= as_it_fits <= each
 
 
 def test_the_passes_make_the_step_and_the_fastest_way_is_the_fastest():
