@@ -461,7 +461,7 @@ lines = [
     f"{least['RevGNN, no messages']:.1f} s at the least, for which {binds} is the bound, and "
     f"{each['total']['RevGNN, no messages']:.1f} s if rows are read each time; the paper's GSR-GNN takes "
     f"{by_k['total'][first]:g} s with K = {first}. Against a baseline at its bound it would be "
-    f" {least['RevGNN'] / by_k['total'][first]:.1f} times as fast in place of {by_k['speedup'][first]:g}.",
+    f"{least['RevGNN'] / by_k['total'][first]:.1f} times as fast in place of {by_k['speedup'][first]:g}.",
     f"- **The paper's GSR-GNN takes {over['once'].min():.1f} to {over['once'].max():.1f} times its least time**, and "
     f"{over['each'].min():.2f} to {over['each'].max():.2f} times what rows read each time take"
     + f"; with K = {', '.join(served)} the caches must have helped" * bool(served)
