@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
-from torch_geometric.nn import GCNConv, SAGEConv
+from torch_geometric.nn import GCNConv, Linear, MeanAggregation, SAGEConv, SumAggregation
 from torch_geometric.nn.models import GroupAddRev
 
 from gsrgnn.arguments import positive
@@ -33,6 +33,7 @@ from gsrgnn.eager import eager
 from gsrgnn.graph import CircuitGraph, Norm
 from gsrgnn.memory import check_memory
 from gsrgnn.models import NodeModel
+from gsrgnn.modes import same_in_both_modes
 
 __all__ = ["AGGREGATIONS", "GCN", "CheckpointSAGE", "FusedRevGNN", "GraphSAGE", "RevGNN", "graph_tensors"]
 
@@ -40,6 +41,9 @@ Aggregation: TypeAlias = Literal["edge_index", "segment_csr", "csr", "kernels"]
 Neighbours: TypeAlias = tuple[Any, ...]
 
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
+
+for _kind in (GCNConv, GroupAddRev, Linear, MeanAggregation, SAGEConv, SumAggregation):  # PyG's, as they are made here
+    same_in_both_modes(_kind)
 
 
 class _Peer(NodeModel):
@@ -78,6 +82,9 @@ class _Peer(NodeModel):
             )
         return self.run(x, _neighbours(graph, x.dtype, self.aggregation))
 
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"num_layers": len(self.layers), "aggregation": self.aggregation}
+
     def run(self, x: Tensor, neighbours: Neighbours) -> Tensor:
         """The stream behind all layers, ``neighbours`` being what each takes beside it."""
         for layer in self.layers:
@@ -85,6 +92,7 @@ class _Peer(NodeModel):
         return x
 
 
+@same_in_both_modes
 class GCN(_Peer):
     """GCN (Kipf and Welling, 2017): ``num_layers`` times PyG's ``GCNConv`` and a ReLU, nothing residual.
 
@@ -104,6 +112,7 @@ class GCN(_Peer):
         return _ThenReLU(kind(channels, channels, normalize=False))
 
 
+@same_in_both_modes
 class GraphSAGE(_Peer):
     """GraphSAGE (Hamilton et al., 2017), mean: ``num_layers`` times PyG's ``SAGEConv`` and a ReLU, nothing residual.
 
@@ -114,6 +123,7 @@ class GraphSAGE(_Peer):
         return _ThenReLU(_sage(self.aggregation, channels))
 
 
+@same_in_both_modes
 class RevGNN(_Peer):
     """RevGNN (Li et al., 2021): PyG's ``GroupAddRev`` over LayerNorm, ReLU and ``SAGEConv``, two groups a layer.
 
@@ -139,6 +149,7 @@ class RevGNN(_Peer):
         return GroupAddRev(_SAGEBlock(self.aggregation, channels // 2), num_groups=2)
 
 
+@same_in_both_modes
 class FusedRevGNN(RevGNN):
     """`RevGNN` with inversion and recomputation in one: the same function, parameters and gradient.
 
@@ -154,6 +165,7 @@ class FusedRevGNN(RevGNN):
         )
 
 
+@same_in_both_modes
 class CheckpointSAGE(_Peer):
     """Residual GraphSAGE, ``x + SAGEConv(ReLU(LayerNorm(x)))`` at full width, with ``torch.utils.checkpoint``.
 
@@ -178,6 +190,9 @@ class CheckpointSAGE(_Peer):
         super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
         self.segment = segment
 
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"segment": self.segment}
+
     def layer(self, channels: int) -> nn.Module:
         return _SAGEBlock(self.aggregation, channels)
 
@@ -192,6 +207,7 @@ class CheckpointSAGE(_Peer):
         return x
 
 
+@same_in_both_modes
 class _ThenReLU(nn.Module):
     def __init__(self, conv):
         super().__init__()
@@ -201,6 +217,7 @@ class _ThenReLU(nn.Module):
         return self.conv(x, *neighbours).relu()
 
 
+@same_in_both_modes
 class _SAGEBlock(nn.Module):
     def __init__(self, aggregation, channels):
         super().__init__()
@@ -215,6 +232,7 @@ class _SAGEBlock(nn.Module):
         return self.conv(self.norm(x).relu(), neighbours)
 
 
+@same_in_both_modes
 class _RoutedSAGEConv(SAGEConv):
     """``SAGEConv`` over a route in place of an edge_index."""
 
@@ -222,6 +240,7 @@ class _RoutedSAGEConv(SAGEConv):
         return route(x[0])
 
 
+@same_in_both_modes
 class _RoutedGCNConv(GCNConv):
     """``GCNConv`` over a route in place of an edge_index and its weights."""
 
