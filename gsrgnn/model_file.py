@@ -45,7 +45,7 @@ def load_model(path: PathLike, device: torch.device | str = "cpu") -> NodeModel:
     """
     words, tensors = read(Path(path))
     name, options = words["model"].get("class"), words["model"].get("options")
-    kind = _kinds().get(name)
+    kind = _kinds().get(name) if isinstance(name, str) else None
     if kind is None or not isinstance(options, dict):
         raise ValueError(
             f"{path} holds a model of class {name!r}, and load_model makes {', '.join(_kinds())}: make the model as "
@@ -110,14 +110,14 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Words and tensors, on the CPU. Raises ValueError for what `write` has not written, or not whole, and OSError."""
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}: save_model and train(..., checkpoint=) write one")
     try:
         with safe_open(path, framework="pt") as file:
             words = json.loads(file.metadata()[KEY])
             tensors = {name: copy_of(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  # it is no dict
         if not isinstance(words["model"], dict):
             raise TypeError("its model has no description")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no file {path}: save_model and train(..., checkpoint=) write one") from None
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} was not written by gsrgnn, or is not whole ({type(error).__name__}: {error})"

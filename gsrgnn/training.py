@@ -80,8 +80,9 @@ def train(
         data: PyG ``Data`` with ``x``, ``y [N]`` or ``[N, C]`` of any real dtype, and the three masks, bool ``[N]``.
         graph: its `CircuitGraph`.
         patience: stop after so many epochs in a row without a better one; None goes through all.
-        progress: called with each row of the history as it is made, the model having that epoch's parameters. Or
-            whether to show a bar with the time left; None shows one in a terminal and in a notebook that a person runs.
+        progress: called with each row of the history as it is made, the model having that epoch's parameters; it may
+            use the model, and must not change it. Or whether to show a bar with the time left; None shows one in a
+            terminal and in a notebook that a person runs.
         checkpoint: a file from which the same call, in another process too, goes on where it was: with the history, to
             the last bit but for the seconds, that it would have had uninterrupted. It is written whole, after the first
             epoch, then once a minute, and in the end, whatever ends it; ``epochs`` and ``patience`` may be others the
@@ -138,8 +139,10 @@ def train(
         ahead = None
         while course.goes_on(epochs, patience):
             epoch = course.epoch + 1
-            loss, _, seconds = ahead or _timed(gradient)
+            loss, _, gradients, seconds = ahead or _timed(gradient)
             start = time.perf_counter()
+            for parameter, taken in zip(model.parameters(), gradients, strict=True):
+                parameter.grad = taken
             optimizer.step()
             if data.x.is_cuda:
                 torch.cuda.synchronize(data.x.device)
@@ -168,9 +171,9 @@ def train(
 
 
 def _gradient(model, optimizer, x, graph, rows, y, deviation):
-    """Forward and backward pass as a function that gives the loss and the predictions; ``y`` is the label of ``rows``.
+    """Forward and backward pass as a function that gives loss, predictions and gradients; ``y`` is ``rows``'s label.
 
-    The gradients are left to ``optimizer``.
+    The gradients are taken off the parameters: what is done with the model before the step adds nothing to them.
     """
 
     def gradient():
@@ -179,16 +182,18 @@ def _gradient(model, optimizer, x, graph, rows, y, deviation):
         prediction = _columns(model(x, graph), len(x))
         loss = ((prediction.index_select(0, rows) - y) / deviation).square().mean()
         loss.backward()
-        return loss.detach(), prediction.detach()
+        gradients = [parameter.grad for parameter in model.parameters()]
+        optimizer.zero_grad()
+        return loss.detach(), prediction.detach(), gradients
 
     return gradient
 
 
 def _timed(gradient):
-    """Loss and predictions of ``gradient()``, the former as a number, for which a GPU is waited for; and seconds."""
+    """What ``gradient()`` gives, the loss as a number, for which a GPU is waited for, and the seconds that it took."""
     start = time.perf_counter()
-    loss, prediction = gradient()
-    return loss.item(), prediction, time.perf_counter() - start
+    loss, prediction, gradients = gradient()
+    return loss.item(), prediction, gradients, time.perf_counter() - start
 
 
 def tune(

@@ -45,7 +45,6 @@ from gsrgnn.baselines import RevGNN
 from gsrgnn.book import figures
 from gsrgnn.lab.exactness import plain
 from gsrgnn.lab.measure import kept_bytes
-from gsrgnn.models import NodeModel
 from gsrgnn.reversible import ReversibleStack
 from gsrgnn.training import train
 
@@ -206,20 +205,10 @@ print(
 #
 # An epoch is one step: forward, backward, Adam. What its parameters predict is scored on the validation cells, and the
 # forward pass for that is the next step's own: neither model does anything else in training than in prediction, as one
-# with dropout would. The forward passes are counted below: one an epoch, one before the first, which finds how many
-# columns the model predicts, and one after the last.
+# with dropout would, for which `train` makes a second pass.
 
 
 # %% tags=["hide-input"]
-passes = []
-forward = NodeModel.forward
-
-
-def counted(model, x, graph):
-    passes.append(type(model).__name__)
-    return forward(model, x, graph)
-
-
 def trained(make):
     seed_everything(seed)
     model = make()

@@ -183,7 +183,7 @@ def test_where_no_file_can_be_is_found_before_the_first_epoch(tmp_path):
     for path in (tmp_path / "none" / "run", tmp_path / "file" / "run", tmp_path):
         model = MODELS["GSRGNN"]()
         before = copy.deepcopy(model.state_dict())
-        with pytest.raises(OSError, match="No such file|Not a directory|Is a directory|run"):
+        with pytest.raises(OSError, match="No such file|Not a directory|no file"):
             train(model, *DATA, epochs=1, checkpoint=path)
         assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
