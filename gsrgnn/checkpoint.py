@@ -78,10 +78,10 @@ class Checkpoint:
             raise ValueError(f"{self.path} holds a model and no training: name another file")
         mine, last, best = map(_shapes, (state, _named("last.", tensors), _named(PREFIX, tensors)))
         if words["model"] != self.words["model"] or not mine == last == best:
-            other = dict(last.items() ^ mine.items())
+            differ = sorted(dict(last.items() ^ mine.items()))[:3]
             raise ValueError(
                 f"{self.path} is the checkpoint of another model, {_said(words['model'])}, and this is "
-                f"{_said(self.words['model'])}{', which differ in ' if other else ''}{', '.join(sorted(other)[:3])}: "
+                f"{_said(self.words['model'])}{', which differ in ' if differ else ''}{', '.join(differ)}: "
                 "make that model, or name another file"
             )
         given = self.words["training"]
@@ -168,7 +168,7 @@ def digest(values: Any) -> str:
     for value in tree_leaves(values):
         tensor = torch.as_tensor(value).detach().cpu().contiguous()
         found.update(f"{tensor.dtype}{list(tensor.shape)}".encode())
-        found.update(tensor.flatten().view(torch.uint8).numpy())
+        found.update(tensor.flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()[:16]
 
 

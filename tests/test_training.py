@@ -439,6 +439,28 @@ def test_without_a_gpu_a_cuda_graph_is_refused_with_the_reason_and_training_goes
     assert torch.equal(result.prediction, run(data, epochs=2).prediction)
 
 
+def test_what_a_replay_writes_is_read_before_the_next(data, monkeypatch):
+    def replayed(step, model, optimizer):
+        """As `captured` on a GPU: every call writes into the tensors of the first."""
+        first = loss, prediction, gradients = step()
+
+        def replay():
+            new = step()
+            for mine, other in zip((loss, prediction, *gradients), (*new[:2], *new[2]), strict=True):
+                mine.copy_(other)
+            return first
+
+        return replay
+
+    want = run(data, epochs=5)
+    monkeypatch.setattr("gsrgnn.training.captured", replayed)
+    got = run(data, epochs=5, cuda_graph=True)
+    pd.testing.assert_frame_equal(
+        got.history.drop(columns="seconds"), want.history.drop(columns="seconds"), check_exact=True
+    )
+    assert torch.equal(got.prediction, want.prediction)
+
+
 def test_the_rate_is_chosen_by_validation_alone(data):
     def make():
         seed_everything(1)
