@@ -106,6 +106,22 @@ def test_after_ctrl_c_the_same_call_goes_on(model, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["run", "whole"]
 
 
+def test_ctrl_c_in_the_middle_of_a_step_keeps_the_last_epoch(tmp_path, monkeypatch):
+    want, steps, step = run(), [], torch.optim.Adam.step
+
+    def stopped(optimizer):
+        step(optimizer)
+        steps.append(optimizer)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.optim.Adam, "step", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run")
+    assert len(checkpoint.read(tmp_path / "run")[1]["history"]) == 3
+    assert_same(run(tmp_path / "run"), want)
+
+
 def test_a_finished_training_is_read_and_a_longer_one_goes_on(tmp_path):
     rows = []
     _, first = run(tmp_path / "run", epochs=4)
