@@ -173,7 +173,7 @@ def digest(values: Any) -> str:
 
 
 def _shapes(state):
-    return {name: (t.dtype, t.shape) for name, t in state.items() if name not in OWN_SCALE}
+    return {name: (t.dtype, t.shape) for name, t in state.items() if name.rpartition(".")[2] not in OWN_SCALE}
 
 
 def _state(model, prefix, tensors):

@@ -203,9 +203,9 @@ print(
 # deviation. The two numbers are saved with the parameters, so a trained model predicts in the label's units wherever
 # it is loaded.
 #
-# An epoch is one step: forward, backward, Adam. What its parameters predict is scored on the validation cells, and the
-# forward pass for that is the next step's own: neither model does anything else in training than in prediction, as one
-# with dropout would, for which `train` makes a second pass.
+# An epoch takes one step: forward, backward, Adam. What the new parameters predict is scored on the validation cells,
+# and the forward pass for that is the next step's own, since neither model computes anything else in training than in
+# prediction. One with dropout does, and `train` makes it a second pass.
 
 
 # %% tags=["hide-input"]

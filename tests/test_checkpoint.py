@@ -65,6 +65,7 @@ MODELS = {
     "GSRGNN": lambda: GSRGNN(4, 8, num_layers=2, k=2),
     "RevGNN": lambda: RevGNN(4, 8, num_layers=2),
     "own": Own,
+    "own, compiled": lambda: torch.compile(Own(), backend="eager"),
 }
 
 
