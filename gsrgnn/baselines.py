@@ -42,9 +42,6 @@ Neighbours: TypeAlias = tuple[Any, ...]
 
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
 
-for _kind in (GCNConv, GroupAddRev, Linear, MeanAggregation, SAGEConv, SumAggregation):  # PyG's, as they are made here
-    same_in_both_modes(_kind)
-
 
 class _Peer(NodeModel):
     graph_norm: Norm = "mean"
@@ -92,7 +89,6 @@ class _Peer(NodeModel):
         return x
 
 
-@same_in_both_modes
 class GCN(_Peer):
     """GCN (Kipf and Welling, 2017): ``num_layers`` times PyG's ``GCNConv`` and a ReLU, nothing residual.
 
@@ -112,7 +108,6 @@ class GCN(_Peer):
         return _ThenReLU(kind(channels, channels, normalize=False))
 
 
-@same_in_both_modes
 class GraphSAGE(_Peer):
     """GraphSAGE (Hamilton et al., 2017), mean: ``num_layers`` times PyG's ``SAGEConv`` and a ReLU, nothing residual.
 
@@ -123,7 +118,6 @@ class GraphSAGE(_Peer):
         return _ThenReLU(_sage(self.aggregation, channels))
 
 
-@same_in_both_modes
 class RevGNN(_Peer):
     """RevGNN (Li et al., 2021): PyG's ``GroupAddRev`` over LayerNorm, ReLU and ``SAGEConv``, two groups a layer.
 
@@ -149,7 +143,6 @@ class RevGNN(_Peer):
         return GroupAddRev(_SAGEBlock(self.aggregation, channels // 2), num_groups=2)
 
 
-@same_in_both_modes
 class FusedRevGNN(RevGNN):
     """`RevGNN` with inversion and recomputation in one: the same function, parameters and gradient.
 
@@ -165,7 +158,6 @@ class FusedRevGNN(RevGNN):
         )
 
 
-@same_in_both_modes
 class CheckpointSAGE(_Peer):
     """Residual GraphSAGE, ``x + SAGEConv(ReLU(LayerNorm(x)))`` at full width, with ``torch.utils.checkpoint``.
 
@@ -207,7 +199,6 @@ class CheckpointSAGE(_Peer):
         return x
 
 
-@same_in_both_modes
 class _ThenReLU(nn.Module):
     def __init__(self, conv):
         super().__init__()
@@ -217,7 +208,6 @@ class _ThenReLU(nn.Module):
         return self.conv(x, *neighbours).relu()
 
 
-@same_in_both_modes
 class _SAGEBlock(nn.Module):
     def __init__(self, aggregation, channels):
         super().__init__()
@@ -232,7 +222,6 @@ class _SAGEBlock(nn.Module):
         return self.conv(self.norm(x).relu(), neighbours)
 
 
-@same_in_both_modes
 class _RoutedSAGEConv(SAGEConv):
     """``SAGEConv`` over a route in place of an edge_index."""
 
@@ -240,7 +229,6 @@ class _RoutedSAGEConv(SAGEConv):
         return route(x[0])
 
 
-@same_in_both_modes
 class _RoutedGCNConv(GCNConv):
     """``GCNConv`` over a route in place of an edge_index and its weights."""
 
@@ -250,6 +238,12 @@ class _RoutedGCNConv(GCNConv):
 
 def _sage(aggregation, channels):
     return (SAGEConv if aggregation == "edge_index" else _RoutedSAGEConv)(channels, channels)
+
+
+_OWN = GCN, GraphSAGE, RevGNN, FusedRevGNN, CheckpointSAGE, _ThenReLU, _SAGEBlock, _RoutedSAGEConv, _RoutedGCNConv
+_PYG = SAGEConv, GCNConv, GroupAddRev, Linear, MeanAggregation, SumAggregation  # as they are made here
+for _kind in (*_OWN, *_PYG):
+    same_in_both_modes(_kind)
 
 
 class _FusedStack(torch.autograd.Function):
