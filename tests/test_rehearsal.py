@@ -1,9 +1,9 @@
 """The GPU path without a card: on the pretend one of `pretend_card`, in processes of its own."""
 
 import json
+import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +19,7 @@ COMMAND = "-c", "from gsrgnn.cli import app; app()"
 SMALLEST = {
     "circuit": "synthetic/60",
     "num_layers": 2,
-    "hidden_channels": 8,
+    "hidden_channels": 32,
     "device": "cuda",
 }
 FEW = {"epochs": 2, "learning_rates": [1e-2]}
@@ -75,16 +75,26 @@ def test_every_gpu_test():
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_an_experiment(experiment, tmp_path):
     assert EXPERIMENTS.keys() == SHORTENED.keys()
+    shutil.copytree(ROOT / "notebooks" / "experiments", tmp_path / "notebooks" / "experiments")
     program = (
         "import json, sys; from pathlib import Path; from gsrgnn.lab.sweep import Places, run_point; "
         "from gsrgnn.lab.experiments import Point; "
-        "status = run_point(Point(sys.argv[1], json.loads(sys.argv[2])), Places(Path('.'), Path(sys.argv[3]))); "
+        "status = run_point(Point(sys.argv[1], json.loads(sys.argv[2])), Places(*map(Path, sys.argv[3:]))); "
         "print(status.state)"
     )
     parameters = SMALLEST | SHORTENED[experiment]
-    out = on_the_card("-c", program, experiment, json.dumps(parameters), tmp_path, PRETEND_CARD_PTX="0")
+    out = on_the_card(
+        "-c",
+        program,
+        experiment,
+        json.dumps(parameters),
+        tmp_path,
+        tmp_path / "results",
+        PRETEND_CARD_PTX="0",
+        PRETEND_CARD_BYTES=str(2**28),
+    )
     assert out.split()[-1] == "done"
-    (path,) = Path(tmp_path).rglob("*.json")
+    (path,) = (tmp_path / "results").rglob("*.json")
     rows = records.read(path)["rows"]
     assert rows
     assert not [row for row in rows if row.get("state") == "failed"], rows
@@ -99,7 +109,9 @@ def test_the_bench(tmp_path):
         "kernel_table.CIRCUITS, kernel_table.run = (), partial(kernel_table.run, widths=[32], ks=[4], repeats=1); app()"
     )
     arguments += ["--only", only, "-o", tmp_path / "bench.json"]
-    out = on_the_card("-c", program, "bench", *arguments, cwd=tmp_path, PRETEND_CARD_PTX="0")
+    out = on_the_card(
+        "-c", program, "bench", *arguments, cwd=tmp_path, PRETEND_CARD_PTX="0", PRETEND_CARD_BYTES=str(2**28)
+    )
     record = json.loads((tmp_path / "bench.json").read_text())
     assert record["complete"]
     assert {row["name"]: row["note"] for row in record["rows"] if row["state"] != "measured"} == {}

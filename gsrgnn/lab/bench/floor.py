@@ -2,7 +2,10 @@
 
 import math
 
+import torch
+
 from gsrgnn.lab import measure
+from gsrgnn.memory import free_memory
 
 
 def floor(nodes: int, features: int, hidden: int, layers: int, pins: int, device: str = "cpu") -> dict[str, float]:
@@ -37,7 +40,8 @@ def floor(nodes: int, features: int, hidden: int, layers: int, pins: int, device
     multiplications = sum(times * math.prod(shape) for shape, times in shapes.items())
     parameters = layers * 2 * (d * d + 3 * d) + hidden * (features + 1) + 3 * hidden + 1
     streamed = 4 * (6 * nodes * hidden * layers + 7 * parameters + nodes * features + 2 * pins)
-    speed = measure.copy_speed(2**30 if device == "cuda" else 2**27, device=device)
+    size = min(2**30, free_memory(torch.device(device)) // 8) if device == "cuda" else 2**27
+    speed = measure.copy_speed(size, device=device)
     return {
         "products_seconds": products,
         "multiplications": multiplications,
