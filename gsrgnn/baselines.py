@@ -17,9 +17,12 @@ What a route reads is made from the graph at the first step and kept for as long
 that, for all but the last every edge, is more than the memory that is free.
 """
 
+import os
+import sys
 import warnings
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 from weakref import WeakKeyDictionary
 
@@ -243,9 +246,20 @@ class _CompiledGroupAddRev(GroupAddRev):
 
 
 @cache
-def _compiled(function):
-    """``function`` compiled for the shapes that it meets. Its own CUDA graphs would keep what the layers free."""
-    return torch.compile(function, fullgraph=True, dynamic=False, mode="max-autotune-no-cudagraphs")
+def _compiled(function, backend="inductor"):
+    """``function`` compiled for the shapes that it meets. CUDA graphs of the compiler's would keep what layers free."""
+    options = {"mode": "max-autotune-no-cudagraphs"} if backend == "inductor" else {}
+    compiled = torch.compile(function, fullgraph=True, dynamic=False, backend=backend, **options)
+
+    def call(*given):
+        from torch._dynamo.exc import TorchDynamoException
+
+        try:
+            return compiled(*given)
+        except TorchDynamoException as error:  # pages of what was being compiled
+            raise RuntimeError(f"torch.compile: {str(error).strip().splitlines()[0]}") from error
+
+    return call
 
 
 class _SAGEBlock(nn.Module):
@@ -479,6 +493,9 @@ def csr_matrix(graph: CircuitGraph, dtype: torch.dtype = torch.float32, transpos
 
 def _library(aggregation):
     """The module that a route needs. Raises ModuleNotFoundError where it cannot be imported."""
+    if aggregation == "mkl":
+        for path in Path(sys.prefix, "lib").glob("libmkl_rt.so*"):  # pip's place for it, where nobody looks
+            os.environ.setdefault("MKL_RT", str(path))
     try:
         return import_module(NEEDED[aggregation])
     except ImportError as error:

@@ -1,6 +1,5 @@
 import copy
 import sys
-from functools import cache
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -65,12 +64,8 @@ def counter(monkeypatch):
     """Counts the graphs that are compiled, which run as they are traced."""
     from torch._dynamo.testing import CompileCounterWithBackend
 
-    counter = CompileCounterWithBackend("aot_eager")
-    monkeypatch.setattr(
-        baselines,
-        "_compiled",
-        cache(lambda function: torch.compile(function, fullgraph=True, dynamic=False, backend=counter)),
-    )
+    counter, compiled = CompileCounterWithBackend("aot_eager"), baselines._compiled
+    monkeypatch.setattr(baselines, "_compiled", lambda function: compiled(function, counter))
     yield counter
     torch._dynamo.reset()
 
