@@ -248,8 +248,8 @@ class _CompiledGroupAddRev(GroupAddRev):
 @cache
 def _compiled(function, backend="inductor"):
     """``function`` compiled for the shapes that it meets. CUDA graphs of the compiler's would keep what layers free."""
-    options = {"mode": "max-autotune-no-cudagraphs"} if backend == "inductor" else {}
-    compiled = torch.compile(function, fullgraph=True, dynamic=False, backend=backend, **options)
+    mode = "max-autotune-no-cudagraphs" if backend == "inductor" else None
+    compiled = torch.compile(function, fullgraph=True, dynamic=False, backend=backend, mode=mode)
 
     def call(*given):
         from torch._dynamo.exc import TorchDynamoException

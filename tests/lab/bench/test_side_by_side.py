@@ -22,7 +22,7 @@ def test_a_row_that_fails_says_so_and_the_others_go_on(run, tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "torch_scatter", None)
     monkeypatch.setattr(baselines.FusedRevGNN, "run", lambda *given: (_ for _ in ()).throw(MemoryError()))
     monkeypatch.setattr(measure, "peak_memory", lambda *given: measure.Peak(10, 30))
-    record = run(tmp_path, only="RevGNN,GSR k=4 nets")
+    record = run(tmp_path, only="RevGNN segment_csr,RevGNN nets,FusedRevGNN csr,GSR k=4 nets")
     states = {row["name"]: (row["state"], row["note"]) for row in record["rows"]}
     state, note = states["RevGNN segment_csr"]
     assert state == "not installed"
