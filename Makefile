@@ -23,7 +23,7 @@ test-all: test  ## run the long ones too
 	@$(BIN)/python -m pytest -m slow
 
 # The wheel fits one Python and one torch, which pip's own cache does not know, and outlives `make clean`.
-baselines: $(STAMP)  ## build and install torch_scatter, install sparse_dot_mkl (the extra `baselines`)
+baselines: $(STAMP)  ## build and install torch_scatter (the extra `baselines`)
 	@key=$$($(BIN)/python -c 'import sys, torch; print(f"{sys.implementation.cache_tag}-torch-{torch.__version__}")') && \
 	kept=$(WHEELS)/$$key && mkdir -p $$kept && \
 	{ exec 9> $$kept/.lock; if command -v flock >/dev/null; then flock 9; fi; } && \
@@ -36,8 +36,6 @@ baselines: $(STAMP)  ## build and install torch_scatter, install sparse_dot_mkl 
 	fi && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $$kept/*.whl && \
 	$(BIN)/python -c 'import torch_scatter; print("torch_scatter", torch_scatter.__version__, "is installed")'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "sparse_dot_mkl>=0.9.7; platform_machine == 'x86_64'" \
-		"mkl>=2024; platform_machine == 'x86_64'" || echo "sparse_dot_mkl could not be installed: its rows say so"
 
 # An installation that was cut short is started again from nothing; a .venv that make did not make is kept, with the torch
 # that is in it. TORCH is what pip installs before the rest: a wheel, or torch==... with options.

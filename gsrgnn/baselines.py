@@ -58,7 +58,10 @@ Aggregation: TypeAlias = Literal["edge_index", "segment_csr", "csr", "mkl", "ker
 Neighbours: TypeAlias = tuple[Any, ...]
 
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
-NEEDED: dict[Aggregation, str] = {"segment_csr": "torch_scatter", "mkl": "sparse_dot_mkl"}
+NEEDED: dict[Aggregation, tuple[str, str]] = {  # the module, and how to install it
+    "segment_csr": ("torch_scatter", "make baselines, or pip install --no-build-isolation gsrgnn[baselines]"),
+    "mkl": ("sparse_dot_mkl", "pip install gsrgnn[mkl], 1 GB, for x86 processors"),
+}
 
 
 class _Peer(NodeModel):
@@ -493,15 +496,15 @@ def csr_matrix(graph: CircuitGraph, dtype: torch.dtype = torch.float32, transpos
 
 def _library(aggregation):
     """The module that a route needs. Raises ModuleNotFoundError where it cannot be imported."""
+    module, install = NEEDED[aggregation]
     if aggregation == "mkl":
         for path in Path(sys.prefix, "lib").glob("libmkl_rt.so*"):  # pip's place for it, where nobody looks
             os.environ.setdefault("MKL_RT", str(path))
     try:
-        return import_module(NEEDED[aggregation])
+        return import_module(module)
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"aggregation {aggregation!r} needs {NEEDED[aggregation]}, which is not installed ({error}): "
-            "make baselines, or pip install --no-build-isolation gsrgnn[baselines]"
+            f"aggregation {aggregation!r} needs {module}, which is not installed ({error}): {install}"
         ) from None
 
 
