@@ -168,8 +168,10 @@ class CompiledRevGNN(RevGNN):
     is one operator in it. All layers share them: three are made, at the first step (forward, inverse, and forward once
     more for the gradient), and anew for another graph, of which a process has four at most by ``torch``'s limit.
     ``GroupAddRev`` itself, which frees tensors that autograd thinks are there, stays as it is. Not for "segment_csr",
-    an operator that the compiler does not know. At the first call ``torch`` raises where there is no C++ compiler or,
-    on a GPU, no Triton.
+    an operator that the compiler does not know.
+
+    Raises RuntimeError at the first call where nothing can be compiled: on a CPU a C++ compiler is needed, on a GPU
+    Triton.
     """
 
     def layer(self, channels: int) -> nn.Module:

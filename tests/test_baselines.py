@@ -223,6 +223,11 @@ def test_a_weight_is_not_made_as_many_edges_as_do_not_fit():
     torch.testing.assert_close(make(GraphSAGE, aggregation="csr")(x, heavy), make(GraphSAGE)(x, heavy))
 
 
+def test_mkl_computes_on_a_cpu():
+    with pytest.raises(ValueError, match="'mkl' computes on a CPU and the graph is on cuda:1: use 'csr'"):
+        baselines._MKL(SimpleNamespace(device=torch.device("cuda:1")), torch.float32)
+
+
 @pytest.mark.parametrize(("aggregation", "needs"), baselines.NEEDED.items())
 def test_without_what_a_route_needs_the_error_names_the_extra(aggregation, needs, monkeypatch):
     module, install = needs
