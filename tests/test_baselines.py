@@ -66,7 +66,7 @@ def counter(monkeypatch):
     from torch._dynamo.testing import CompileCounterWithBackend
 
     counter, compiled = CompileCounterWithBackend("aot_eager"), baselines._compiled
-    monkeypatch.setattr(baselines, "_compiled", lambda function: compiled(function, counter))
+    monkeypatch.setattr(baselines, "_compiled", lambda function, on_gpu: compiled(function, on_gpu, counter))
     yield counter
     torch._dynamo.reset()
 

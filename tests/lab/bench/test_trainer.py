@@ -24,7 +24,7 @@ def test_kept_bytes_are_counted_in_the_allocators_mode_of_their_row(run, tmp_pat
 def compiles(monkeypatch):
     """Compiling without a C++ compiler: what is traced runs as it is."""
     compiled = baselines._compiled
-    monkeypatch.setattr(baselines, "_compiled", lambda function: compiled(function, "eager"))
+    monkeypatch.setattr(baselines, "_compiled", lambda function, on_gpu: compiled(function, on_gpu, "eager"))
     yield
     torch._dynamo.reset()
 
