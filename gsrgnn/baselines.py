@@ -1,6 +1,6 @@
 """The networks that GSR-GNN is measured against, as their authors would run them: ``model(x, graph)`` like `GSRGNN`.
 
-All take the sums over a node's neighbours by one of four routes, ``aggregation``, with one result:
+All take the sums over a node's neighbours by one of five routes, ``aggregation``, with one result:
 
 ``"edge_index"``
     PyTorch Geometric's own layers on the edges one by one: a message ``[E, D]`` is gathered, then scattered.
@@ -8,18 +8,26 @@ All take the sums over a node's neighbours by one of four routes, ``aggregation`
     the messages gathered in order of their targets, then summed by ``torch_scatter.segment_csr``.
 ``"csr"``
     a product with the sparse matrix (``torch.sparse``), no messages.
+``"mkl"``
+    the same product by Intel's MKL, through ``sparse_dot_mkl``, on a CPU.
 ``"kernels"``
     `aggregate`, through the graph's edges or its nets as the graph says (`CircuitGraph.through`), no messages.
 
 What a route reads is made from the graph at the first step and kept for as long as the graph lives; MemoryError where
-that, for the first three every edge, is more than the memory that is free.
+that, for all but the last every edge, is more than the memory that is free.
 """
 
+import os
+import sys
 import warnings
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 from weakref import WeakKeyDictionary
 
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
@@ -35,12 +43,26 @@ from gsrgnn.memory import check_memory
 from gsrgnn.models import NodeModel
 from gsrgnn.modes import same_in_both_modes
 
-__all__ = ["AGGREGATIONS", "GCN", "CheckpointSAGE", "FusedRevGNN", "GraphSAGE", "RevGNN", "graph_tensors"]
+__all__ = [
+    "AGGREGATIONS",
+    "GCN",
+    "CheckpointSAGE",
+    "CompiledRevGNN",
+    "FusedRevGNN",
+    "GraphSAGE",
+    "RevGNN",
+    "csr_matrix",
+    "graph_tensors",
+]
 
-Aggregation: TypeAlias = Literal["edge_index", "segment_csr", "csr", "kernels"]
+Aggregation: TypeAlias = Literal["edge_index", "segment_csr", "csr", "mkl", "kernels"]
 Neighbours: TypeAlias = tuple[Any, ...]
 
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
+NEEDED: dict[Aggregation, tuple[str, str]] = {  # the module, and how to install it
+    "segment_csr": ("torch_scatter", "make baselines, or pip install --no-build-isolation gsrgnn[baselines]"),
+    "mkl": ("sparse_dot_mkl", "pip install gsrgnn[mkl], 1 GB, for x86 processors"),
+}
 
 
 class _Peer(NodeModel):
@@ -59,8 +81,8 @@ class _Peer(NodeModel):
         num_layers, hidden_channels = positive("num_layers", num_layers), positive("hidden_channels", hidden_channels)
         if aggregation not in AGGREGATIONS:
             raise ValueError(f"aggregation {aggregation!r} is unknown; it is one of {', '.join(AGGREGATIONS)}")
-        if aggregation == "segment_csr":
-            _torch_scatter()
+        if aggregation in NEEDED:
+            _library(aggregation)
         super().__init__(in_channels, hidden_channels, out_channels)
         self.aggregation = aggregation
         self.layers = nn.ModuleList(self.layer(hidden_channels) for _ in range(num_layers))
@@ -143,6 +165,23 @@ class RevGNN(_Peer):
         return GroupAddRev(_SAGEBlock(self.aggregation, channels // 2), num_groups=2)
 
 
+class CompiledRevGNN(RevGNN):
+    """`RevGNN` whose layers ``torch.compile`` has compiled: the same function, parameters and gradient.
+
+    What ``GroupAddRev`` runs, a layer and its inverse, is one graph each, without a break; the sum over the neighbours
+    is one operator in it. All layers share them: three are made, at the first step (forward, inverse, and forward once
+    more for the gradient), and anew for another graph, of which a process has four at most by ``torch``'s limit.
+    ``GroupAddRev`` itself, which frees tensors that autograd thinks are there, stays as it is. Not for "segment_csr",
+    an operator that the compiler does not know.
+
+    Raises RuntimeError at the first call where nothing can be compiled: on a CPU a C++ compiler is needed, on a GPU
+    Triton.
+    """
+
+    def layer(self, channels: int) -> nn.Module:
+        return _CompiledGroupAddRev(_SAGEBlock(self.aggregation, channels // 2), num_groups=2)
+
+
 class FusedRevGNN(RevGNN):
     """`RevGNN` with inversion and recomputation in one: the same function, parameters and gradient.
 
@@ -162,7 +201,9 @@ class CheckpointSAGE(_Peer):
     """Residual GraphSAGE, ``x + SAGEConv(ReLU(LayerNorm(x)))`` at full width, with ``torch.utils.checkpoint``.
 
     The stream is kept once every ``segment`` layers; going back, a segment is run again, then differentiated. Takes
-    a graph with ``norm="mean"``. Arguments and errors as for `GCN`.
+    a graph with ``norm="mean"``. Arguments and errors as for `GCN`. Of the two ways that PyTorch has this is the one
+    that does less: without reentrance it stops running a segment again when the last tensor that the gradient needs
+    is there, one dense product before its end.
 
     Args:
         segment: layers between two checkpoints, at least 1; ``sqrt(num_layers)`` needs the least memory.
@@ -206,6 +247,35 @@ class _ThenReLU(nn.Module):
 
     def forward(self, x, *neighbours):
         return self.conv(x, *neighbours).relu()
+
+
+class _CompiledGroupAddRev(GroupAddRev):
+    def _forward(self, x, *given):
+        return _compiled(GroupAddRev._forward, x.is_cuda)(self, x, *given)
+
+    def _inverse(self, y, *given):
+        return _compiled(GroupAddRev._inverse, y.is_cuda)(self, y, *given)
+
+
+@cache
+def _compiled(function, on_gpu, backend="inductor"):
+    """``function`` compiled for the shapes that it meets.
+
+    On a GPU every way to make a product is tried; on a CPU that takes longer and finds nothing better. CUDA graphs of
+    the compiler's would keep what the layers free.
+    """
+    mode = "max-autotune-no-cudagraphs" if on_gpu else None
+    compiled = torch.compile(function, fullgraph=True, dynamic=False, backend=backend, mode=mode)
+
+    def call(*given):
+        from torch._dynamo.exc import TorchDynamoException
+
+        try:
+            return compiled(*given)
+        except TorchDynamoException as error:  # pages of what was being compiled
+            raise RuntimeError(f"torch.compile: {str(error).strip().splitlines()[0]}") from error
+
+    return call
 
 
 class _SAGEBlock(nn.Module):
@@ -290,6 +360,14 @@ def _neighbours(graph: CircuitGraph, dtype: torch.dtype, aggregation: Aggregatio
     """What a layer takes beside x: an edge_index (and weights), or one callable that gives ``A x`` for x."""
     if aggregation == "kernels":
         return (lambda x: aggregate(graph, x),)
+    kept = _kept(graph, dtype, aggregation)
+    if isinstance(kept[0], _CSR):
+        return (lambda x: torch.ops.gsrgnn.product(x, graph.number, aggregation, False),)
+    return kept
+
+
+def _kept(graph, dtype, aggregation):
+    """What a route reads, made where it is not there."""
     kept = _KEPT.setdefault(graph, {})
     if (aggregation, dtype) not in kept:
         try:
@@ -343,7 +421,7 @@ def _edge_index(graph, dtype):
 
 class _SegmentCSR:
     def __init__(self, graph, dtype):
-        self.segment_csr = _torch_scatter().segment_csr
+        self.segment_csr = _library("segment_csr").segment_csr
         self.source, target = _edges(graph, dtype)
         self.indptr = torch.searchsorted(target, torch.arange(graph.num_nodes + 1, device=target.device))
         self.weight = None if graph.norm == "mean" else _edge_weight(graph, dtype, self.source, target)[:, None]
@@ -356,39 +434,76 @@ class _SegmentCSR:
 
 
 class _CSR:
+    """``A`` and its transpose, which going back is at hand, where autograd would make it anew."""
+
     def __init__(self, graph, dtype):
-        self.matrix, self.transposed = (_csr_matrix(graph, dtype, transposed) for transposed in (False, True))
-        self.tensors = [
-            part for m in (self.matrix, self.transposed) for part in (m.crow_indices(), m.col_indices(), m.values())
+        self.matrices = [csr_matrix(graph, dtype, transposed) for transposed in (False, True)]
+        self.tensors = [part for m in self.matrices for part in (m.crow_indices(), m.col_indices(), m.values())]
+
+    def product(self, x, transposed):
+        """``A x`` or ``A^T x``.
+
+        On a CPU, with a named reduction, ``torch.sparse.mm`` takes a kernel that is faster than MKL's behind ``@``
+        (measured at graph 10: at widths 192 and 384; as fast at 64). On a GPU there is only cuSPARSE's, and ``@`` makes
+        zeros and copies them into the result before.
+        """
+        matrix = self.matrices[transposed]
+        if not x.is_cuda:
+            return torch.sparse.mm(matrix, x, "sum")
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        return torch.addmm(out, matrix, x, beta=0, out=out)
+
+
+class _MKL(_CSR):
+    def __init__(self, graph, dtype):
+        if graph.device.type != "cpu":
+            raise ValueError(f"aggregation 'mkl' computes on a CPU and the graph is on {graph.device}: use 'csr'")
+        super().__init__(graph, dtype)
+        self.dot_product = _library("mkl").dot_product_mkl
+        self.arrays = [
+            sparse.csr_array((m.values().numpy(), m.col_indices().numpy(), m.crow_indices().numpy()), shape=m.shape)
+            for m in self.matrices
         ]
 
-    def __call__(self, x):
-        return _Product.apply(x, self.matrix, self.transposed)
+    def product(self, x, transposed):
+        return torch.from_numpy(self.dot_product(self.arrays[transposed], x.contiguous().numpy()))
 
 
-class _Product(torch.autograd.Function):
-    """``matrix @ x``; going back the transposed matrix is at hand, where autograd would make it anew.
+torch.library.define("gsrgnn::product", "(Tensor x, int graph, str aggregation, bool transposed) -> Tensor")
 
-    On a CPU, with a named reduction, ``torch.sparse.mm`` takes a kernel that is faster than the one behind ``@``; on a
-    GPU there is only that one, cuSPARSE's.
+
+@torch.library.impl("gsrgnn::product", "CompositeExplicitAutograd")
+def _product(x, graph, aggregation, transposed):
+    """``A x`` over the graph of that number, or ``A^T x``: one operator, in which ``torch.compile`` need not look."""
+    (matrices,) = _kept(CircuitGraph.numbered(graph), x.dtype, aggregation)
+    return matrices.product(x.detach(), transposed)
+
+
+def _keep(ctx, inputs, output):
+    _, ctx.number, ctx.aggregation, ctx.transposed = inputs
+    ctx.graph = CircuitGraph.numbered(ctx.number)  # alive until the backward pass
+
+
+@once_differentiable
+def _product_backward(ctx, grad):
+    return torch.ops.gsrgnn.product(grad, ctx.number, ctx.aggregation, not ctx.transposed), None, None, None
+
+
+torch.library.register_fake("gsrgnn::product")(lambda x, *given: x.new_empty(x.shape))
+torch.library.register_autograd("gsrgnn::product", _product_backward, setup_context=_keep)
+
+
+def csr_matrix(graph: CircuitGraph, dtype: torch.dtype = torch.float32, transposed: bool = False) -> Tensor:
+    """The normalised ``A`` of a graph, or its transpose, as a sparse CSR tensor ``[N, N]`` with int32 indices.
+
+    Its values are the edges' weights with the norm's scales multiplied in. On a CPU a product takes as long with int64
+    indices, which take twice the memory (measured at graph 10, widths 64, 192 and 384); cuSPARSE and MKL want int32.
+
+    Args:
+        dtype: of the values, float32 or float64.
+
+    Raises MemoryError where it is more than the memory that is free.
     """
-
-    @staticmethod
-    def forward(ctx, x, matrix, transposed):
-        ctx.transposed = transposed
-        return _product(matrix, x)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        return _product(ctx.transposed, grad), None, None
-
-
-def _product(matrix, x):
-    return matrix @ x if x.is_cuda else torch.sparse.mm(matrix, x, "sum")
-
-
-def _csr_matrix(graph, dtype, transposed):
     indptr, column, weight, out_scale, in_scale = graph.adjacency(dtype, transposed)
     check_memory(
         len(column) * (8 + 5 * weight.itemsize), f"a sparse matrix of {len(column):,} entries", _FEWER, graph.device
@@ -400,19 +515,23 @@ def _csr_matrix(graph, dtype, transposed):
         return torch.sparse_csr_tensor(indptr.int(), column, values, (graph.num_nodes,) * 2, check_invariants=True)
 
 
-def _torch_scatter():
+def _library(aggregation):
+    """The module that a route needs. Raises ModuleNotFoundError where it cannot be imported."""
+    module, install = NEEDED[aggregation]
+    if aggregation == "mkl":
+        for path in Path(sys.prefix, "lib").glob("libmkl_rt.so*"):  # pip's place for it, where nobody looks
+            os.environ.setdefault("MKL_RT", str(path))
     try:
-        import torch_scatter
-    except ImportError:
+        return import_module(module)
+    except ImportError as error:
         raise ModuleNotFoundError(
-            "aggregation 'segment_csr' needs torch_scatter, which is not installed: make baselines, "
-            "or pip install --no-build-isolation gsrgnn[baselines]"
+            f"aggregation {aggregation!r} needs {module}, which is not installed ({error}): {install}"
         ) from None
-    return torch_scatter
 
 
 _MAKE = {
     "edge_index": _edge_index,
     "segment_csr": lambda *given: (_SegmentCSR(*given),),
     "csr": lambda *given: (_CSR(*given),),
+    "mkl": lambda *given: (_MKL(*given),),
 }

@@ -116,6 +116,8 @@ Markdown(what_was_run())
 # * - RevGNN
 #   - PyG's `GroupAddRev`, two groups, over LayerNorm, ReLU and `SAGEConv`; going back a layer is inverted, then run
 #     again.
+# * - RevGNN compiled
+#   - RevGNN with each layer, forward and inverse, compiled by `torch.compile`; compiling is not in the time of a step.
 # * - FusedRevGNN
 #   - The same function, parameters and gradient as RevGNN; a block runs once going back, for both purposes.
 # * - CheckpointSAGE
@@ -137,6 +139,8 @@ Markdown(what_was_run())
 #   - The messages in the order of their targets, summed by `torch_scatter.segment_csr`.
 # * - `csr`
 #   - A product with the sparse adjacency, `torch.sparse.mm`; no messages.
+# * - `mkl`
+#   - The same product by Intel's MKL, through `sparse_dot_mkl`.
 # * - edges
 #   - This package's kernels, over the edges.
 # * - nets

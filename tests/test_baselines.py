@@ -1,11 +1,15 @@
 import copy
+import re
+import sys
+from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch_geometric.nn import GCNConv, SAGEConv
 
-from gsrgnn import CircuitGraph, baselines
-from gsrgnn.baselines import GCN, CheckpointSAGE, FusedRevGNN, GraphSAGE, RevGNN
+from gsrgnn import CircuitGraph, aggregate, baselines
+from gsrgnn.baselines import GCN, CheckpointSAGE, CompiledRevGNN, FusedRevGNN, GraphSAGE, RevGNN
 from gsrgnn.circuits import load
 
 KINDS = [GCN, GraphSAGE, RevGNN, FusedRevGNN, CheckpointSAGE]
@@ -34,12 +38,16 @@ def x():
 
 
 @pytest.mark.parametrize(
-    ("aggregation", "via"), [("edge_index", "nets"), ("segment_csr", "nets"), ("csr", "nets"), ("kernels", "edges")]
+    ("aggregation", "via"),
+    [("edge_index", "nets"), ("segment_csr", "nets"), ("csr", "nets"), ("mkl", "nets"), ("kernels", "edges")],
 )
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_route_gives_the_same_numbers(kind, aggregation, via, x):
+def test_every_route_gives_the_same_numbers(kind, aggregation, via, x, monkeypatch):
     if aggregation == "segment_csr":
         pytest.importorskip("torch_scatter", reason="torch_scatter is not installed: make baselines")
+    if aggregation == "mkl" and not find_spec("sparse_dot_mkl"):
+        scipys = SimpleNamespace(dot_product_mkl=lambda matrix, x: matrix @ x)
+        monkeypatch.setitem(sys.modules, "sparse_dot_mkl", scipys)
     want = result(make(kind, aggregation="kernels"), graph(kind), x)
     got = result(make(kind, aggregation=aggregation), graph(kind, via), x)
     torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-11)
@@ -52,21 +60,59 @@ def test_fused_is_revgnn(aggregation, x):
     torch.testing.assert_close(result(fused, graph(RevGNN), x), result(rev, graph(RevGNN), x), rtol=1e-9, atol=1e-11)
 
 
+@pytest.fixture
+def counter(monkeypatch):
+    """Counts the graphs that are compiled, which run as they are traced."""
+    from torch._dynamo.testing import CompileCounterWithBackend
+
+    counter, compiled = CompileCounterWithBackend("aot_eager"), baselines._compiled
+    monkeypatch.setattr(baselines, "_compiled", lambda function, on_gpu: compiled(function, on_gpu, counter))
+    yield counter
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("aggregation", ["csr", "kernels"])
+def test_compiled_is_revgnn(aggregation, x, counter):
+    here = graph(RevGNN)
+    rev, compiled = make(RevGNN, aggregation=aggregation), make(CompiledRevGNN, aggregation=aggregation)
+    assert rev.state_dict().keys() == compiled.state_dict().keys()
+    torch.testing.assert_close(result(compiled, here, x), result(rev, here, x), rtol=1e-9, atol=1e-11)
+    assert counter.frame_count == 3
+    deeper = CompiledRevGNN(7, 16, 2, num_layers=9, aggregation=aggregation).double()
+    with torch.compiler.set_stance("fail_on_recompile"):
+        for model in (compiled, deeper, copy.deepcopy(deeper)):
+            result(model, here, x)
+
+
+def test_csr_is_an_operator_of_torchs(x):
+    here = graph(GCN)
+    baselines._neighbours(here, x.dtype, "csr")
+    for transposed in (False, True):
+        arguments = (x.clone().requires_grad_(), here.number, "csr", transposed)
+        torch.library.opcheck(torch.ops.gsrgnn.product, arguments)
+
+
+@pytest.mark.parametrize("norm", ["sum", "mean", "sym"])
+def test_the_matrix_is_that_of_aggregate(norm, x):
+    here = CircuitGraph.from_data(DATA, norm=norm)
+    matrix = baselines.csr_matrix(here, torch.float64)
+    assert matrix.crow_indices().dtype == matrix.col_indices().dtype == torch.int32
+    torch.testing.assert_close(matrix @ x, aggregate(here, x))
+    torch.testing.assert_close(
+        baselines.csr_matrix(here, torch.float64, transposed=True).to_dense(), matrix.to_dense().T
+    )
+
+
 def count_aggregations(kind, monkeypatch):
-    calls = []
-    for name in ("forward", "backward"):
-        plain = getattr(baselines._Product, name)
-        monkeypatch.setattr(
-            baselines._Product, name, staticmethod(lambda *given, plain=plain: calls.append(1) or plain(*given))
-        )
+    calls, plain = [], baselines._CSR.product
+    monkeypatch.setattr(baselines._CSR, "product", lambda *given: calls.append(1) or plain(*given))
     result(make(kind, aggregation="csr"), graph(kind), torch.randn(64, 7, dtype=torch.float64))
     return len(calls) / 4
 
 
-def test_fused_aggregates_six_times_a_layer_where_revgnn_does_eight(monkeypatch):
-    assert count_aggregations(RevGNN, monkeypatch) == 8
-    monkeypatch.undo()
-    assert count_aggregations(FusedRevGNN, monkeypatch) == 6
+@pytest.mark.parametrize(("kind", "times"), [(RevGNN, 8), (FusedRevGNN, 6), (CheckpointSAGE, 3)])
+def test_aggregations_a_layer(kind, times, monkeypatch):
+    assert count_aggregations(kind, monkeypatch) == times
 
 
 def test_fused_trains_what_is_not_frozen(x):
@@ -132,7 +178,7 @@ def test_bad_models_and_graphs(kind, x):
         kind(7, 16, num_layers=0)
     with pytest.raises(ValueError, match="hidden_channels is 0"):
         kind(7, 0, num_layers=1)
-    with pytest.raises(ValueError, match="'dense' is unknown; it is one of edge_index, segment_csr, csr, kernels"):
+    with pytest.raises(ValueError, match="'dense' is unknown; it is one of edge_index, segment_csr, csr, mkl, kernels"):
         kind(7, 16, num_layers=1, aggregation="dense")
     with pytest.raises(ValueError, match=f"norm 'sum' and {kind.__name__} takes '{kind.graph_norm}'"):
         make(kind)(x, CircuitGraph.from_data(DATA, norm="sum"))
@@ -177,7 +223,14 @@ def test_a_weight_is_not_made_as_many_edges_as_do_not_fit():
     torch.testing.assert_close(make(GraphSAGE, aggregation="csr")(x, heavy), make(GraphSAGE)(x, heavy))
 
 
-def test_without_torch_scatter_the_error_names_the_extra(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "torch_scatter", None)
-    with pytest.raises(ModuleNotFoundError, match="not installed: make baselines, or pip install"):
-        GraphSAGE(7, 16, num_layers=1, aggregation="segment_csr")
+def test_mkl_computes_on_a_cpu():
+    with pytest.raises(ValueError, match="'mkl' computes on a CPU and the graph is on cuda:1: use 'csr'"):
+        baselines._MKL(SimpleNamespace(device=torch.device("cuda:1")), torch.float32)
+
+
+@pytest.mark.parametrize(("aggregation", "needs"), baselines.NEEDED.items())
+def test_without_what_a_route_needs_the_error_names_the_extra(aggregation, needs, monkeypatch):
+    module, install = needs
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ModuleNotFoundError, match=rf"needs {module}, .* \(.*\): {re.escape(install)}"):
+        GraphSAGE(7, 16, num_layers=1, aggregation=aggregation)

@@ -23,7 +23,7 @@ class Row:
     Attributes:
         name: as the table shows it.
         model: "GSRGNN" or the name of a class of `baselines`.
-        route: "edge_index", "segment_csr", "csr", or "edges" or "nets" for `aggregate`.
+        route: "edge_index", "segment_csr", "csr", "mkl", or "edges" or "nets" for `aggregate`.
         options: further arguments of the model.
     """
 
@@ -73,8 +73,9 @@ def rows(hidden: int, k: Iterable[int], only: str | None = None) -> list[Row]:
     Raises ValueError where no row stays.
     """
     ks = sorted(x for x in set(k) if x < hidden / 2)
-    routes = ("edge_index", "segment_csr", "csr", "edges", "nets")
+    routes = ("edge_index", "segment_csr", "csr", "mkl", "edges", "nets")
     every = [Row(f"{model} {route}", model, route) for model in ("GCN", "GraphSAGE", "RevGNN") for route in routes]
+    every.append(Row("RevGNN compiled csr", "CompiledRevGNN", "csr"))
     every += [Row(f"FusedRevGNN {route}", "FusedRevGNN", route) for route in ("csr", "edges", "nets")]
     every += [
         Row(f"CheckpointSAGE {name} {route}", "CheckpointSAGE", route, options)

@@ -11,7 +11,6 @@ from gsrgnn.lab.bench.contenders import Row
 from gsrgnn.lab.bench.trainer import PHASES, Trainer
 
 FLOOR = "floor"
-NOT_INSTALLED = "make baselines, or pip install --no-build-isolation gsrgnn[baselines]"
 
 
 def measure_times(
@@ -83,6 +82,5 @@ def _fail(entry, error, say):
     for part in ("times", "seconds"):
         entry.pop(part, None)
     kind = {LeftOut: "left out", ModuleNotFoundError: "not installed"}.get(type(error), "failed")
-    note = {"left out": str(error), "not installed": NOT_INSTALLED}.get(kind)
-    entry |= {"state": kind, "note": note or measure.describe(error)}
+    entry |= {"state": kind, "note": measure.describe(error) if kind == "failed" else str(error)}
     say(f"{entry['name']}: {kind}: {entry['note']}")

@@ -5,7 +5,7 @@ from gsrgnn.lab.bench.contenders import rows
 
 def test_every_row_of_the_full_table():
     names = [row.name for row in rows(384, [64, 4, 8, 16, 32, 192, 4])]
-    assert len(names) == len(set(names)) == 15 + 3 + 4 + 10 + 3
+    assert len(names) == len(set(names)) == 18 + 1 + 3 + 4 + 10 + 3
     assert {
         "GCN nets",
         "GraphSAGE segment_csr",

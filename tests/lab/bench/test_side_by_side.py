@@ -15,7 +15,6 @@ from gsrgnn.lab import measure
 from gsrgnn.lab.bench import side_by_side
 from gsrgnn.lab.bench.record import read
 from gsrgnn.lab.bench.report import report, table
-from gsrgnn.lab.bench.timing import NOT_INSTALLED
 from gsrgnn.lab.bench.trainer import Trainer
 
 
@@ -23,14 +22,19 @@ def test_a_row_that_fails_says_so_and_the_others_go_on(run, tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "torch_scatter", None)
     monkeypatch.setattr(baselines.FusedRevGNN, "run", lambda *given: (_ for _ in ()).throw(MemoryError()))
     monkeypatch.setattr(measure, "peak_memory", lambda *given: measure.Peak(10, 30))
-    record = run(tmp_path, only="RevGNN,GSR k=4 nets")
+    record = run(tmp_path, only="RevGNN segment_csr,RevGNN nets,FusedRevGNN csr,GSR k=4 nets")
     states = {row["name"]: (row["state"], row["note"]) for row in record["rows"]}
-    assert states["RevGNN segment_csr"] == ("not installed", NOT_INSTALLED)
+    state, note = states["RevGNN segment_csr"]
+    assert state == "not installed"
+    assert note.startswith("aggregation 'segment_csr' needs torch_scatter, which is not installed")
     assert states["FusedRevGNN csr"] == ("failed", "out of memory")
     assert states["RevGNN nets"] == states["GSR k=4 nets"] == ("measured", "")
     assert read(tmp_path / "record.json") == record
     assert math.isnan(table(record).loc["FusedRevGNN csr", "step ms"])
-    for line in ("RevGNN segment_csr: not installed: make baselines, ", "FusedRevGNN csr: failed: out of memory"):
+    for line in (
+        "RevGNN segment_csr: not installed: aggregation 'segment_csr' ",
+        "FusedRevGNN csr: failed: out of memory",
+    ):
         assert line in report(record)
     for draw in (figures.bench.steps, figures.bench.memory):
         texts = [text.get_text() for text in draw(record).axes[0].texts]
