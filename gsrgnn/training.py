@@ -19,10 +19,12 @@ from gsrgnn.checkpoint import Checkpoint, Course, digest
 from gsrgnn.cuda_graph import captured
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.label import label_scales, moments, split_label
+from gsrgnn.memory import freed_memory_kept
 from gsrgnn.metrics import correlations
 from gsrgnn.model_file import PathLike, copied
 from gsrgnn.modes import mode_matters
 from gsrgnn.progress import Progress, told
+from gsrgnn.reversible import ReversibleStack
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -130,7 +132,7 @@ def train(
     )
     apart = mode_matters(model)
     best_prediction = None
-    with _mode(model, train=True), told(progress, epochs, course.epoch) as tell, file or nullcontext():
+    with _mode(model, train=True), _memory(model), told(progress, epochs, course.epoch) as tell, file or nullcontext():
         if cuda_graph:
             try:
                 gradient = captured(gradient, model, optimizer)
@@ -233,6 +235,13 @@ def _columns(output, size):
         given = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         raise ValueError(f"model(x, graph) gives {given} for {size} cells: it must give [{size}] or [{size}, C]")
     return output if output.ndim == 2 else output[:, None]
+
+
+def _memory(model):
+    """What keeps a step's arrays for the next one, where that is safe: a stack makes none that grows with the edges."""
+    on_cpu = all(parameter.device.type == "cpu" for parameter in model.parameters())
+    stacks = any(isinstance(module, ReversibleStack) for module in model.modules())
+    return freed_memory_kept() if on_cpu and stacks else nullcontext()
 
 
 @contextmanager

@@ -22,9 +22,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from gsrgnn.lab import ends
+from gsrgnn.memory import M_MMAP_THRESHOLD
 
 OUT_OF_MEMORY = "out of memory"
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's mallopt
 
 
 def in_turn(contenders: dict[str, Callable[[], Any]], rounds: int, warm_up: int = 1) -> Iterator[tuple[str, Any]]:
@@ -168,19 +168,6 @@ def _report_peak(pipe, prepare, work, arguments):
             pipe.send(Peak(before, max(before, _highest())))
     except Exception as error:
         pipe.send(describe(error))
-
-
-def keep_freed_memory(keep: bool = True) -> None:
-    """Let this process use freed memory again in place of giving it back, where glibc manages it; or no longer.
-
-    By default an array of 32 MB and more is asked of the system anew each time, page by page. That slows a model that
-    makes such arrays in every layer, and is a matter of settings, not of the model. Arrays that are a good part of all
-    memory are better not kept: what smaller ones leave of their place is of no use to the next.
-    """
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_MAX, 0 if keep else 2**16)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def gpu_memory(

@@ -45,7 +45,7 @@ def run(
 
     Times: after a warm-up, ``steps`` rounds in which each contender makes one step of training (forward, backward,
     Adam) in turn, all in this process; the medians are reported, all times kept. Freed memory is used again
-    (`measure.keep_freed_memory`), but for rows whose messages take more than 1 GiB. Memory: a step in a process of its
+    (`memory.keep_freed_memory`), but for rows whose messages take more than 1 GiB. Memory: a step in a process of its
     own for each row and depth, Adam's state being there, as in every step but the first. Gradients: how far GSR-GNN's
     recomputed float32 gradient is from one in float64 that keeps everything, on a small circuit
     (`exactness.gradient_error`).

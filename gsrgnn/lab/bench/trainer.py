@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from gsrgnn import baselines
+from gsrgnn import baselines, memory
 from gsrgnn.cuda_graph import captured
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.lab import measure
@@ -73,7 +73,7 @@ class Trainer:
 
         Raises RuntimeError where anything is compiled in it, but for the first.
         """
-        measure.keep_freed_memory(self.keeps_freed)
+        memory.keep_freed_memory(self.keeps_freed)
         with torch.compiler.set_stance("fail_on_recompile") if self.compiled and self._stepped else nullcontext():
             seconds = self.step()
         self._stepped = True
@@ -110,7 +110,7 @@ class Trainer:
 
         A compiled model runs as it is: what compiled code makes cannot be seen, and what is kept is the same.
         """
-        measure.keep_freed_memory(self.keeps_freed)
+        memory.keep_freed_memory(self.keeps_freed)
         apart = [self.x, *self.model.parameters(), *self.model.buffers(), *baselines.graph_tensors(self.graph)]
         with torch.compiler.set_stance("force_eager") if self.compiled else nullcontext():
             return measure.kept_bytes(lambda: self.model(self.x, self.graph), apart)
