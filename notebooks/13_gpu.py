@@ -44,7 +44,7 @@ from IPython.display import Markdown, display
 from gsrgnn.book import figures
 from gsrgnn.kernels import gpu
 from gsrgnn.lab import kernel_table, limits, records
-from gsrgnn.lab.bench.record import read_all
+from gsrgnn.lab.bench.record import calls, read_all
 from gsrgnn.lab.bench.report import table
 from gsrgnn.lab.limits import H200
 
@@ -260,7 +260,11 @@ kernel_records, left_out = records.read_each(
 )
 steps, wrong = read_all("results", "cuda")
 for record in kernel_records:
-    display(Markdown(f"On {record['gpu']}, {record['provenance']['date']}."))
+    display(
+        Markdown(
+            f"On {record['gpu']}, {record['provenance']['date']}. {calls(record)}"
+        )
+    )
     formats = {"ms": "{:,.3f}", "bound ms": "{:,.3f}", "over bound": "{:,.2f}"}
     display(
         figures.table(
@@ -274,6 +278,7 @@ for record in steps:
     p = record["parameters"]
     title = f"A training step: {p['circuit']}, width {p['hidden']}, {p['layers']} layers"
     display(figures.table(table(record).drop(columns="note"), "{:,.2f}", title))
+    display(Markdown(calls(record)))
 for words in left_out + wrong:
     print(f"left out: {words}")
 if not kernel_records and not steps:
