@@ -5,14 +5,17 @@ are none, and its numbers are an H100's by the data sheet, less what is never re
 memory's speed takes up to four times as long. What has been measured takes the estimate's place: `sweep.expected`.
 """
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gsrgnn.circuits import table1
+from gsrgnn.lab.records import read_circuits
 
 ROUNDS = 5  # `steps` of the notebooks that time
-CELLS, EDGES = 40_000, 12_000_000  # of a circuit that Table 1 lacks
+CELLS, EDGES = 40_000, 12_000_000  # of a circuit of which no more is known
 PINS = 4  # a cell
+EPOCH = 0.04  # seconds beside its step and its forward pass: the scores
 CONTENDERS = {  # as the notebooks name them
     "speed": "RevGNN edge_index,RevGNN csr,RevGNN nets,CheckpointSAGE sqrt,GSR k",
     "memory": "RevGNN edge_index,RevGNN csr,RevGNN nets,GSR k*nets,GSR dense",
@@ -27,6 +30,8 @@ class Machine:
 
     Attributes:
         moved: bytes a second that its operations read and write.
+        summed: the same of neighbours' rows that are added up, most of which a cache has.
+        messages: the same where every edge has a message of its own.
         multiplied: multiplications a second of its dense products.
         operation: seconds that an operation takes however small it is.
         start: seconds until a process that measures memory computes; on a GPU a notebook needs them as well.
@@ -36,6 +41,8 @@ class Machine:
     """
 
     moved: float
+    summed: float
+    messages: float
     multiplied: float
     operation: float
     start: float
@@ -43,8 +50,8 @@ class Machine:
     graph: float
 
 
-H100 = Machine(moved=2.5e12, multiplied=1.5e13, operation=1e-5, start=12, kernels=6, graph=1e-7)
-CORES = Machine(moved=1e10, multiplied=5e10, operation=2e-5, start=1, kernels=0, graph=1e-7)
+H100 = Machine(2.5e12, 4e12, messages=2.5e12, multiplied=1.5e13, operation=1e-5, start=12, kernels=4, graph=1e-7)
+CORES = Machine(2e10, 4e10, messages=1e10, multiplied=1e11, operation=3e-5, start=1, kernels=0, graph=1e-7)
 
 
 @dataclass(frozen=True)
@@ -64,19 +71,21 @@ class Setting:
             model, route: as in `bench.contenders.Row`.
             k: of GSR-GNN.
         """
-        groups = 1 if model in ("GCN", "GraphSAGE", "CheckpointSAGE") else 2
-        d, ours, pins = self.width // groups, model == "GSRGNN", PINS * self.cells
+        reversible = "Rev" in model or model == "GSRGNN"
+        d, pins = self.width // (1 + reversible), PINS * self.cells
         row = 5 * k if k else 4 * d  # what is read of a neighbour
-        sums = {
-            "edges": self.edges * (40 + row),
-            "csr": self.edges * (8 + row),
-            "nets": pins * (16 + row + 4 * d),
-        }.get(route, 4 * 4 * self.edges * d)  # messages are written, weighted, read
-        moved = 3 * sums + (20 if ours else 30) * 4 * self.cells * d
-        multiplied = (4 if ours else 8) * self.cells * d * d
-        operations = 25 if ours else 60
-        block = moved / self.machine.moved + multiplied / self.machine.multiplied + operations * self.machine.operation
-        return layers * groups * block
+        sums = {"nets": pins * (16 + row + 4 * d), "csr": self.edges * (8 + row), "edges": self.edges * (8 + row)}
+        streams = {"GSRGNN": 15, "RevGNN": 30}.get(model, 20)  # times that a block reads or writes its [N, d]
+        messages = 0 if route in sums else 12 * 4 * self.edges * d
+        multiplied = 4 * (1 if model in ("GSRGNN", "GCN") else 2) * self.cells * d * d
+        block = (
+            streams * 4 * self.cells * d / self.machine.moved
+            + 3 * sums.get(route, 0) / self.machine.summed
+            + messages / self.machine.messages
+            + multiplied / self.machine.multiplied
+            + 2 * streams * self.machine.operation
+        )
+        return layers * (1 + reversible) * block
 
 
 def bench(parameters: dict, experiment: str) -> float:
@@ -117,16 +126,30 @@ def beyond(parameters: dict) -> float:
     return bench(parameters, "beyond") + _trained(parameters, trained)
 
 
-def _setting(parameters: dict) -> tuple[Setting, bool]:
+def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] | None:
+    """Cells and directed edges of a circuit: the record's of `gsrgnn data table`, or Table 1's; None where unknown.
+
+    Warns where the record is damaged.
+    """
     known = {
         name: (row.nodes, row.edges)
         for row in table1.rows()
         for name in (f"synthetic/{row.code}", f"circuitnet/{row.name}")
     }
-    kind, _, size = parameters["circuit"].partition("/")
-    small = (int(size), 50 * int(size)) if kind == "synthetic" and size.isdecimal() else (CELLS, EDGES)
+    try:
+        known |= {entry["circuit"]: (entry["cells"], entry["edges"]) for entry in read_circuits(path)["circuits"]}
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        warnings.warn(str(error), stacklevel=2)
+    return known.get(circuit)
+
+
+def _setting(parameters: dict) -> tuple[Setting, bool]:
+    kind, _, number = parameters["circuit"].partition("/")
+    small = (int(number), 50 * int(number)) if kind == "synthetic" and number.isdecimal() else (CELLS, EDGES)
     on_gpu = parameters.get("device") == "cuda"
-    cells, edges = known.get(parameters["circuit"], small)
+    cells, edges = size(parameters["circuit"]) or small
     return Setting(H100 if on_gpu else CORES, cells, edges, parameters["hidden_channels"]), on_gpu
 
 
@@ -138,6 +161,6 @@ def _start(parameters: dict) -> float:
 def _trained(parameters: dict, models: Iterable[tuple[str, int | None]]) -> float:
     """Seconds of the training runs: an epoch is a step and a forward pass, a third of one."""
     setting, _ = _setting(parameters)
-    runs = parameters["epochs"] * len(parameters["learning_rates"]) * 4 / 3
-    layers = parameters["num_layers"]
-    return runs * sum(setting.step(layers, model, "nets", k if model == "GSRGNN" else None) for model, k in models)
+    epochs, layers = parameters["epochs"] * len(parameters["learning_rates"]), parameters["num_layers"]
+    steps = [setting.step(layers, model, "nets", k if model == "GSRGNN" else None) for model, k in models]
+    return epochs * sum(4 / 3 * step + EPOCH for step in steps)

@@ -70,7 +70,7 @@ def _sweep(experiments: Iterable[str]) -> str:
 
 
 def _kernels():
-    """The kernel table's tasks, one a circuit: with the first all kernels are compiled, those of k up to 32 and of 64."""
+    """The kernel table's tasks, one a circuit: the first compiles all kernels, those of k up to 32 and those of 64."""
     shapes = len(kernel_table.WIDTHS) * len(kernel_table.KS)
     compiled = H100.start + H100.kernels * len(kernel_table.WIDTHS) * 2
     for circuit in kernel_table.CIRCUITS:
