@@ -300,6 +300,9 @@ if not kernel_records and not steps:
 # .venv/bin/gsrgnn bench --device cuda --circuit synthetic/5324-F --hidden 384 --layers 100
 # ```
 #
+# With `--minutes` the second ends in time and goes on at the next call; `gsrgnn programme` says what to run, and for how
+# long, where a card is had for minutes at a time.
+#
 # ## What is missing
 #
 # - Every time. The bounds say what cannot be beaten, not how near the kernels come.

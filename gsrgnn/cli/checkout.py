@@ -174,7 +174,8 @@ def programme(
 
     parts = programmes.parts(root, root / folder)
     for part in parts:
-        typer.echo(f"{clock(part.seconds):>6}  {part.command}: {part.shows}")
+        window = f" --minutes {minutes:g}" * part.command.startswith("gsrgnn")
+        typer.echo(f"{clock(part.seconds):>6}  {part.command}{window}: {part.shows}")
     typer.echo("\n" + windows((task for part in parts for task in part.tasks), minutes, sweeps.FIRST))
 
 

@@ -9,9 +9,6 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gsrgnn.circuits import table1
-from gsrgnn.lab.records import read_circuits
-
 ROUNDS = 5  # `steps` of the notebooks that time
 CELLS, EDGES = 40_000, 12_000_000  # of a circuit of which no more is known
 PINS = 4  # a cell
@@ -131,6 +128,9 @@ def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] |
 
     Warns where the record is damaged.
     """
+    from gsrgnn.circuits import table1
+    from gsrgnn.lab.records import read_circuits
+
     known = {
         name: (row.nodes, row.edges)
         for row in table1.rows()

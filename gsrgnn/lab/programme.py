@@ -12,7 +12,7 @@ from gsrgnn.lab.sweep import Places, results_folder, survey, tasks
 from gsrgnn.lab.window import Task
 
 PROFILE = "gpu"
-TESTS = 220.0  # seconds of `pytest -m gpu`, estimated: most of it compiles kernels
+TESTS = 220.0  # seconds of `pytest -m gpu`, estimated: a third compiles kernels, a third is compute-sanitizer
 KERNELS = 90.0  # seconds of the kernel table, estimated: 3 a circuit, width and k, the rest to start and compile
 
 

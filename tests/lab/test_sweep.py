@@ -432,7 +432,7 @@ def _sweep(root, count, options, begun):
     experiments.SWEEPS["tiny"] = grid(count, **options)
     begun.touch()
     try:
-        sweep.run("tiny", root, say=lambda words: None)
+        sweep.run("tiny", root, minutes=60, say=lambda words: None)
     except KeyboardInterrupt:
         os._exit(130)
 
@@ -524,6 +524,14 @@ def test_the_command(project, monkeypatch):
     listed = gsrgnn("sweep", "tiny", "--list")
     assert listed.exit_code == 0
     assert listed.stdout.splitlines()[-1] == "2 points: 2 to do; about 10 s left, 2 points by estimate"
+    assert project.started() == []
+    narrow = gsrgnn("sweep", "tiny", "--minutes", "0.5")
+    assert narrow.exit_code == 0
+    assert "too long for any window of 0.5 min" in narrow.stdout
+    assert "the same command goes on" in narrow.stdout
+    assert narrow.stdout.splitlines()[-1] == "2 points: 2 to do"
+    planned = gsrgnn("sweep", "tiny", "--list", "--minutes", "0.6")
+    assert planned.stdout.splitlines()[-1] == "in all 1:10 min in 2 windows of 0.6 min, of each 30 s for its start"
     assert project.started() == []
     ran = gsrgnn("sweep", "tiny")
     assert ran.exit_code == 1
