@@ -211,6 +211,8 @@ def test_the_command(tmp_path, monkeypatch):
     if missing := gpu_missing():
         stderr = CliRunner().invoke(app, ["bench", "--device", "cuda"]).stderr
         assert stderr == f"error: device is 'cuda' and no GPU can be used: {missing}\n"
+        stderr = CliRunner().invoke(app, ["bench", "--kernels", "--minutes", "9"]).stderr
+        assert stderr == f"error: the kernel table needs a GPU: {missing}\n"
     wrong = CliRunner().invoke(app, ["bench", "--k", "4;8"])
     assert wrong.stderr == "error: --k 4;8: expected whole numbers and commas, as in 4,8,16\n"
 
