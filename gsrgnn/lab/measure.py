@@ -241,22 +241,30 @@ def _report_gpu_peaks(pipe, expandable):
         while True:
             prepare, work, arguments = pipe.recv()
             try:
-                pipe.send(_gpu_peaks(prepare, work, arguments))
+                answer = _gpu_peaks(prepare, work, arguments)
             except Exception as error:
-                pipe.send(describe(error))
+                answer = describe(error)
+            give_back()  # the other process, whose segments may grow or may not, needs it
+            pipe.send(answer)
 
 
 def _gpu_peaks(prepare, work, arguments):
     state = prepare(*arguments)
-    gc.collect()
     torch.cuda.synchronize()
-    torch.cuda.empty_cache()
+    give_back()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     work(state)
     torch.cuda.synchronize()
     stats = torch.cuda.memory_stats()
     return {"before": before, **{name: stats[f"{name}_bytes.all.peak"] for name in ("allocated", "active", "reserved")}}
+
+
+def give_back() -> None:
+    """Give the GPU back what torch holds of its memory and nobody uses; nothing where no GPU is in use."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def _forget_peak():

@@ -166,6 +166,7 @@ def test_a_process_that_fails_says_why(work, error, match):
 
 def pretend(fails):
     """In the process that measures: a GPU whose peak is the number of that process."""
+    torch.cuda.is_initialized = lambda: True
     for name in ("synchronize", "empty_cache", "reset_peak_memory_stats"):
         setattr(torch.cuda, name, lambda: None)
     torch.cuda.memory_allocated = lambda: 1

@@ -32,6 +32,7 @@ def measure_memory(
     next is not expected to fit into the window.
     """
     parameters, beside = record["parameters"], START
+    measure.give_back()  # what the times have left
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "inputs.pt"
         torch.save(inputs, path)
