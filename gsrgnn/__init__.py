@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING
 
 from gsrgnn.cbsr import CBSR, aggregate, group_sparse
 from gsrgnn.graph import CircuitGraph
+from gsrgnn.model_file import load_model, save_model
 from gsrgnn.models import GSRGNN
 from gsrgnn.version import __version__
 
 if TYPE_CHECKING:
     from gsrgnn import circuits as circuits
 
-__all__ = ["CBSR", "CircuitGraph", "GSRGNN", "__version__", "aggregate", "circuits", "group_sparse"]
+__all__ = [
+    "CBSR",
+    "CircuitGraph",
+    "GSRGNN",
+    "__version__",
+    "aggregate",
+    "circuits",
+    "group_sparse",
+    "load_model",
+    "save_model",
+]
 
 if not TYPE_CHECKING:
 

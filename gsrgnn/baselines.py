@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
-from torch_geometric.nn import GCNConv, SAGEConv
+from torch_geometric.nn import GCNConv, Linear, MeanAggregation, SAGEConv, SumAggregation
 from torch_geometric.nn.models import GroupAddRev
 
 from gsrgnn.arguments import positive
@@ -33,6 +33,7 @@ from gsrgnn.eager import eager
 from gsrgnn.graph import CircuitGraph, Norm
 from gsrgnn.memory import check_memory
 from gsrgnn.models import NodeModel
+from gsrgnn.modes import same_in_both_modes
 
 __all__ = ["AGGREGATIONS", "GCN", "CheckpointSAGE", "FusedRevGNN", "GraphSAGE", "RevGNN", "graph_tensors"]
 
@@ -77,6 +78,9 @@ class _Peer(NodeModel):
                 f"make it with CircuitGraph.from_data(data, norm={wanted})"
             )
         return self.run(x, _neighbours(graph, x.dtype, self.aggregation))
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"num_layers": len(self.layers), "aggregation": self.aggregation}
 
     def run(self, x: Tensor, neighbours: Neighbours) -> Tensor:
         """The stream behind all layers, ``neighbours`` being what each takes beside it."""
@@ -178,6 +182,9 @@ class CheckpointSAGE(_Peer):
         super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
         self.segment = segment
 
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"segment": self.segment}
+
     def layer(self, channels: int) -> nn.Module:
         return _SAGEBlock(self.aggregation, channels)
 
@@ -231,6 +238,12 @@ class _RoutedGCNConv(GCNConv):
 
 def _sage(aggregation, channels):
     return (SAGEConv if aggregation == "edge_index" else _RoutedSAGEConv)(channels, channels)
+
+
+_OWN = GCN, GraphSAGE, RevGNN, FusedRevGNN, CheckpointSAGE, _ThenReLU, _SAGEBlock, _RoutedSAGEConv, _RoutedGCNConv
+_PYG = SAGEConv, GCNConv, GroupAddRev, Linear, MeanAggregation, SumAggregation  # as they are made here
+for _kind in (*_OWN, *_PYG):
+    same_in_both_modes(_kind)
 
 
 class _FusedStack(torch.autograd.Function):

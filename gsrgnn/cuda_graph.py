@@ -1,30 +1,35 @@
 """A whole training step as one CUDA graph: its launches are recorded once and replayed with one call."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gsrgnn.reversible import ReversibleStack
 
 WARM_UP = 3
 
+Given = TypeVar("Given")
 
-def captured(step: Callable[[], Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[], Tensor]:
-    """``step`` recorded as a CUDA graph; a function that replays it and returns what ``step`` returned, a tensor.
+
+def captured(step: Callable[[], Given], model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[], Given]:
+    """``step`` recorded as a CUDA graph; a function that replays it and returns what ``step`` returned.
 
     ``step`` runs `WARM_UP` times before, which compiles kernels and makes every buffer; the model and the optimizer's
-    state are then set back, so that the first replay is the first step. The tensor is written anew by each replay.
+    state are then set back, so that the first replay is the first step. The tensors that ``step`` returns are written
+    anew by each replay: read them before the next.
 
     Args:
-        step: callable without arguments that zeroes gradients, computes a loss, and steps ``optimizer``.
-        optimizer: made with ``capturable=True``.
+        step: callable without arguments that zeroes gradients, computes a loss and its gradients, and steps
+            ``optimizer`` or leaves that to the caller.
+        optimizer: made with ``capturable=True`` where ``step`` steps it.
 
     Raises RuntimeError, the state being what it was, where no GPU holds the model or the step cannot be captured.
     """
     if not next(model.parameters()).is_cuda:
         raise RuntimeError("the model is on the CPU: a CUDA graph needs it, the data and the graph on a GPU")
-    before = [tensor.detach().clone() for tensor in _state(model)]
+    before = [(tensor, tensor.detach().clone()) for tensor in _state(model, optimizer)]
     current, side = torch.cuda.current_stream(), torch.cuda.Stream()
     try:
         side.wait_stream(current)
@@ -40,7 +45,7 @@ def captured(step: Callable[[], Tensor], model: nn.Module, optimizer: torch.opti
     except Exception as error:
         raise RuntimeError(f"the step cannot be captured: {error}") from error
     finally:
-        _set_back(model, optimizer, before)
+        _set_back(_state(model, optimizer), before)
     written = [module.buffers_in_use() for module in model.modules() if isinstance(module, ReversibleStack)]
 
     def replay(_written=written):  # by the graph, for as long as it is replayed
@@ -50,14 +55,14 @@ def captured(step: Callable[[], Tensor], model: nn.Module, optimizer: torch.opti
     return replay
 
 
-def _state(model):
-    return [*model.parameters(), *model.buffers()]
+def _state(model, optimizer):
+    moments = (value for state in optimizer.state.values() for value in state.values())
+    return [*model.parameters(), *model.buffers(), *moments]
 
 
 @torch.no_grad()
-def _set_back(model, optimizer, before):
-    for tensor, value in zip(_state(model), before, strict=True):
+def _set_back(state, before):
+    for tensor in state:  # what was not there before is Adam's, which is zero before the first step
+        tensor.zero_()
+    for tensor, value in before:
         tensor.copy_(value)
-    for state in optimizer.state.values():  # Adam's is zero before the first step
-        for value in state.values():
-            value.zero_()

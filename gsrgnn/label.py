@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gsrgnn.metrics import columns
+from gsrgnn.modes import same_in_both_modes
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MASKS = ("train_mask", "val_mask", "test_mask")
 
 
+@same_in_both_modes
 class LabelScale(nn.Module):
     """``z * deviation + mean``: standardised values ``z [..., C]`` in the label's units.
 

@@ -1,5 +1,7 @@
 """The model of the paper, and the frame it shares with its `baselines`, behind one call: ``model(x, graph)``."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -8,6 +10,7 @@ from gsrgnn.cbsr import capturing, check_devices, check_graph, check_rows
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels.order import Order
 from gsrgnn.label import LabelScale
+from gsrgnn.modes import same_in_both_modes
 from gsrgnn.reversible import Residual, ReversibleStack
 
 
@@ -60,7 +63,16 @@ class NodeModel(nn.Module):
         """The stream ``[N, hidden_channels]`` behind the layers for the stream ``x`` before them."""
         return self.layers(x, graph)
 
+    def options(self) -> dict[str, Any]:
+        """The arguments that make such a model anew."""
+        return {
+            "in_channels": self.in_channels,
+            "hidden_channels": self.encoder.out_features,
+            "out_channels": self.head.out_features,
+        }
 
+
+@same_in_both_modes
 class GSRGNN(NodeModel):
     """GSR-GNN (Algorithm 1): a `ReversibleStack` of group-sparse layers between a linear encoder and a linear head.
 
@@ -92,6 +104,15 @@ class GSRGNN(NodeModel):
         layers = ReversibleStack(hidden_channels, num_layers, k, residual, first)
         super().__init__(in_channels, hidden_channels, out_channels)
         self.layers = layers
+
+    def options(self) -> dict[str, Any]:
+        stack = self.layers
+        return super().options() | {
+            "num_layers": stack.num_layers,
+            "k": stack.k,
+            "residual": stack.residual,
+            "first": stack.first,
+        }
 
     def inverse(self, y: Tensor, graph: CircuitGraph) -> Tensor:
         """The encoder's output for the stack's output ``y``: `ReversibleStack.inverse`."""

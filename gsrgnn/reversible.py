@@ -33,6 +33,7 @@ from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels.fixed_point import FIXED, Scale, crowded, scales
 from gsrgnn.kernels.order import Order, cheaper_order
 from gsrgnn.memory import free_memory
+from gsrgnn.modes import same_in_both_modes
 
 Residual: TypeAlias = Literal["sparse", "dense"]
 Item = TypeVar("Item")
@@ -82,6 +83,7 @@ class Scratch:
     dmatrix: Tensor
 
 
+@same_in_both_modes
 class ReversibleStack(nn.Module):
     """``num_layers`` reversible layers over two groups of ``width / 2`` columns.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,15 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from gsrgnn.arguments import positive
+from gsrgnn.checkpoint import Checkpoint, Course, digest
 from gsrgnn.cuda_graph import captured
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.label import label_scales, moments, split_label
 from gsrgnn.metrics import correlations
+from gsrgnn.model_file import PathLike, copied
+from gsrgnn.modes import mode_matters
+from gsrgnn.progress import Progress, told
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -52,7 +56,9 @@ def train(
     *,
     epochs: int,
     learning_rate: float = 1e-3,
-    progress: Callable[[dict[str, float]], object] | None = None,
+    patience: int | None = None,
+    progress: Progress = None,
+    checkpoint: PathLike | None = None,
     cuda_graph: bool = False,
 ) -> Training:
     """Train ``model(x, graph)`` on ``data.train_mask`` and keep the epoch with the best validation Pearson.
@@ -64,20 +70,35 @@ def train(
     once, after the last epoch. Seed with ``torch_geometric.seed_everything`` before the model is made: the loop draws
     nothing, so the same seed gives the same result on the same machine.
 
+    An epoch is a step, and what its parameters predict is scored. `GSRGNN` and the models of `gsrgnn.baselines` compute
+    the same in train and eval mode, so that this prediction is the next step's own forward pass; where the mode may
+    matter (`mode_matters`: dropout, BatchNorm, hooks, layers of a class that is not known) it is a pass of its own in
+    eval mode.
+
     Args:
         model: any module that gives ``[N, C]`` or ``[N]`` for ``model(data.x, graph)``; left in the mode it was in.
         data: PyG ``Data`` with ``x``, ``y [N]`` or ``[N, C]`` of any real dtype, and the three masks, bool ``[N]``.
         graph: its `CircuitGraph`.
-        progress: called with each row of the history as it is made.
-        cuda_graph: on a GPU, record the step once as a CUDA graph and replay it, which saves its launches; where that
-            cannot be done, a warning says why and the steps are launched one by one. The result is the same.
+        patience: stop after so many epochs in a row without a better one; None goes through all.
+        progress: called with each row of the history as it is made, the model having that epoch's parameters; it may
+            use the model, and must not change it. Or whether to show a bar with the time left; None shows one in a
+            terminal and in a notebook that a person runs.
+        checkpoint: a file from which the same call, in another process too, goes on where it was: with the history, to
+            the last bit but for the seconds, that it would have had uninterrupted. It is written whole, after the first
+            epoch, then once a minute, and in the end, whatever ends it; ``epochs`` and ``patience`` may be others the
+            next time. Where it cannot be written a warning says so. `gsrgnn.load_model` makes the best epoch's model
+            of it, if it is one of the package's.
+        cuda_graph: on a GPU, record forward and backward pass once as a CUDA graph and replay it, which saves its
+            launches; where that cannot be done, a warning says why and they are launched one by one. The result is the
+            same.
 
-    Raises ValueError, the model being untouched, for fewer than one epoch, or a label or masks that `split_label` or
-    `moments` refuses or that differ from the predictions in columns; and when the loss or a prediction stops being
-    finite.
+    Raises ValueError, the model being untouched, for fewer than one epoch, a label or masks that `split_label` or
+    `moments` refuses or that differ from the predictions in columns, or a checkpoint of another model, label, graph or
+    learning rate or of more epochs; and when the loss or a prediction stops being finite. OSError where there can be no
+    checkpoint.
     """
-    if epochs < 1:
-        raise ValueError(f"epochs is {epochs}: train for at least 1")
+    epochs = positive("epochs", epochs)
+    patience = None if patience is None else positive("patience", patience)
     y, (train_rows, val_rows, test_rows) = split_label(data)
     before = predict(model, data, graph)
     if before.shape != y.shape:
@@ -86,60 +107,93 @@ def train(
             f"out_channels={y.shape[1]}, or choose the columns of y"
         )
     mean, deviation = moments(y[train_rows], before.dtype)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, capturable=cuda_graph and data.x.is_cuda)
+    file = None
+    if checkpoint is not None:
+        rows = train_rows, val_rows, test_rows
+        depends = {
+            "learning_rate": float(learning_rate),
+            "x": digest(data.x),
+            "label or split": digest([rows, [y[part] for part in rows]]),
+            "graph": digest(graph.operator()),
+        }
+        file = Checkpoint(checkpoint, model, depends, before.device)
+        if file.epochs > epochs:
+            raise ValueError(
+                f"{checkpoint} has {file.epochs} epochs and epochs is {epochs}: ask for as many, or name another file"
+            )
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     for scale in label_scales(model, y.shape[1]):
         scale.fill(mean, deviation)
-    step = _step(
+    course = file.resume(model, optimizer) if file else Course()
+    gradient = _gradient(
         model, optimizer, data.x, graph, train_rows.to(before.device), y[train_rows].to(before), deviation.to(before)
     )
-    rows: list[dict[str, float]] = []
-    best: dict[str, Tensor] = {}
-    best_rank = -math.inf, -math.inf
-    with _mode(model, train=True):
+    apart = mode_matters(model)
+    best_prediction = None
+    with _mode(model, train=True), told(progress, epochs, course.epoch) as tell, file or nullcontext():
         if cuda_graph:
             try:
-                step = captured(step, model, optimizer)
+                gradient = captured(gradient, model, optimizer)
             except RuntimeError as error:
                 warnings.warn(f"no CUDA graph: {error}", stacklevel=2)
-        for epoch in range(1, epochs + 1):
+        ahead = None
+        while course.goes_on(epochs, patience):
+            epoch = course.epoch + 1
+            loss, _, gradients, seconds = ahead or _timed(gradient)
             start = time.perf_counter()
-            loss = step()
+            for parameter, taken in zip(model.parameters(), gradients, strict=True):
+                parameter.grad = taken
+            optimizer.step()
             if data.x.is_cuda:
                 torch.cuda.synchronize(data.x.device)
-            seconds = time.perf_counter() - start
-            prediction = predict(model, data, graph).cpu()
-            if not (torch.isfinite(loss) and torch.isfinite(prediction).all()):
+            seconds += time.perf_counter() - start
+            ahead = None if apart or epoch == epochs else _timed(gradient)
+            prediction = (ahead[1] if ahead else predict(model, data, graph)).cpu()
+            if not (math.isfinite(loss) and torch.isfinite(prediction).all()):
                 raise ValueError(
-                    f"training diverged at epoch {epoch} (loss {loss.item():.3g}): "
+                    f"training diverged at epoch {epoch} (loss {loss:.3g}): "
                     f"lower learning_rate, which is {learning_rate}"
                 )
             scores = correlations(y[val_rows], prediction[val_rows])
-            rows.append({"epoch": epoch, "loss": loss.item(), **scores, "seconds": seconds})
+            course.rows.append({"epoch": epoch, "loss": loss, **scores, "seconds": seconds})
             squared = ((prediction[val_rows] - y[val_rows]) / deviation).square().mean().item()
             rank = -math.inf if math.isnan(scores["pearson"]) else scores["pearson"], -squared
-            if not best or rank > best_rank:
-                best, best_rank, best_epoch = copy.deepcopy(model.state_dict()), rank, epoch
-            if progress:
-                progress(rows[-1])
-    model.load_state_dict(best)
-    prediction = predict(model, data, graph).cpu()
+            if not course.best or rank > course.best_rank:
+                course.best, course.best_rank, course.best_epoch = copied(model), rank, epoch
+                best_prediction = prediction.clone()
+            if file:
+                file.keep(course, model, optimizer)
+            tell(course.rows[-1])
+    model.load_state_dict(course.best)
+    prediction = predict(model, data, graph).cpu() if best_prediction is None else best_prediction
     test = correlations(y[test_rows], prediction[test_rows])
-    return Training(pd.DataFrame(rows), best_epoch, test, prediction.squeeze(1))
+    return Training(pd.DataFrame(course.rows), course.best_epoch, test, prediction.squeeze(1))
 
 
-def _step(model, optimizer, x, graph, rows, y, deviation):
-    """One training step as a function that returns the loss; ``y`` is the label of ``rows``."""
+def _gradient(model, optimizer, x, graph, rows, y, deviation):
+    """Forward and backward pass as a function that gives loss, predictions and gradients; ``y`` is ``rows``'s label.
 
-    def step():
+    The gradients are taken off the parameters: what is done with the model before the step adds nothing to them.
+    """
+
+    def gradient():
         torch.clear_autocast_cache()  # a user's autocast is around all steps and holds the parameters before the last
         optimizer.zero_grad()
-        error = _columns(model(x, graph), len(x)).index_select(0, rows) - y
-        loss = (error / deviation).square().mean()
+        prediction = _columns(model(x, graph), len(x))
+        loss = ((prediction.index_select(0, rows) - y) / deviation).square().mean()
         loss.backward()
-        optimizer.step()
-        return loss.detach()
+        gradients = [parameter.grad for parameter in model.parameters()]
+        optimizer.zero_grad()
+        return loss.detach(), prediction.detach(), gradients
 
-    return step
+    return gradient
+
+
+def _timed(gradient):
+    """What ``gradient()`` gives, the loss as a number, for which a GPU is waited for, and the seconds that it took."""
+    start = time.perf_counter()
+    loss, prediction, gradients = gradient()
+    return loss.item(), prediction, gradients, time.perf_counter() - start
 
 
 def tune(

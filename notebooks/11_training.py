@@ -202,6 +202,10 @@ print(
 # `train` puts the label's mean and deviation over the training cells into the model and takes the loss in units of that
 # deviation. The two numbers are saved with the parameters, so a trained model predicts in the label's units wherever
 # it is loaded.
+#
+# An epoch takes one step: forward, backward, Adam. What the new parameters predict is scored on the validation cells,
+# and the forward pass for that is the next step's own, since neither model computes anything else in training than in
+# prediction. One with dropout does, and `train` makes it a second pass.
 
 
 # %% tags=["hide-input"]

@@ -23,7 +23,8 @@
 #
 # - say what a warp, a lane and shared memory are, and which of them a row of the matrix is given to;
 # - compute a lower bound for the time of an aggregation from the sizes of a graph and four numbers of a chip;
-# - say from which k on CBSR can no longer win against a dense product in half precision.
+# - say from which k on CBSR can no longer win against a dense product in half precision;
+# - add such bounds up to the least time of a training step, and say what of it a cache decides.
 
 # %% tags=["parameters"]
 nodes, edges, width = (
@@ -33,6 +34,7 @@ nodes, edges, width = (
 )  # Table 1's graph 1, a group of hidden size 384
 ks = [4, 8, 16, 32, 64]
 compile_width = 192  # kernels are compiled for this width, for k up to 64
+step_graph, step_width, step_layers = "356-R", 384, 100  # the paper's Table 2
 
 # %%
 import re
@@ -42,8 +44,9 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from gsrgnn.book import figures
+from gsrgnn.book.paper import table2
 from gsrgnn.kernels import gpu
-from gsrgnn.lab import kernel_table, limits, records
+from gsrgnn.lab import kernel_table, limits, records, step_model
 from gsrgnn.lab.bench.record import calls, read_all
 from gsrgnn.lab.bench.report import table
 from gsrgnn.lab.limits import H200
@@ -206,6 +209,222 @@ print(
 )
 
 # %% [markdown]
+# ## A whole step: a model
+#
+# A training step is a sequence of kernels, and a kernel starts when the one that makes its input has ended. So the
+# sum of their bounds is the least time of a step. **This is a model and no measurement**: no time below was taken on a
+# card. It counts what is done once a layer, with groups of $d = D / 2$ columns; the encoder, the head, the optimiser
+# and the time to launch a kernel are left out.
+#
+# *RevGNN* on an `edge_index`, as PyTorch Geometric makes it, gathers a message of $d$ numbers for each entry and adds
+# it to the row of its target. If each row comes from the memory once, that moves
+#
+# $$
+# \underbrace{E \, (8 + 4 d) + 4 N d}_{\text{gather: index and message, rows}} +
+# \underbrace{E \, (8 + 4 d) + 8 N d}_{\text{scatter: index and message, sums read and written}} \quad \text{bytes}.
+# $$
+#
+# A layer has two blocks. Each is evaluated once going forward; going back, once to invert the layer, once more for
+# autograd, and then it is differentiated, where messages go the other way. So a layer pays the above eight times. The
+# operators beside it (LayerNorm, ReLU, two Linears, sums) read and write rows.
+#
+# *GSR-GNN* makes no messages. For each group a layer selects ($4 N d$ bytes in, $5 N k$ out), sums over neighbours by
+# the formula above, multiplies by a $d \times d$ matrix ($N d^2$ multiply-adds, $8 N d + 4 d^2$ bytes) and adds the
+# LayerNorm to the stream ($12 N d$ bytes). Going back it does this once more, takes the update off and differentiates
+# it ($20 N d$ bytes), makes two dense products and the sampled sum, and scatters. `gsrgnn/lab/step_model.py` has every
+# term; the tests count the same bytes while a small step of either model runs.
+#
+# What the caches save no data sheet says. So there are two cases: a row that is gathered for many entries comes from
+# the memory *once*, or *each time* anew. A real card lies between. It can only do better than *once* where its L2 still
+# holds what the kernel before has written; messages fit no L2, a group of rows fits a large one.
+
+# %% tags=["hide-input"]
+figures.table(
+    pd.DataFrame(
+        {
+            name: {
+                "memory, TB/s": card.hbm / 1e12,
+                "float32, TFLOPS": card.issue * 64 / 1e12,
+                "L2, MB": card.l2_size / 1e6,
+                "L2, TB/s": card.l2 / 1e12,
+            }
+            for name, card in limits.CARDS.items()
+        }
+    ),
+    "{:,.3g}",
+    "Ceilings of the paper's card and of two others",
+)
+
+# %% tags=["hide-input"]
+Markdown(
+    "\n".join(f"- {name}: {card.source}." for name, card in limits.CARDS.items())
+)
+
+# %% [markdown]
+# First the paper's card and circuit. The circuit is the synthetic stand-in, which has the paper's cells and edges; its
+# nets are our generator's. The route through the nets makes a sum for each net of more than three pins (*nets*, with
+# their *pins*), and takes the cells of smaller ones as they are (*direct*).
+
+# %%
+sizes = step_model.Sizes.of_row(step_graph)
+a6000 = step_model.read_once(limits.A6000)
+k = ks[len(ks) // 2]
+way, ours = step_model.fastest(a6000, sizes, step_width, step_layers, k)
+theirs = step_model.revgnn(a6000, sizes, step_width, step_layers)
+figures.table(pd.DataFrame([sizes], [step_graph]), "{:,}")
+
+
+# %% tags=["hide-input"]
+def by_kernel(parts):
+    """Kernel by kernel: calls, the least seconds of all of them, and what binds the longest."""
+    rows = pd.DataFrame(
+        [(p.kernel, p.calls, p.seconds, p.bound.by) for p in parts],
+        columns=["kernel", "calls", "seconds", "by"],
+    ).sort_values("seconds", ascending=False)
+    return (
+        rows.groupby("kernel", sort=False)
+        .agg({"calls": "sum", "seconds": "sum", "by": "first"})
+        .sort_values("seconds", ascending=False)
+        .rename_axis(None)
+    )
+
+
+formats = {"calls": "{:,.0f}", "seconds": "{:,.3f}"}
+title = f"A6000, {step_layers} layers, width {step_width}, rows read once"
+display(
+    figures.table(by_kernel(theirs), formats, f"Model of a RevGNN step: {title}"),
+    figures.table(
+        by_kernel(ours), formats, f"Model of our step, k = {k}, {way}: {title}"
+    ),
+)
+
+# %% [markdown]
+# RevGNN's step is its messages, ours is spread over its kernels. Now the least that our step can take on each card, by
+# the better of the routes (edges, nets) and orders of products (the sum over neighbours or the Linear first).
+
+# %% tags=["hide-input"]
+REUSE = {"once": step_model.read_once, "each time": step_model.read_each_time}
+found = {
+    (name, reuse, k): step_model.fastest(
+        case(card), sizes, step_width, step_layers, k
+    )
+    for name, card in limits.CARDS.items()
+    for reuse, case in REUSE.items()
+    for k in ks
+}
+least = pd.Series(
+    {key: step_model.seconds(parts) for key, (_, parts) in found.items()}
+).unstack([0, 1])
+least.index.name = "k"
+paper = table2()["total"].astype(float)
+display(
+    figures.table(
+        least.rename(columns=lambda name: f"rows {name}", level=1),
+        "{:,.3f}",
+        f"Model of our step: seconds at the least, {step_graph}, {step_layers} layers, width {step_width}",
+    )
+)
+figures.show(
+    figures.gpu.step_lines(least.xs("once", axis=1, level=1), paper.to_dict()),
+    alt="Line chart on logarithmic axes of the least seconds of a step against k, a line for each of three cards, and "
+    "the paper's times as diamonds above them. The table has the numbers.",
+    caption=f"A model, nothing measured. Lines: our step at the least, rows read once, {step_graph}, {step_layers} layers, "
+    f"width {step_width}. Diamonds: what the paper measured on its A6000.",
+)
+
+# %% tags=["hide-input"]
+once = least.xs("once", axis=1, level=1)
+ahead = paper / once["A6000"]
+revgnn = step_model.seconds(theirs) / once["A6000"]
+
+
+def with_tensor_cores(card):
+    """Seconds where dense products take no longer than their bytes."""
+    parts = step_model.gsr(
+        step_model.read_once(card),
+        sizes,
+        step_width,
+        step_layers,
+        k,
+        "nets",
+        "aggregate",
+    )
+    products = [part for part in parts if part.kernel == "matrix product"]
+    others = [part for part in parts if part.kernel != "matrix product"]
+    return step_model.seconds(step_model.bytes_alone(products) + others)
+
+
+def carried(card, k):
+    """Seconds where no kernel waits for the memory."""
+    card = step_model.carried_over(card)
+    way = step_model.fastest(card, sizes, step_width, step_layers, k)
+    return step_model.seconds(way[1])
+
+
+group = 4 * sizes.nodes * step_width / 2
+
+
+def ways(name, reuse):
+    """The ways that are the fastest of a card, each with the ks that it is the fastest for."""
+    chosen = pd.Series({k: found[name, reuse, k][0] for k in ks})
+    return [
+        f"{way} (k = {', '.join(map(str, own.index))})"
+        for way, own in chosen.groupby(chosen, sort=False)
+    ]
+
+
+streams = (
+    sum(part.calls * part.bound.hbm for part in ours)
+    * limits.A6000.hbm
+    / (4 * sizes.nodes * step_width * step_layers)
+)
+lines = [
+    "By the model, at the least:",
+    "",
+    f"- On the paper's card our step takes {once['A6000'].min():.2f} s at k = {ks[0]} and "
+    f"{once['A6000'].max():.2f} s at k = {ks[-1]}. The paper's own times are {ahead.min():.1f} to "
+    f"{ahead.max():.1f} times that. At k = {k} what we move is {streams:.0f} times the stream in each layer.",
+    f"- RevGNN on an `edge_index` takes {step_model.seconds(theirs):.1f} s there: {revgnn.max():.0f} times our step "
+    f"at k = {ks[0]}, {revgnn.min():.0f} times at k = {ks[-1]}, if both reach their bounds.",
+    *(
+        f"- An {name} takes {once[name].min():.3f} to {once[name].max():.3f} s."
+        for name in ("H100", "H200")
+    ),
+    f"- A group of rows is {group / 1e6:.1f} MB. The L2 holds "
+    + ", ".join(
+        f"{min(1, card.l2_size / group):.0%} of it on an {name}"
+        for name, card in limits.CARDS.items()
+    )
+    + "; what it carries over from one kernel to the next is saved. If that were everything, the step would still take "
+    + ", ".join(
+        f"{carried(card, ks[0]):.3f} to {carried(card, ks[-1]):.3f} s on an {name}"
+        for name, card in limits.CARDS.items()
+        if card.l2_size > group
+    )
+    + ".",
+    "- Dense products are made in float32 without tensor cores, as torch makes them by default. If they took no longer "
+    f"than their bytes, the sum over neighbours first and k = {k}, the step would take "
+    + ", ".join(
+        f"{with_tensor_cores(card):.3f} s on an {name}"
+        for name, card in limits.CARDS.items()
+    )
+    + ".",
+    "",
+    "The fastest way:",
+    "",
+    *(
+        f"- {name}, rows read {reuse}: {'; '.join(ways(name, reuse))}."
+        for name in limits.CARDS
+        for reuse in REUSE
+    ),
+]
+Markdown("\n".join(lines))
+
+# %% [markdown]
+# [Table 2](22_table_2.ipynb) holds the paper's times against the same model.
+#
+
+# %% [markdown]
 # ## What the compiler makes of them
 #
 # Compiling needs no GPU. Each kernel becomes machine code for two generations of chips when this page is made. If a
@@ -305,7 +524,8 @@ if not kernel_records and not steps:
 #
 # ## What is missing
 #
-# - Every time. The bounds say what cannot be beaten, not how near the kernels come.
+# - Every time. The bounds say what cannot be beaten, not how near the kernels come; nor does the model of a step, which
+#   adds them up and leaves out what launching a kernel takes.
 # - The ceilings of a real card. Those above are of a data sheet, and the L2's is an assumption. `gsrgnn bench` measures
 #   them first, with kernels that do nothing but read the L2, add in shared memory, or multiply.
 # - The last step. The tests run each kernel's Python in a simulator and its PTX, which the compiler makes on the way to

@@ -104,6 +104,8 @@ COUNTS = pd.DataFrame(
 )
 GROWTH = pd.DataFrame({"sparse": [1.0, 2.0, 4.0], "dense": [3.0, np.nan, 3.0]}, [1, 10, 100])
 BOUNDS = [Bound(1e-3, 2e-3, 0, 1e-4), Bound(1e-3, 3e-3, 0, 2e-4)]
+STEPS = pd.DataFrame({"once": [20.0, 0.3], "each": [48.0, 0.8], "paper": [28.0, np.nan]}, ["RevGNN", "k = 4"])
+LEAST = pd.DataFrame({"A6000": [0.3, 0.5], "H100": [0.1, 0.2]}, [4, 64])
 ROW = [12, 3, 40, 7, 25, 25, 1, 33, 9, 25, 18, 2]
 A, G = EXAMPLE["adjacency"].array, BACKWARD["G"].array
 
@@ -126,6 +128,8 @@ DRAW: dict[str, Callable] = {
     "gpu.bound_lines": lambda: figures.gpu.bound_lines(BOUNDS, [4, 8], {"dense": 2e-3}),
     "gpu.chunks": lambda: figures.gpu.chunks([10, 0, 300, 5], 100),
     "gpu.group_sums": lambda: figures.gpu.group_sums(8, 2, [[1, 4], [4, 7]]),
+    "gpu.step_lines": lambda: figures.gpu.step_lines(LEAST, {4: 1.5, 64: 3.1}),
+    "gpu.step_ranges": lambda: figures.gpu.step_ranges(STEPS),
     "gpu.top_k_steps": lambda: figures.gpu.top_k_steps(ROW, 4),
     "graphs.clique": lambda: figures.graphs.clique(np.ones((3, 3), int), ["a", "b", "c"]),
     "graphs.degree_distribution": lambda: figures.graphs.degree_distribution({"one": [0, 1, 1, 2, 9], "two": [3, 3]}),

@@ -1,17 +1,23 @@
+import contextlib
 import copy
+import inspect
 import io
 import pickle
+import re
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 from torch_geometric import seed_everything
 from torch_geometric.data import Data
 
-from gsrgnn import GSRGNN, CircuitGraph, aggregate
-from gsrgnn.baselines import RevGNN
-from gsrgnn.label import label_scales
+from gsrgnn import GSRGNN, CircuitGraph, aggregate, modes
+from gsrgnn.baselines import GCN, CheckpointSAGE, FusedRevGNN, GraphSAGE, RevGNN
+from gsrgnn.label import label_scales, moments, split_label
 from gsrgnn.metrics import correlations
+from gsrgnn.models import NodeModel
+from gsrgnn.modes import mode_matters
 from gsrgnn.training import predict, train, tune
 
 
@@ -276,17 +282,183 @@ def test_predicting_leaves_every_module_in_its_mode(data):
     assert not any(module.training for module in model.modules())
 
 
+def two_passes(model, data, graph, epochs, learning_rate):
+    """The loop in which each epoch has a step and a pass in eval mode: its history, up to where it diverges."""
+    y, (train_rows, val_rows, _) = split_label(data)
+    mean, deviation = moments(y[train_rows], torch.float32)
+    for scale in label_scales(model, y.shape[1]):
+        scale.fill(mean, deviation)
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    history = []
+    for epoch in range(1, epochs + 1):
+        torch.clear_autocast_cache()
+        optimizer.zero_grad()
+        prediction = model.train()(data.x, graph).reshape(y.shape)
+        error = prediction.index_select(0, train_rows) - y[train_rows].float()
+        loss = (error / deviation.float()).square().mean()
+        loss.backward()
+        optimizer.step()
+        prediction = predict(model, data, graph)
+        if not torch.isfinite(prediction).all():
+            break
+        history.append({"epoch": epoch, "loss": loss.item(), **correlations(y[val_rows], prediction[val_rows])})
+    return pd.DataFrame(history)
+
+
+MODELS = {
+    "GSRGNN": made,
+    "GSRGNN dense": lambda: GSRGNN(4, 16, num_layers=2, k=4, residual="dense", first="transform"),
+    "GCN": lambda: GCN(4, 16, num_layers=2),
+    "GraphSAGE csr": lambda: GraphSAGE(4, 16, num_layers=2, aggregation="csr"),
+    "RevGNN": lambda: RevGNN(4, 16, num_layers=2),
+    "RevGNN edge_index": lambda: RevGNN(4, 16, num_layers=2, aggregation="edge_index"),
+    "FusedRevGNN": lambda: FusedRevGNN(4, 16, num_layers=2),
+    "CheckpointSAGE": lambda: CheckpointSAGE(4, 16, num_layers=2),
+    "dropout and BatchNorm": own,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "autocast"), [*((name, False) for name in MODELS), ("GSRGNN", True), ("RevGNN", True)]
+)
+def test_the_history_is_that_of_a_pass_for_the_step_and_one_for_the_evaluation(data, name, autocast):
+    whole, graph = data
+    if name == "GCN":
+        graph = CircuitGraph.from_edge_index(torch.randint(0, 300, (2, 1500)), 300, norm="sym", self_loops=True)
+    histories = []
+    with torch.autocast("cpu", dtype=torch.bfloat16) if autocast else contextlib.nullcontext():
+        for loop in (two_passes, train):
+            seed_everything(1)
+            histories.append(loop(MODELS[name](), whole, graph, epochs=6, learning_rate=1e-2))
+    want, got = histories[0], histories[1].history.drop(columns="seconds")
+    pd.testing.assert_frame_equal(got, want, check_exact=True)
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """A list that grows with every forward pass of one of our models."""
+    made, forward = [], NodeModel.forward
+    monkeypatch.setattr(NodeModel, "forward", lambda self, *given: made.append(self) or forward(self, *given))
+    return made
+
+
+def test_an_epoch_is_one_forward_pass(data, passes):
+    result = run(data, epochs=7)
+    assert len(passes) == 1 + 7 + 1  # the shape of what it predicts, the steps, the last epoch's evaluation
+    passes.clear()
+    seed_everything(1)
+    model = GSRGNN(4, 16, num_layers=3, k=4)
+    model.norm.register_forward_hook(lambda *_: None)
+    apart = train(model, *data, epochs=7, learning_rate=1e-2)
+    assert len(passes) == 1 + 7 + 7
+    pd.testing.assert_frame_equal(
+        apart.history.drop(columns="seconds"), result.history.drop(columns="seconds"), check_exact=True
+    )
+    assert torch.equal(apart.prediction, result.prediction)
+
+
+def test_of_a_model_that_is_not_known_to_the_last_module_the_mode_may_matter():
+    assert [name for name, make in MODELS.items() if mode_matters(make())] == ["dropout and BatchNorm"]
+
+    class Ours(GSRGNN):
+        pass
+
+    def changed(change):
+        model = made()
+        change(model)
+        return model
+
+    others = [
+        Ours(4, 16, num_layers=2, k=4),
+        Clamped(made()),
+        torch.compile(made(), backend="eager"),
+        nn.DataParallel(made()),
+        changed(lambda model: model.compile(backend="eager")),
+        changed(lambda model: setattr(model, "forward", model.forward)),
+        changed(lambda model: model.layers.register_forward_pre_hook(lambda *_: None)),
+        changed(lambda model: model.add_module("more", nn.Dropout(0.5))),
+        changed(lambda model: nn.utils.parametrizations.spectral_norm(model.head)),
+    ]
+    assert all(map(mode_matters, others))
+    handle = nn.modules.module.register_module_forward_hook(lambda *_: None)
+    assert mode_matters(made())
+    handle.remove()
+    assert not mode_matters(made())
+
+
+def test_no_class_that_is_called_the_same_in_both_modes_asks_for_its_mode():
+    asks = re.compile(r"self\.training|dropout|batch_norm|running_")
+    assert len(modes._SAME) > 15
+    assert [kind for kind in modes._SAME if asks.search(inspect.getsource(kind))] == []
+    assert asks.search(inspect.getsource(nn.Dropout))
+
+
+def test_what_is_done_with_the_model_between_two_epochs_changes_nothing(data):
+    model, (whole, graph) = made(), data
+
+    def use(row):
+        model(whole.x, graph).sum().backward()
+
+    want = train(made(), *data, epochs=5, learning_rate=1e-2).history.drop(columns="seconds")
+    got = train(model, *data, epochs=5, learning_rate=1e-2, progress=use).history.drop(columns="seconds")
+    pd.testing.assert_frame_equal(got, want, check_exact=True)
+
+
+def test_patience_stops_after_so_many_epochs_without_a_better_one(data):
+    full = run(data, epochs=40, learning_rate=0.3).history
+    since = full.epoch - full.epoch.where(full.pearson == full.pearson.cummax()).ffill()
+    stops = int((since >= 3).idxmax()) + 1
+    assert 3 < stops < 40
+    result = run(data, epochs=40, learning_rate=0.3, patience=3)
+    assert len(result.history) == stops == result.best_epoch + 3
+    pd.testing.assert_frame_equal(
+        result.history.drop(columns="seconds"), full[:stops].drop(columns="seconds"), check_exact=True
+    )
+
+
 def test_bad_training(data):
     with pytest.raises(ValueError, match="epochs is 0"):
         run(data, epochs=0)
-    with pytest.raises(ValueError, match="diverged at epoch .* lower learning_rate, which is 1e"):
-        run(data, model=RevGNN, learning_rate=1e30)
+    with pytest.raises(ValueError, match="patience is 0"):
+        run(data, patience=0)
+
+
+@pytest.mark.parametrize(("learning_rate", "epoch"), [(1e10, 1), (1e6, 7)])
+def test_where_training_diverges_the_epoch_is_named(data, learning_rate, epoch):
+    seed_everything(1)
+    model = RevGNN(4, 16, num_layers=3)
+    assert len(two_passes(model, *data, epochs=40, learning_rate=learning_rate)) == epoch - 1
+    message = f"diverged at epoch {epoch} .* lower learning_rate, which is {re.escape(str(learning_rate))}"
+    with pytest.raises(ValueError, match=message):
+        run(data, model=RevGNN, learning_rate=learning_rate)
 
 
 def test_without_a_gpu_a_cuda_graph_is_refused_with_the_reason_and_training_goes_on(data):
     with pytest.warns(UserWarning, match="no CUDA graph: the model is on the CPU"):
         result = run(data, epochs=2, cuda_graph=True)
     assert torch.equal(result.prediction, run(data, epochs=2).prediction)
+
+
+def test_what_a_replay_writes_is_read_before_the_next(data, monkeypatch):
+    def replayed(step, model, optimizer):
+        """As `captured` on a GPU: every call writes into the tensors of the first."""
+        first = loss, prediction, gradients = step()
+
+        def replay():
+            new = step()
+            for mine, other in zip((loss, prediction, *gradients), (*new[:2], *new[2]), strict=True):
+                mine.copy_(other)
+            return first
+
+        return replay
+
+    want = run(data, epochs=5)
+    monkeypatch.setattr("gsrgnn.training.captured", replayed)
+    got = run(data, epochs=5, cuda_graph=True)
+    pd.testing.assert_frame_equal(
+        got.history.drop(columns="seconds"), want.history.drop(columns="seconds"), check_exact=True
+    )
+    assert torch.equal(got.prediction, want.prediction)
 
 
 def test_the_rate_is_chosen_by_validation_alone(data):

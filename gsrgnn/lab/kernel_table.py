@@ -164,7 +164,7 @@ def _rows(graph, width, k, ceilings, repeats):
     calls["torch.topk"] = partial(torch.topk, x, k, dim=1)
     ones, zeros = x.new_ones(width), x.new_zeros(width)
     sums = x.new_empty(3, ours.BLOCKS, width)
-    calls["add_layer_norm"] = partial(ours.add_layer_norm, x, zeros, ones, zeros, 1e-5, scale, fixed, bad)
+    calls["add_layer_norm"] = partial(ours.add_layer_norm, x, zeros, ones, zeros, 1e-5, scale, fixed, bad=bad)
     bounds["add_layer_norm"] = limits.add_layer_norm(ceilings, n, width)
     z = x.clone()
     calls["undo_layer_norm"] = partial(ours.undo_layer_norm, z, zeros, ones, zeros, 1e-5, scale, fixed, grad, *sums)
@@ -241,12 +241,14 @@ def _seconds(call):
 
 
 def measured_ceilings() -> limits.Ceilings:
-    """`limits.Ceilings` of this GPU: of the memory by a copy of 2 GiB, of the rest by `kernels.cuda.probes`."""
+    """`limits.Ceilings` of this GPU: of the memory by a copy of 2 GiB, less on a small card, of the rest by
+    `kernels.cuda.probes`.
+    """
     from gsrgnn.kernels.cuda import probes
 
     properties = torch.cuda.get_device_properties()
     blocks = properties.multi_processor_count * properties.max_threads_per_multi_processor // probes.THREADS
-    source, target = torch.ones(2, 2**29, device="cuda")
+    source, target = torch.ones(2, min(2**29, torch.cuda.mem_get_info()[0] // 32), device="cuda")
     hbm = 2 * source.nbytes / _fastest(lambda: target.copy_(source))
     l2 = probes.l2_speed(properties.L2_cache_size // 4, blocks, _fastest)
     return limits.Ceilings(

@@ -3,6 +3,9 @@
 A kernel is bound by four things at once: the memory (HBM), the L2 cache, shared memory, and the instructions that its
 schedulers issue. The largest of the four times is its `Bound`. Matrices are ``[N, D]`` float32, CBSR rows have k values
 of 4 bytes and k indices of ``index`` bytes; E is the number of entries of the graph.
+
+What is gathered is read from the memory once where it fits the L2 cache, else once an entry. Of a sum over entries
+``rows`` is what it makes, ``sources`` what it gathers from, as many if not given; ``onto`` adds to what is there.
 """
 
 import math
@@ -33,15 +36,40 @@ class Ceilings:
     source: str
 
 
-H200 = Ceilings(
-    hbm=4.8e12,
-    l2=5.5e12,
-    shared=132 * 128 * 1.755e9,
-    issue=132 * 4 * 1.755e9,
-    l2_size=60e6,
-    source="an H200 by its data sheet, its L2 assumed at 5.5 TB/s",
+def of_card(hbm: float, flops: float, l2: float, l2_size: float, source: str) -> Ceilings:
+    """`Ceilings` of a card with ``flops`` float32 operations a second, tensor cores apart.
+
+    In a clock a multiprocessor issues 4 instructions of a warp, each at most 32 multiply-adds, which count as 64
+    operations, and moves 128 bytes of shared memory.
+    """
+    return Ceilings(hbm, l2, shared=flops / 2, issue=flops / 64, l2_size=l2_size, source=source)
+
+
+A6000: Ceilings = of_card(
+    hbm=768e9,
+    flops=38.7e12,
+    l2=84 * 64 * 1.8e9,
+    l2_size=6e6,
+    source="NVIDIA, RTX A6000 data sheet: 768 GB/s, 38.7 TFLOPS; GA102 whitepaper: 6 MB of L2; assumed: "
+    "64 bytes a clock from the L2 to each of 84 multiprocessors at 1.8 GHz",
 )
-"""4.8 TB/s; 132 multiprocessors at 1.755 GHz, each 128 bytes of shared memory and 4 instructions a clock."""
+H100: Ceilings = of_card(
+    hbm=3.35e12,
+    flops=67e12,
+    l2=5.5e12,
+    l2_size=50e6,
+    source="NVIDIA, H100 data sheet, SXM: 3.35 TB/s, 67 TFLOPS; H100 whitepaper: 50 MB of L2; assumed: "
+    "5.5 TB/s from the L2",
+)
+H200: Ceilings = of_card(
+    hbm=4.8e12,
+    flops=67e12,
+    l2=5.5e12,
+    l2_size=60e6,
+    source="NVIDIA, H200 data sheet, SXM: 4.8 TB/s, 67 TFLOPS; H100 whitepaper: 60 MB of L2 on the whole chip, "
+    "whose six memories the H200 has; assumed: 5.5 TB/s from the L2",
+)
+CARDS: dict[str, Ceilings] = {"A6000": A6000, "H100": H100, "H200": H200}
 
 
 @dataclass(frozen=True)
@@ -110,13 +138,23 @@ def top_k(ceilings: Ceilings, rows: int, width: int, k: int, index: int = 1, ste
     )
 
 
-def aggregate(ceilings: Ceilings, rows: int, edges: int, width: int, k: int, index: int = 1) -> Bound:
+def aggregate(
+    ceilings: Ceilings,
+    rows: int,
+    edges: int,
+    width: int,
+    k: int,
+    index: int = 1,
+    *,
+    sources: int | None = None,
+    onto: bool = False,
+) -> Bound:
     """`aggregate` over edges: a neighbour's values and indices from the L2, k additions to shared memory."""
     lanes, rounds = min(k, 32), -(-k // 32)
     groups = max(1, 32 // lanes)
-    kept = (4 + index) * k * rows
-    hbm = 8 * edges + 4 * rows * width + (kept if kept < ceilings.l2_size else (4 + index) * k * edges)
-    l2 = edges * (8 + SECTOR * kept_sectors(k, index)) + 4 * rows * width
+    made = 4 * rows * width * (1 + onto)
+    hbm = 8 * edges + made + _gathered(ceilings, rows if sources is None else sources, edges, (4 + index) * k)
+    l2 = edges * (8 + SECTOR * kept_sectors(k, index)) + made
     accesses = 2 * edges / groups * rounds * conflicts(width, k)  # a load and a store for each warp's addition
     cleared = rows * groups * width / 32 * 2
     return Bound(
@@ -127,12 +165,22 @@ def aggregate(ceilings: Ceilings, rows: int, edges: int, width: int, k: int, ind
     )
 
 
-def aggregate_backward(ceilings: Ceilings, rows: int, edges: int, width: int, k: int, index: int = 1) -> Bound:
+def aggregate_backward(
+    ceilings: Ceilings,
+    rows: int,
+    edges: int,
+    width: int,
+    k: int,
+    index: int = 1,
+    *,
+    sources: int | None = None,
+    onto: bool = False,
+) -> Bound:
     """`aggregate_backward`: the sectors of a neighbour's gradient in which the k columns lie."""
     rounds, groups = -(-k // 32), max(1, 32 // min(k, 32))
-    gradient = 4 * rows * width
     read = SECTOR * sampled_sectors(width, k)
-    hbm = 8 * edges + (4 + index) * k * rows + (gradient if gradient < ceilings.l2_size else edges * read)
+    gathered = _gathered(ceilings, rows if sources is None else sources, edges, 4 * width, read)
+    hbm = 8 * edges + (4 * (1 + onto) + index) * k * rows + gathered
     return Bound(
         hbm / ceilings.hbm, edges * (8 + read) / ceilings.l2, 0, edges / groups * (5 + 3 * rounds) / ceilings.issue
     )
@@ -155,10 +203,19 @@ def aggregate_backward_atomic(ceilings: Ceilings, rows: int, edges: int, width: 
     )
 
 
-def aggregate_dense(ceilings: Ceilings, rows: int, edges: int, width: int, itemsize: int = 4) -> Bound:
+def aggregate_dense(
+    ceilings: Ceilings,
+    rows: int,
+    edges: int,
+    width: int,
+    itemsize: int = 4,
+    *,
+    sources: int | None = None,
+    onto: bool = False,
+) -> Bound:
     """`aggregate_dense` (SpMM): a neighbour's whole row from the L2."""
-    x = itemsize * rows * width
-    hbm = 8 * edges + 4 * rows * width + (x if x < ceilings.l2_size else itemsize * edges * width)
+    gathered = _gathered(ceilings, rows if sources is None else sources, edges, itemsize * width)
+    hbm = 8 * edges + 4 * rows * width * (1 + onto) + gathered
     return Bound(
         hbm / ceilings.hbm,
         edges * (8 + itemsize * width) / ceilings.l2,
@@ -182,3 +239,50 @@ def undo_layer_norm(ceilings: Ceilings, rows: int, width: int) -> Bound:
         128 * 6 * rows * items / ceilings.shared,
         rows * (items * 36 + 60) / ceilings.issue,
     )
+
+
+def matrix_product(ceilings: Ceilings, rows: int, inner: int, columns: int) -> Bound:
+    """``[rows, inner] @ [inner, columns]`` in float32 without tensor cores, as torch makes it unless told otherwise."""
+    size = 4 * (rows * inner + inner * columns + rows * columns)
+    return Bound(size / ceilings.hbm, size / ceilings.l2, 0, rows * inner * columns / 32 / ceilings.issue)
+
+
+def product(ceilings: Ceilings, rows: int, width: int, k: int, index: int = 1) -> Bound:
+    """`product` with a matrix ``[D, D]``: of each kept entry a row of the matrix, loaded and added."""
+    size = (4 + index) * k * rows + 4 * width * width + 4 * rows * width
+    return Bound(size / ceilings.hbm, size / ceilings.l2, 0, 2 * rows * k * -(-width // 32) / ceilings.issue)
+
+
+def product_backward(ceilings: Ceilings, rows: int, width: int, k: int, blocks: int, index: int = 1) -> Bound:
+    """`product_backward`: the values' gradient, then the matrix's, ``[D, D]`` for each of the ``blocks``.
+
+    The first loads and multiplies a row of the matrix for each kept entry, the second adds a row of the gradient to
+    sums in shared memory. Both read all of the gradient and the indices.
+    """
+    size = 2 * (4 + index) * k * rows + 8 * rows * width + 4 * (blocks + 1) * width * width
+    items = rows * k * -(-width // 32)
+    return Bound(size / ceilings.hbm, size / ceilings.l2, 128 * 2 * items / ceilings.shared, 5 * items / ceilings.issue)
+
+
+def gather(ceilings: Ceilings, rows: int, edges: int, width: int) -> Bound:
+    """``x[index]``, a message ``[E, D]``: with an int64 index of each entry its row is read and written down."""
+    written = (8 + 4 * width) * edges
+    read = _gathered(ceilings, rows, edges, 4 * width)
+    return Bound((written + read) / ceilings.hbm, (written + 4 * width * edges) / ceilings.l2, 0, 0)
+
+
+def scatter(ceilings: Ceilings, rows: int, edges: int, width: int) -> Bound:
+    """``out.index_add(index, messages)``: each message is read and added to its row, which is read and written."""
+    read = (8 + 4 * width) * edges
+    added = 2 * _gathered(ceilings, rows, edges, 4 * width)
+    return Bound((read + added) / ceilings.hbm, (read + 4 * width * edges) / ceilings.l2, 0, 0)
+
+
+def stream(ceilings: Ceilings, size: float) -> Bound:
+    """``size`` bytes read and written in their order, the arithmetic left out."""
+    return Bound(size / ceilings.hbm, size / ceilings.l2, 0, 0)
+
+
+def _gathered(ceilings, sources, edges, row, read=None):
+    """Bytes from the memory of ``sources`` rows of ``row`` bytes, of which each entry takes all, or ``read``."""
+    return sources * row if sources * row < ceilings.l2_size else edges * (row if read is None else read)

@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter
 
-from gsrgnn.book.figures.style import DASHES, INK, PALETTE, name_label, new_figure, styled
+from gsrgnn.book.figures.style import DASHES, INK, PALETTE, name_label, new_figure, plain_ticks, styled
 from gsrgnn.lab.records import OUT_OF_MEMORY
 
 __all__ = ["by_depth", "line_styles", "side_by_side", "speedups", "step_shares"]
@@ -67,7 +66,7 @@ def speedups(ratios: pd.DataFrame, reported: Mapping[str, Mapping[int, float]], 
         xticks=sorted(ks),
         xticklabels=sorted(ks),
     )
-    _plain_ticks(axes.yaxis)
+    plain_ticks(axes.yaxis)
     axes.minorticks_off()
     figure.legend(loc="outside upper center", ncols=2)
     return figure
@@ -130,7 +129,7 @@ def side_by_side(
     axes.grid(visible=False, axis="y")
     if log:
         axes.set_xscale("log")
-        _plain_ticks(axes.xaxis)
+        plain_ticks(axes.xaxis)
     if reported:
         figure.legend(loc="outside upper center")
     if source:
@@ -239,7 +238,7 @@ def by_depth(
         axes.set_ylim(1, 10)
     _mark_out_of_memory(axes, lines)
     _depth_ticks(axes, {*lines["num_layers"], *(depth for depth, _, _ in marks)})
-    _plain_ticks(axes.yaxis)
+    plain_ticks(axes.yaxis)
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, fontsize=7, columnspacing=1, handlelength=2.6)
     name_label(figure, source)
     return figure
@@ -295,12 +294,3 @@ def _depth_ticks(axes: Axes, depths: Collection[int]) -> None:
     axes.set_xlim(low / 1.25, high * 1.25)
     axes.set_xticks(shown, shown)
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def _plain_ticks(axis: Axis) -> None:
-    """A few ticks on a logarithmic axis, as plain numbers, however short it is."""
-    low, high = axis.get_view_interval()
-    subs = (1, 2, 5) if high < 300 * low else (1,)
-    axis.set_major_locator(MaxNLocator(5) if high < 8 * low else LogLocator(subs=subs))
-    axis.set_major_formatter("{x:,g}")
-    axis.set_minor_locator(NullLocator())

@@ -1,16 +1,17 @@
-"""How the CUDA kernels divide their work, and the bounds on their time."""
+"""How the CUDA kernels divide their work, and the bounds on their time and on a step's."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from gsrgnn.book.figures.style import INK, PALETTE, new_figure, styled
+from gsrgnn.book.figures.style import DASHES, INK, PALETTE, new_figure, plain_ticks, styled
 from gsrgnn.lab.limits import Bound
 
-__all__ = ["bound_lines", "chunks", "group_sums", "top_k_steps"]
+__all__ = ["bound_lines", "chunks", "group_sums", "step_lines", "step_ranges", "top_k_steps"]
 
 
 @styled
@@ -161,6 +162,59 @@ def bound_lines(bounds: Sequence[Bound], ks: Sequence[int], dense: Mapping[str, 
     axes.set_xticks(ks, [str(k) for k in ks])
     axes.minorticks_off()
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=2)
+    return figure
+
+
+@styled
+def step_ranges(rows: pd.DataFrame) -> Figure:
+    """What a model says of a step's time as a bar from the least to without reuse, and the paper's time as a diamond.
+
+    Args:
+        rows: frame, a line a model from the top down, its name in the index, with the columns ``once`` and ``each``,
+            seconds where a gathered row is read once and each time, and ``paper``, seconds or NaN.
+    """
+    figure, axes = new_figure(4.6, 0.3 * len(rows) + 1.1)
+    for place, row in enumerate(rows.itertuples()):
+        axes.barh(place, row.each - row.once, left=row.once, height=0.5, color=PALETTE[0], alpha=0.45)
+        axes.plot([row.once] * 2, [place - 0.34, place + 0.34], color=PALETTE[0], linewidth=2)
+    axes.plot([], [], "|", color=PALETTE[0], markersize=10, markeredgewidth=2, label="the least, by the model")
+    axes.plot([], [], "s", color=PALETTE[0], alpha=0.45, markersize=7, label="up to no reuse")
+    axes.plot(rows["paper"], range(len(rows)), "D", color=INK, markerfacecolor="none", markersize=6, label="paper")
+    axes.set(xscale="log", xlabel="seconds a step", yticks=range(len(rows)), yticklabels=rows.index)
+    axes.set(
+        xlim=(0.8 * rows["once"].min(), 1.2 * rows[["each", "paper"]].max(axis=None)), ylim=(len(rows) - 0.4, -0.6)
+    )
+    axes.grid(visible=False, axis="y")
+    plain_ticks(axes.xaxis)
+    figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3, columnspacing=1)
+    return figure
+
+
+@styled
+def step_lines(least: pd.DataFrame, reported: Mapping[int, float]) -> Figure:
+    """The least time of a step against k, a line a card, and the paper's times as diamonds.
+
+    Args:
+        least: seconds; the index holds the ks, a column a card.
+        reported: k -> the paper's seconds.
+    """
+    figure, axes = new_figure(4.6, 3.4)
+    for name, color, dashes, marker in zip(least, PALETTE, DASHES, "osDv^", strict=False):
+        axes.plot(
+            least.index,
+            least[name],
+            color=color,
+            linestyle=(0, dashes or None),
+            marker=marker,
+            markersize=4,
+            label=name,
+        )
+    axes.plot(list(reported), list(reported.values()), "D", color=INK, markerfacecolor="none", label="paper")
+    axes.set(xscale="log", yscale="log", xlabel="k", ylabel="seconds a step at the least")
+    axes.set_xticks(least.index, [str(k) for k in least.index])
+    axes.minorticks_off()
+    plain_ticks(axes.yaxis)
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 

@@ -10,7 +10,9 @@ from typing import ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 P = ParamSpec("P")
 Drawn = TypeVar("Drawn")
@@ -79,3 +81,12 @@ def new_figure(width: float | None = None, height: float | None = None) -> tuple
 def name_label(figure: Figure, source: str) -> None:
     """One line below the axes that says where the label comes from."""
     figure.supxlabel(f"label: {source}", fontsize=7, x=0.5)
+
+
+def plain_ticks(axis: Axis) -> None:
+    """A few ticks on a logarithmic axis, as plain numbers, however short it is."""
+    low, high = axis.get_view_interval()
+    subs = (1, 2, 5) if high < 300 * low else (1,)
+    axis.set_major_locator(MaxNLocator(5) if high < 8 * low else LogLocator(subs=subs))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_locator(NullLocator())

@@ -31,6 +31,7 @@ NAMED_LINES = {  # their vertical axis has a name at each line
     "contenders.side_by_side",
     "contenders.step_shares",
     "gpu.chunks",
+    "gpu.step_ranges",
     "scores.by_model",
 }
 WITHOUT_AXES = {

@@ -27,3 +27,22 @@ def test_bounds_that_are_nothing_have_no_line():
     axes = axes_of("gpu.bound_lines")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["memory", "L2 cache", "instructions"]
     assert axes.lines[1].get_ydata().tolist() == pytest.approx([2, 3])
+
+
+def test_a_bar_goes_from_the_least_to_no_reuse_and_what_the_paper_lacks_has_no_diamond():
+    axes = axes_of("gpu.step_ranges")
+    ends = [end for bar in axes.patches for end in (bar.get_x(), bar.get_x() + bar.get_width())]
+    assert ends == pytest.approx([20, 48, 0.3, 0.8])
+    paper = next(line for line in axes.lines if line.get_label() == "paper")
+    assert paper.get_ydata().tolist() == [0, 1]
+    assert paper.get_xdata().tolist() == pytest.approx([28, float("nan")], nan_ok=True)
+    assert axes.get_xlim()[0] < 0.3 < 48 < axes.get_xlim()[1]
+
+
+def test_each_card_has_a_line_and_the_paper_its_diamonds():
+    lines = {line.get_label(): line.get_ydata() for line in axes_of("gpu.step_lines").lines}
+    assert {name: list(values) for name, values in lines.items()} == {
+        "A6000": [0.3, 0.5],
+        "H100": [0.1, 0.2],
+        "paper": [1.5, 3.1],
+    }

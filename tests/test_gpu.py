@@ -1,0 +1,129 @@
+"""What a user's script does on a GPU: README's lines, the model, training, other threads and devices.
+
+pytest -m gpu
+"""
+
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric import seed_everything
+
+from gsrgnn import GSRGNN, CircuitGraph, aggregate, baselines, circuits, group_sparse
+from gsrgnn.kernels.gpu import gpu_missing
+from gsrgnn.training import predict, train
+
+MISSING = gpu_missing()
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(MISSING is not None, reason=str(MISSING))]
+README = Path(__file__).parents[1] / "README.md"
+TINY, SMALL = "synthetic/24", "synthetic/600"
+
+
+@pytest.fixture(scope="module", params=[TINY, SMALL])
+def data(request):
+    return circuits.load(request.param, label="rudy")
+
+
+def on_both(data, **options):
+    """Prediction and gradients of one model, on the CPU and on the GPU."""
+    via = options.pop("via", "nets")
+    results = []
+    for device in ("cpu", "cuda"):
+        seed_everything(0)
+        model = GSRGNN(data.num_features, 32, num_layers=2, k=4, **options).to(device)
+        graph = CircuitGraph.from_data(data).through(via).to(device)
+        out = model(data.x.to(device), graph)
+        out.square().mean().backward()
+        results.append([out.detach().cpu(), *(p.grad.cpu() for p in model.parameters())])
+    return zip(*results, strict=True)
+
+
+@pytest.mark.parametrize("residual", ["sparse", "dense"])
+@pytest.mark.parametrize("via", ["nets", "edges"])
+@pytest.mark.parametrize("first", ["aggregate", "transform"])
+def test_a_model_is_the_same_on_both(data, residual, via, first):
+    for want, got in on_both(data, residual=residual, via=via, first=first):
+        assert (got - want).norm() <= 2e-2 * want.norm()  # GS may choose another of two entries as good as equal
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", torch.device("cuda"), 0])
+def test_a_device_by_any_of_its_names(device):
+    data = circuits.load(TINY, label="rudy")
+    graph, model = CircuitGraph.from_data(data).to(device), GSRGNN(data.num_features, 8, num_layers=1, k=2).to(device)
+    assert graph.to("cuda") is graph
+    assert model(data.x.to(device), graph).is_cuda
+    assert aggregate(graph, group_sparse(data.x.to(device), 2)).is_cuda
+
+
+def test_readme_s_lines_on_a_gpu():
+    first, second = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[:2]
+    program = first.replace("riscv/picorv32", SMALL).replace("num_layers=100", "num_layers=2")
+    moved = 'data, graph, model = data.to("cuda"), graph.to("cuda"), model.to("cuda")\nprediction = model('
+    program = program.replace("prediction = model(", moved)
+    names = {}
+    exec(program + second, names)
+    assert names["prediction"].is_cuda
+    assert len(names["result"].history) == 3
+
+
+@pytest.mark.parametrize(
+    "make", [lambda n: GSRGNN(n, 32, num_layers=3, k=4), lambda n: baselines.RevGNN(n, 32, num_layers=3)]
+)
+@pytest.mark.parametrize("cuda_graph", [False, True])
+def test_training_is_the_same_on_both(make, cuda_graph, recwarn):
+    data = circuits.load(SMALL, label="rudy")
+    histories = []
+    for device in ("cpu", "cuda"):
+        seed_everything(0)
+        there, graph = data.clone().to(device), CircuitGraph.from_data(data).to(device)
+        model = make(data.num_features).to(device)
+        result = train(model, there, graph, epochs=4, learning_rate=1e-2, cuda_graph=cuda_graph and device == "cuda")
+        histories.append(result.history.drop(columns="seconds").to_numpy())
+        torch.testing.assert_close(
+            predict(model, there, graph).squeeze(1).cpu(), result.prediction, rtol=1e-4, atol=1e-4
+        )
+    np.testing.assert_allclose(*histories, rtol=2e-2, atol=1e-2)
+    assert [str(warning.message) for warning in recwarn if "no CUDA graph" in str(warning.message)] == []
+
+
+def test_another_thread():
+    data = circuits.load(SMALL, label="rudy")
+    graph, model = CircuitGraph.from_data(data).to("cuda"), GSRGNN(data.num_features, 16, num_layers=2, k=2).cuda()
+    x, outs = data.x.cuda(), {}
+
+    def work(name):
+        out = model(x, graph)
+        out.sum().backward()
+        outs[name] = out.detach().cpu()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert torch.equal(outs[0], outs[1])
+
+
+def test_what_is_trained_on_a_gpu_is_loaded_without_one(tmp_path):
+    data = circuits.load(SMALL, label="rudy")
+    graph = CircuitGraph.from_data(data)
+    trained = GSRGNN(data.num_features, 16, num_layers=2, k=2).cuda()
+    train(trained, data.clone().cuda(), graph.to("cuda"), epochs=2)
+    torch.save({name: value.cpu() for name, value in trained.state_dict().items()}, tmp_path / "model.pt")
+    model = GSRGNN(data.num_features, 16, num_layers=2, k=2)
+    model.load_state_dict(torch.load(tmp_path / "model.pt"))
+    torch.testing.assert_close(
+        model(data.x, graph), trained(data.x.cuda(), graph.to("cuda")).cpu(), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_what_lies_elsewhere_is_refused():
+    data = circuits.load(TINY, label="rudy")
+    graph, model = CircuitGraph.from_data(data), GSRGNN(data.num_features, 8, num_layers=1, k=2).cuda()
+    with pytest.raises(ValueError, match=r"x is on cuda:0, the graph on cpu and the model on cuda:0: move"):
+        model(data.x.cuda(), graph)
+    with pytest.raises((ValueError, RuntimeError), match="cpu"):
+        model(data.x, graph.to("cuda"))
