@@ -143,7 +143,7 @@ def test_what_the_library_and_the_bench_import_is_there_and_a_circuit_loads(clea
     missing, cells = json.loads(ran.stdout)
     assert cells == 13786
     rooms = ("gsrgnn.book", "gsrgnn.kernels.cuda")
-    lab = {f"gsrgnn.lab.{name}" for name in ("execution", "notebooks", "parameters", "sweep")}
+    lab = {f"gsrgnn.lab.{name}" for name in ("execution", "notebooks", "parameters", "programme", "sweep")}
     assert {name for name in missing if not name.startswith(rooms)} == lab
     assert set(missing.values()) <= {"IPython", "jupytext", "matplotlib", "nbformat", "yaml", "numba_cuda"}
 
