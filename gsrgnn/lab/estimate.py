@@ -1,8 +1,9 @@
 """How long an experiment's notebook takes, by a model: what a step moves, multiplies and launches, what a start costs.
 
-It is an estimate. On two cores it is within a factor of two of most records that this repository has; of a GPU there
-are none, and its numbers are an H100's by the data sheet, less what is never reached. A card with a quarter of its
-memory's speed takes up to four times as long. What has been measured takes the estimate's place: `sweep.expected`.
+It is an estimate. On two cores it is within a factor of three of the records that this repository has. Of a GPU there
+are none: its numbers are an H100's by the data sheet, less what is never reached, and its steps take about one to three
+times the least that `step_model` derives. A card with a quarter of its memory's speed takes up to four times as long.
+What has been measured takes the estimate's place: `sweep.expected`.
 """
 
 import warnings
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 ROUNDS = 5  # `steps` of the notebooks that time
 CELLS, EDGES = 40_000, 12_000_000  # of a circuit of which no more is known
 PINS = 4  # a cell
-EPOCH = 0.04  # seconds beside its step and its forward pass: the scores
+EPOCH = 0.05  # seconds beside its step: the scores
 CONTENDERS = {  # as the notebooks name them
     "speed": "RevGNN edge_index,RevGNN csr,RevGNN nets,CheckpointSAGE sqrt,GSR k",
     "memory": "RevGNN edge_index,RevGNN csr,RevGNN nets,GSR k*nets,GSR dense",
@@ -159,8 +160,8 @@ def _start(parameters: dict) -> float:
 
 
 def _trained(parameters: dict, models: Iterable[tuple[str, int | None]]) -> float:
-    """Seconds of the training runs: an epoch is a step and a forward pass, a third of one."""
+    """Seconds of the training runs: an epoch is a step, and the scores of its prediction."""
     setting, _ = _setting(parameters)
     epochs, layers = parameters["epochs"] * len(parameters["learning_rates"]), parameters["num_layers"]
     steps = [setting.step(layers, model, "nets", k if model == "GSRGNN" else None) for model, k in models]
-    return epochs * sum(4 / 3 * step + EPOCH for step in steps)
+    return epochs * sum(step + EPOCH for step in steps)
