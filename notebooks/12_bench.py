@@ -35,7 +35,7 @@ from IPython.display import Markdown, display
 
 from gsrgnn.book import figures, steps
 from gsrgnn.lab.bench import report
-from gsrgnn.lab.bench.record import differences, read, read_all
+from gsrgnn.lab.bench.record import calls, differences, read, read_all
 from gsrgnn.lab.bench.targets import targets
 
 if record == "newest":
@@ -82,6 +82,8 @@ def what_was_run():
         f"| machine | {made['CPU']}; {run['threads']['torch']} threads; {made['OS']} |",
         f"| made | {made['date']}, gsrgnn {made['gsrgnn']} (code {made['code hash']}), torch {made['torch']} |",
     ]
+    if in_parts := calls(run):
+        lines.append(f"| in parts | {in_parts} |")
     if not run["complete"]:
         lines.append(
             "| **incomplete** | the run ended early; what was measured until then is shown |"

@@ -47,7 +47,7 @@ from gsrgnn.book import figures
 from gsrgnn.book.paper import table2
 from gsrgnn.kernels import gpu
 from gsrgnn.lab import kernel_table, limits, records, step_model
-from gsrgnn.lab.bench.record import read_all
+from gsrgnn.lab.bench.record import calls, read_all
 from gsrgnn.lab.bench.report import table
 from gsrgnn.lab.limits import H200
 
@@ -479,7 +479,11 @@ kernel_records, left_out = records.read_each(
 )
 steps, wrong = read_all("results", "cuda")
 for record in kernel_records:
-    display(Markdown(f"On {record['gpu']}, {record['provenance']['date']}."))
+    display(
+        Markdown(
+            f"On {record['gpu']}, {record['provenance']['date']}. {calls(record)}"
+        )
+    )
     formats = {"ms": "{:,.3f}", "bound ms": "{:,.3f}", "over bound": "{:,.2f}"}
     display(
         figures.table(
@@ -493,6 +497,7 @@ for record in steps:
     p = record["parameters"]
     title = f"A training step: {p['circuit']}, width {p['hidden']}, {p['layers']} layers"
     display(figures.table(table(record).drop(columns="note"), "{:,.2f}", title))
+    display(Markdown(calls(record)))
 for words in left_out + wrong:
     print(f"left out: {words}")
 if not kernel_records and not steps:
@@ -513,6 +518,9 @@ if not kernel_records and not steps:
 # .venv/bin/python -m pytest -m gpu
 # .venv/bin/gsrgnn bench --device cuda --circuit synthetic/5324-F --hidden 384 --layers 100
 # ```
+#
+# With `--minutes` the second ends in time and goes on at the next call; `gsrgnn programme` says what to run, and for how
+# long, where a card is had for minutes at a time.
 #
 # ## What is missing
 #

@@ -103,9 +103,12 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
 
 
 def test_each_command_helps_and_says_what_it_needs(clean, tmp_path):
-    helps = ["--help", *(f"{name} --help" for name in ("run", "book", "sweep", "scoreboard", "bench", "doctor"))]
+    helps = [
+        "--help",
+        *(f"{name} --help" for name in ("run", "book", "sweep", "programme", "scoreboard", "bench", "doctor")),
+    ]
     helps += ["data --help", *(f"data {name} --help" for name in ("fetch", "build", "list", "table"))]
-    on_checkouts = ["run depth", "book", "sweep smoke", "scoreboard"]
+    on_checkouts = ["run depth", "book", "sweep smoke", "programme", "scoreboard"]
     outside, checkout = tmp_path / "outside", tmp_path / "checkout"
     outside.mkdir()
     (checkout / "notebooks").mkdir(parents=True)
@@ -140,7 +143,7 @@ def test_what_the_library_and_the_bench_import_is_there_and_a_circuit_loads(clea
     missing, cells = json.loads(ran.stdout)
     assert cells == 13786
     rooms = ("gsrgnn.book", "gsrgnn.kernels.cuda")
-    lab = {f"gsrgnn.lab.{name}" for name in ("execution", "notebooks", "parameters", "sweep")}
+    lab = {f"gsrgnn.lab.{name}" for name in ("execution", "notebooks", "parameters", "programme", "sweep")}
     assert {name for name in missing if not name.startswith(rooms)} == lab
     assert set(missing.values()) <= {"IPython", "jupytext", "matplotlib", "nbformat", "yaml", "numba_cuda"}
 

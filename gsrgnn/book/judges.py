@@ -67,7 +67,7 @@ def claims_by_id() -> dict[str, Claim]:
         "mem_reduction_max": figure_10(_reduction),
         "speedup_abstract": figure_9(partial(_speedup, least=("speedup_abstract",))),
         "speedup_max": figure_9(partial(_speedup, least=("speedup_max",))),
-        "active_over_reserved": figure_10(),
+        "active_over_reserved": figure_10(partial(_in_use, part="active", name="active_over_reserved", which=max)),
         "fig1_rev80": figure_1(partial(_order, above=("RevGNN", max), below=("RevGNN", min))),
         "fig1_rev2": figure_1(partial(_order, above=("RevGNN", min), below=(PLAIN, 2))),
         "fig1_shallow_best": figure_1(partial(_order, above=("RevGNN", max), below=(PLAIN, None))),
@@ -103,7 +103,7 @@ def claims_by_id() -> dict[str, Claim]:
         "fig9_min": figure_9(partial(_speedup, k=64, least=("fig9_min",))),
         "fig10_gap_r": figure_10(),
         "fig10_gap_f": figure_10(erratum="figure-10-name"),
-        "fig10_util": figure_10(),
+        "fig10_util": figure_10(partial(_in_use, part="allocated", name="fig10_util", which=min)),
         "small_gpu": figure_10(_small_gpu),
     }
 
@@ -264,6 +264,22 @@ def _reduction(pages: Pages, paper: pd.Series) -> Ours | None:
         return None
     percent, words = max(found)
     return Ours(words, percent >= paper["mem_reduction_max"])
+
+
+def _in_use(pages: Pages, paper: pd.Series, part: str, name: str, which: Callable) -> Ours | None:
+    """Whether GSR-GNN uses the paper's share of the memory that it reserves on a GPU: at its best, or at its least."""
+    found = []
+    for view in _views(pages, "memory", "num_layers"):
+        columns = view.rows.reindex(columns=[*view.rows, *({f"memory_{part}", "memory_reserved"} - {*view.rows})])
+        percents = 100 * columns[f"memory_{part}"] / columns["memory_reserved"]
+        for contender, percent in zip(columns["contender"], percents, strict=True):
+            if contender.startswith("GSR k=") and pd.notna(percent):
+                where = _where(view, layers=view.setting["num_layers"])
+                found.append((percent, f"{percent:.1f} percent ({contender}); {where}"))
+    if not found:
+        return None
+    percent, words = which(found)
+    return Ours(words, percent >= paper[name])
 
 
 def _small_gpu(pages: Pages, paper: pd.Series) -> Ours | None:

@@ -1,7 +1,6 @@
 """Time and memory of training steps, contender by contender, as the pages on the experiments show them."""
 
 import re
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -9,9 +8,9 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from gsrgnn.book import figures
-from gsrgnn.circuits import table1
 from gsrgnn.kernels import index_dtype
-from gsrgnn.lab.records import MEASURED, OUT_OF_MEMORY, read_circuits
+from gsrgnn.lab.estimate import size as size
+from gsrgnn.lab.records import MEASURED, OUT_OF_MEMORY
 
 ADDED: str = "added"
 ON_GPU: tuple[str, ...] = ("allocated", "active", "reserved", "reserved, expandable")
@@ -99,25 +98,6 @@ def table(lines: pd.DataFrame, index: list[str], cell: Callable[[pd.Series], str
     shown.index = [", ".join(key) if index[1:] else key for key in shown.index]
     shown.columns = [f"{depth} layer{'s' * (depth != 1)}" for depth in shown]
     return figures.table(shown, caption=caption)
-
-
-def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] | None:
-    """Cells and directed edges of a circuit: the record's of `gsrgnn data table`, or Table 1's; None where unknown.
-
-    Warns where the record is damaged.
-    """
-    known = {
-        name: (row.nodes, row.edges)
-        for row in table1.rows()
-        for name in (f"synthetic/{row.code}", f"circuitnet/{row.name}")
-    }
-    try:
-        known |= {entry["circuit"]: (entry["cells"], entry["edges"]) for entry in read_circuits(path)["circuits"]}
-    except FileNotFoundError:
-        pass
-    except ValueError as error:
-        warnings.warn(str(error), stacklevel=2)
-    return known.get(circuit)
 
 
 def span(values: pd.Series, form: str) -> str:

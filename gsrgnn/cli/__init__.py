@@ -38,6 +38,14 @@ def options(
     pass
 
 
-for command in (checkout.run, checkout.book, checkout.sweep, checkout.scoreboard, bench.bench, doctor.doctor):
+for command in (
+    checkout.run,
+    checkout.book,
+    checkout.sweep,
+    checkout.programme,
+    checkout.scoreboard,
+    bench.bench,
+    doctor.doctor,
+):
     app.command()(command)
 app.add_typer(data.app, name="data")

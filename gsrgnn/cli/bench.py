@@ -1,5 +1,6 @@
 """`gsrgnn bench`: the side by side on this machine."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -31,17 +32,39 @@ def bench(
         Path | None, typer.Option("-o", "--output", help="default results/bench-CIRCUIT-HIDDEN-LAYERS.json")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda; cuda also times each kernel")] = "cpu",
+    kernels: Annotated[
+        bool, typer.Option("--kernels", help="the kernels of a GPU alone, each beside its bound and its peers")
+    ] = False,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            show_default="no end",
+            help="begin no part that is not expected to fit into a window of so many minutes; the same command goes on",
+        ),
+    ] = math.inf,
 ) -> None:
     """Time and memory of a training step, GSR-GNN beside every baseline on this machine.
 
     Prints a table and writes a record (JSON). As it stands it takes a few minutes on two cores. Ctrl-C keeps what
-    was measured until then, marked incomplete, beside the record.
+    was measured until then, marked incomplete, beside the record; so does the end of --minutes, and the same command
+    goes on with the parts that are missing: the times of all rows are one part, the memory of a row at a depth is one,
+    and of the kernels a circuit with a width and a k.
     """
     from gsrgnn.lab import kernel_table
     from gsrgnn.lab.bench import side_by_side
     from gsrgnn.lab.bench.report import report
+    from gsrgnn.lab.window import Window
+
+    window = Window(minutes)
+
+    def time_kernels(circuits):
+        record = kernel_table.run(circuits_=circuits, window=window, say=lambda words: typer.echo(words, err=True))
+        typer.echo(kernel_table.table(record).to_string(index=False))
 
     try:
+        if kernels:
+            time_kernels(kernel_table.CIRCUITS)
+            return
         record = side_by_side.run(
             circuit=circuit,
             hidden=hidden,
@@ -54,15 +77,12 @@ def bench(
             limit=limit,
             device=device,
             output=output,
+            window=window,
             say=lambda words: typer.echo(words, err=True),
         )
         typer.echo(report(record))
-        if device == "cuda":
-            kernels = kernel_table.run(
-                circuits_=dict.fromkeys((circuit, *kernel_table.CIRCUITS)),
-                say=lambda words: typer.echo(words, err=True),
-            )
-            typer.echo(kernel_table.table(kernels).to_string(index=False))
+        if device == "cuda" and record["complete"]:
+            time_kernels(dict.fromkeys((circuit, *kernel_table.CIRCUITS)))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 

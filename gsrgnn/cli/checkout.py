@@ -1,5 +1,6 @@
-"""Commands that work on a checkout of the repository, with the extra `book`: run, book, sweep, scoreboard."""
+"""Commands that work on a checkout, with the extra `book`: run, book, sweep, programme, scoreboard."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,14 @@ TIMEOUT = 900  # seconds; as in lab.notebooks, which only the extra can import
 SWEEP_TIMEOUT = 24 * 3600  # as in lab.sweep
 
 Timeout = Annotated[int, typer.Option(min=1, help="seconds a cell may take")]
+Minutes = Annotated[
+    float,
+    typer.Option(
+        show_default="no end",
+        help="begin what is expected to fit into a window of so many minutes, and end when it closes; the same command "
+        "goes on. With --list: what each window will hold",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="run even if nothing changed")]
 
 
@@ -104,6 +113,7 @@ def sweep(
     jobs: Annotated[int, typer.Option(help="points at a time; those that measure time or memory run alone")] = 1,
     show: Annotated[bool, typer.Option("--list", help="show the points and how they stand, run nothing")] = False,
     keep_stale: Annotated[bool, typer.Option("--keep-stale", help="do not run again what is stale")] = False,
+    minutes: Minutes = math.inf,
     folder: Annotated[
         Path | None, typer.Option("--results", help="folder of the records; default results, for smoke _build/smoke")
     ] = None,
@@ -111,20 +121,32 @@ def sweep(
 ) -> None:
     """Run the experiments of the paper, a notebook a point, and keep a record of each.
 
-    What is finished is not run again. Ctrl-C, a crash or a failing point loses no finished point; the same command
-    goes on from there.
+    What is finished is not run again. Ctrl-C, a crash, a failing point or the end of --minutes loses no finished point;
+    the same command goes on from there.
     """
     root = checkout("sweep")
     from gsrgnn.lab import sweep as sweeps
+    from gsrgnn.lab.window import programme
 
     folder = root / folder if folder else sweeps.results_folder(profile, root)
     wanted, places = experiments.points(profile, only), sweeps.Places(root, folder)
     if show:
-        typer.echo(sweeps.listing(sweeps.survey(wanted, places)))
+        statuses = sweeps.survey(wanted, places)
+        typer.echo(sweeps.listing(statuses))
+        if math.isfinite(minutes):
+            typer.echo(programme(sweeps.tasks(statuses, keep_stale), minutes, sweeps.FIRST))
         return
     try:
         ended = sweeps.run(
-            profile, root, folder=folder, only=only, jobs=jobs, keep_stale=keep_stale, timeout=timeout, say=typer.echo
+            profile,
+            root,
+            folder=folder,
+            only=only,
+            jobs=jobs,
+            keep_stale=keep_stale,
+            minutes=minutes,
+            timeout=timeout,
+            say=typer.echo,
         )
     except (KeyboardInterrupt, RuntimeError) as error:
         typer.echo(sweeps.summary(sweeps.survey(wanted, places)))
@@ -134,6 +156,27 @@ def sweep(
     typer.echo(sweeps.summary(ended))
     if any(status.state == sweeps.FAILED for status in ended):
         raise typer.Exit(1)
+
+
+def programme(
+    minutes: Annotated[float, typer.Option(help="of a window")] = 9.0,
+    folder: Annotated[Path, typer.Option("--results", help="folder of the records")] = Path("results"),
+) -> None:
+    """What to run where a GPU is had for minutes at a time, and how long it takes. Runs nothing and needs no GPU.
+
+    The commands are those of CONTRIBUTING, the most telling first. What is finished is left out.
+    """
+    root = checkout("programme")
+    from gsrgnn.lab import programme as programmes
+    from gsrgnn.lab import sweep as sweeps
+    from gsrgnn.lab.window import clock
+    from gsrgnn.lab.window import programme as windows
+
+    parts = programmes.parts(root, root / folder)
+    for part in parts:
+        window = f" --minutes {minutes:g}" * part.command.startswith("gsrgnn")
+        typer.echo(f"{clock(part.seconds):>6}  {part.command}{window}: {part.shows}")
+    typer.echo("\n" + windows((task for part in parts for task in part.tasks), minutes, sweeps.FIRST))
 
 
 def scoreboard(

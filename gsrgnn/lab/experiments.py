@@ -3,11 +3,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import product
 
 import gsrgnn
+from gsrgnn.lab import estimate
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,15 @@ class Experiment:
         asks: what it finds out.
         serves: the figures and tables of the paper that it is for.
         timed: whether it measures time or memory and so runs alone.
-        size: the parameters that its duration grows with, in proportion to each number and to the length of each list.
+        seconds: what a point with these parameters takes beside its start, estimated; what was measured is held
+            against this.
     """
 
     name: str
     asks: str
     serves: str
     timed: bool
-    size: tuple[str, ...]
+    seconds: Callable[[dict], float]
 
 
 EXPERIMENTS = {
@@ -37,38 +40,42 @@ EXPERIMENTS = {
             "test correlations by depth: GSR-GNN, RevGNN, GraphSAGE, GCN",
             "Figures 1 and 2",
             False,
-            ("num_layers", "hidden_channels", "epochs", "learning_rates"),
+            estimate.depth,
         ),
         Experiment(
             "profile",
             "RevGNN's time and memory by depth, forward, backward and copy apart",
             "Figures 3 and 4, section 3.1",
             True,
-            ("num_layers", "hidden_channels"),
+            partial(estimate.bench, experiment="profile"),
         ),
         Experiment(
             "quality",
             "what GSR-GNN gains or loses against RevGNN in four measures, by k",
             "Figure 8",
             False,
-            ("num_layers", "hidden_channels", "epochs", "learning_rates"),
+            estimate.quality,
         ),
         Experiment(
             "speed",
             "a step's time by k and width, against the paper's baseline and the strongest",
             "Figure 9, Table 2",
             True,
-            ("num_layers", "hidden_channels"),
+            partial(estimate.bench, experiment="speed"),
         ),
         Experiment(
-            "memory", "memory of a step by depth", "Figure 10, the abstract", True, ("num_layers", "hidden_channels")
+            "memory",
+            "memory of a step by depth",
+            "Figure 10, the abstract",
+            True,
+            partial(estimate.bench, experiment="memory"),
         ),
         Experiment(
             "beyond",
             "the dense residual, the nets and checkpoints, which the paper leaves out",
             "none",
             True,
-            ("num_layers", "hidden_channels"),
+            estimate.beyond,
         ),
     )
 }
@@ -93,14 +100,10 @@ class Point:
         """Whether its parameters say so."""
         return self.parameters.get("device") == "cuda"
 
-    @property
-    def size(self) -> float:
-        """In proportion to this, its duration is expected."""
-        size = 1.0
-        for name in EXPERIMENTS[self.experiment].size:
-            value = self.parameters.get(name, 1)
-            size *= len(value) if isinstance(value, list | tuple) else value
-        return size
+    @cached_property
+    def estimate(self) -> float:
+        """Seconds that it takes beside its start, by the experiment's model."""
+        return EXPERIMENTS[self.experiment].seconds(self.parameters)
 
 
 def _short(value) -> str:
@@ -203,31 +206,20 @@ def _cpu() -> Grids:
 
 
 def _gpu() -> Grids:
-    """One card, under 25 minutes: time and memory at the paper's depth and width, then what deep models learn."""
-    circuit, cuda = _table1("356-R"), {"device": ["cuda"]}
+    """One card, in windows of minutes, by worth: a step's time at the paper's depth and width, memory by depth, what
+    deep models learn. What is run beside it, and how long all of it takes, is in `lab.programme`.
+    """
+    (first, largest), cuda = _table1("356-R", "5324-F"), {"device": ["cuda"]}
     real = [real_circuits()[0]]
-    training = {"hidden_channels": [128], "epochs": [100], "learning_rates": [[1e-3, 5e-3]], **cuda}
-    bench = {"circuit": circuit, "hidden_channels": [384], **cuda}
-    yield "speed", bench | {"num_layers": [100], "ks": [[4, 8, 16, 32, 64]]}
-    yield "memory", bench | {"num_layers": [10, 40, 70, 100], "ks": [[4, 16, 64]]}
-    yield "depth", {"circuit": real, "model": ["GSRGNN", "RevGNN"], "num_layers": [2, 80], **training}
-    yield "depth", {"circuit": real, "model": ["GraphSAGE", "GCN"], "num_layers": [2], **training}
-    yield "quality", {"circuit": real, "num_layers": [40], "ks": [[4, 16]], "seed": [0], **training}
-    yield "profile", bench | {"num_layers": [10, 40, 70, 100]}
-    yield "speed", bench | {"hidden_channels": [256], "num_layers": [100], "ks": [[4, 16, 64]]}
-    yield (
-        "beyond",
-        {
-            "circuit": real,
-            "hidden_channels": [128],
-            "num_layers": [40],
-            "k": [16],
-            "epochs": [100],
-            "learning_rates": [[1e-3, 5e-3]],
-            **cuda,
-        },
-    )
-    yield "depth", {"circuit": real, "model": ["GSRGNN", "RevGNN"], "num_layers": [20, 40], **training}
+    bench = {"hidden_channels": [384], **cuda}
+    training = {"circuit": real, "hidden_channels": [128], "epochs": [80], "learning_rates": [[1e-3, 5e-3]], **cuda}
+    yield "speed", {"circuit": [first], **bench, "num_layers": [100], "ks": [[4, 8, 16, 32, 64]]}
+    yield "speed", {"circuit": [largest], **bench, "num_layers": [100], "ks": [[4, 16, 64]]}
+    yield "memory", {"circuit": [first], **bench, "num_layers": [100, 10, 40], "ks": [[4, 16, 64]]}
+    yield "profile", {"circuit": [first], **bench, "num_layers": [100, 10]}
+    yield "depth", {**training, "model": ["GSRGNN", "RevGNN"], "num_layers": [80]}
+    yield "quality", {**training, "num_layers": [40], "ks": [[4, 16]], "seed": [0]}
+    yield "depth", {**training, "model": ["RevGNN", "GraphSAGE", "GCN"], "num_layers": [2]}
 
 
 def _paper() -> Grids:

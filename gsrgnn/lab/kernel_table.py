@@ -3,9 +3,13 @@
 A record is a dict, written as JSON: `run` makes it, `table` shows it.
 """
 
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from functools import cache, partial
 from importlib.util import find_spec
+from itertools import groupby, product
+from operator import itemgetter
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,9 +25,11 @@ from gsrgnn.cbsr import operator
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels.gpu import gpu_missing
 from gsrgnn.lab import limits
+from gsrgnn.lab.bench.record import earlier
 from gsrgnn.lab.files import check_writable, write_or_keep
 from gsrgnn.lab.measure import describe
 from gsrgnn.lab.records import checksum, load, write
+from gsrgnn.lab.window import ENDLESS, Closed, Window
 from gsrgnn.provenance import provenance
 
 FORMAT = "gsrgnn bench kernels 1"
@@ -32,6 +38,7 @@ KS = (4, 8, 16, 32, 64)
 WIDTHS = (128, 192)
 REPEATS = 20
 WAIT = 2_000_000  # clocks, about a millisecond
+PART = 20.0  # seconds that a width and a k may take with the kernels that they compile
 
 
 def run(
@@ -41,6 +48,7 @@ def run(
     ks: Iterable[int] = KS,
     repeats: int = REPEATS,
     output: Path | str | None = None,
+    window: Window = ENDLESS,
     say: Callable[[str], None] = print,
 ) -> dict:
     """Time every kernel and its peers and write the record; returns it.
@@ -59,35 +67,60 @@ def run(
     Args:
         circuits_: names that `circuits.load` knows; aggregation is timed over their edges and, for ours, their nets.
         output: where the record is written; ``results/kernels-cuda.json`` if not given.
+        window: as for `side_by_side.run`; a part is a circuit, a width and a k. The ceilings are those of the first
+            call.
         say: called with a line for each thing done.
 
     Raises ValueError where no GPU can run the kernels.
     """
     if why := gpu_missing():
         raise ValueError(f"the kernel table needs a GPU: {why}")
-    ceilings = measured_ceilings()
-    record: dict[str, Any] = {
+    parameters = {"circuits": [*circuits_], "widths": [*widths], "ks": [*ks], "repeats": repeats}
+    output = Path(output or "results/kernels-cuda.json")
+    check_writable(output)
+    if window.bounded and (whole := earlier(output, parameters, read)):
+        say(f"complete already: {output}")
+        return whole
+    unfinished = output.with_suffix(".partial.json")
+    record: dict[str, Any] = (earlier(unfinished, parameters, read) if window.bounded else None) or {
         "format": FORMAT,
         "complete": False,
+        "parameters": parameters,
         "provenance": provenance(),
         "gpu": torch.cuda.get_device_name(),
-        "ceilings": {name: getattr(ceilings, name) for name in ("hbm", "l2", "shared", "issue", "l2_size")},
+        "ceilings": {name: value for name, value in asdict(measured_ceilings()).items() if name != "source"},
         "repeats": repeats,
         "rows": [],
     }
-    output = Path(output or "results/kernels-cuda.json")
-    check_writable(output)
+    ceilings = limits.Ceilings(**record["ceilings"], source=f"{record['gpu']}, measured")
+    measured: list[str] = []
+    if window.bounded:
+        record.setdefault("calls", []).append({"date": provenance()["date"], "measured": measured})
+    there, longest = {(row["circuit"], row["width"], row["k"]) for row in record["rows"]}, PART
+    parts = product(parameters["circuits"], parameters["widths"], sorted(parameters["ks"]))
     try:
-        for circuit in circuits_:
-            graph = CircuitGraph.from_data(circuits.load(circuit)).to("cuda")
-            for width in widths:
-                for k in sorted(k for k in ks if k < width):
-                    for row in _rows(graph, width, k, ceilings, repeats):
-                        record["rows"].append({"circuit": circuit, "width": width, "k": k, **row})
-                    say(f"{circuit}, width {width}, k = {k}")
+        with window.closing():
+            for circuit, found in groupby((part for part in parts if part not in there), key=itemgetter(0)):
+                graph = CircuitGraph.from_data(circuits.load(circuit)).to("cuda")
+                for _, width, k in found:
+                    if k >= width:
+                        continue
+                    window.need(longest, name := f"{circuit}, width {width}, k = {k}")
+                    start = time.monotonic()
+                    timed = list(_rows(graph, width, k, ceilings, repeats))
+                    record["rows"] += [{"circuit": circuit, "width": width, "k": k, **row} for row in timed]
+                    longest = max(longest, time.monotonic() - start)
+                    measured.append(name)
+                    if window.bounded:
+                        write(record, unfinished, write_or_keep)
+                    say(name)
         record["complete"] = True
+    except Closed as closed:
+        say(f"{closed}: the same command goes on")
     finally:
-        write(record, output if record["complete"] else output.with_suffix(".partial.json"), write_or_keep)
+        write(record, output if record["complete"] else unfinished, write_or_keep)
+    if window.bounded and record["complete"]:
+        unfinished.unlink(missing_ok=True)
     return record
 
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -130,23 +132,34 @@ def peak_memory(prepare: Callable[..., Any], work: Callable[[Any], Any], *argume
 def _answer(context, report, *arguments):
     """What ``report(pipe, *arguments)`` sends through its pipe, in a process of its own; text it sends is raised."""
     oom_kills = ends.oom_kills()
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=report, args=(theirs, *arguments))
+    process, pipe = _started(context, report, *arguments)
+    try:
+        with pipe:
+            return _received(process, pipe, oom_kills)
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _started(context, report, *arguments):
+    """A process that runs ``report(pipe, *arguments)``, and our end of its pipe."""
+    ours, theirs = context.Pipe()
+    process = context.Process(target=report, args=(theirs, *arguments), daemon=True)
     process.start()
     theirs.close()
+    return process, ours
+
+
+def _received(process, pipe, oom_kills):
+    """What the process sends; text it sends is raised."""
     try:
-        with ours:
-            answer = ours.recv()
-    except EOFError:
+        answer = pipe.recv()
+    except (EOFError, ConnectionError):
         process.join()
         if ends.killed_for_memory(process.exitcode, oom_kills):
             raise MemoryError(f"{OUT_OF_MEMORY}: the system killed the process for it") from None
         how = ends.in_words(process.exitcode).removeprefix("ended with ")
         raise RuntimeError(f"the process ended without an answer ({how})") from None
-    else:
-        process.join()
-    finally:
-        process.terminate()
     if not isinstance(answer, str):
         return answer
     raise (MemoryError if answer.startswith(OUT_OF_MEMORY) else RuntimeError)(answer)
@@ -173,7 +186,10 @@ def _report_peak(pipe, prepare, work, arguments):
 def gpu_memory(
     prepare: Callable[..., Any], work: Callable[[Any], Any], *arguments: Any, expandable: bool = False
 ) -> dict[str, int]:
-    """Bytes of GPU memory of ``work(prepare(*arguments))`` in a process of its own, by torch's allocator.
+    """Bytes of GPU memory of ``work(prepare(*arguments))``, by torch's allocator, in a process for that alone.
+
+    The process is kept for the next call: it starts and compiles kernels once, and gives back to the GPU all that is
+    free before each measurement. After an error there is a new one; `end_gpu_processes` ends it.
 
     Returns ``before``, allocated when the work began, and the peaks ``allocated``, ``active`` and ``reserved`` during
     it. What is reserved depends on how the allocator cuts its segments: ``expandable`` lets them grow, which PyTorch
@@ -181,27 +197,61 @@ def gpu_memory(
 
     Raises as `peak_memory` does.
     """
-    return _answer(multiprocessing.get_context("spawn"), _report_gpu_peak, prepare, work, arguments, expandable)
+    oom_kills = ends.oom_kills()
+    if expandable not in _gpu_processes:
+        _gpu_processes[expandable] = _started(multiprocessing.get_context("spawn"), _report_gpu_peaks, expandable)
+    process, pipe = _gpu_processes[expandable]
+    try:
+        pipe.send((prepare, work, arguments))
+        return _received(process, pipe, oom_kills)
+    except BaseException:  # what an error leaves on the GPU would be in the next measurement
+        end_gpu_processes()
+        raise
 
 
-def _report_gpu_peak(pipe, prepare, work, arguments, expandable):
+_gpu_processes: dict[bool, tuple[BaseProcess, Connection]] = {}  # by whether segments may grow
+
+
+def end_gpu_processes() -> None:
+    """End those that `gpu_memory` keeps."""
+    while _gpu_processes:
+        _, (process, pipe) = _gpu_processes.popitem()
+        pipe.close()
+        process.terminate()
+        process.join()
+
+
+def _report_gpu_peaks(pipe, expandable):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     os.environ["PYTORCH_ALLOC_CONF"] = os.environ["PYTORCH_CUDA_ALLOC_CONF"] = f"expandable_segments:{expandable}"
-    try:
-        state = prepare(*arguments)
-        gc.collect()
-        torch.cuda.synchronize()
+    with suppress(EOFError):
+        while True:
+            prepare, work, arguments = pipe.recv()
+            try:
+                answer = _gpu_peaks(prepare, work, arguments)
+            except Exception as error:
+                answer = describe(error)
+            give_back()  # the other process, whose segments may grow or may not, needs it
+            pipe.send(answer)
+
+
+def _gpu_peaks(prepare, work, arguments):
+    state = prepare(*arguments)
+    torch.cuda.synchronize()
+    give_back()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    work(state)
+    torch.cuda.synchronize()
+    stats = torch.cuda.memory_stats()
+    return {"before": before, **{name: stats[f"{name}_bytes.all.peak"] for name in ("allocated", "active", "reserved")}}
+
+
+def give_back() -> None:
+    """Give the GPU back what torch holds of its memory and nobody uses; nothing where no GPU is in use."""
+    gc.collect()
+    if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        work(state)
-        torch.cuda.synchronize()
-        stats = torch.cuda.memory_stats()
-    except Exception as error:
-        pipe.send(describe(error))
-        return
-    peaks = {name: stats[f"{name}_bytes.all.peak"] for name in ("allocated", "active", "reserved")}
-    pipe.send({"before": before, **peaks})
 
 
 def _forget_peak():

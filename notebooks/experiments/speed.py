@@ -43,7 +43,7 @@ with TemporaryDirectory() as folder:
         layers=num_layers,
         k=ks,
         only=contenders,
-        memory_layers=[num_layers],
+        memory_layers=(),  # is the experiment of that name's
         gradient_layers=(),
         steps=steps,
         limit=limit,

@@ -58,6 +58,23 @@ def test_speed_shares_and_memory_are_judged_against_the_baseline_of_the_same_run
     assert board.loc["t2_k4_backward", "verdict"] == scoreboard.CONTRADICTS
 
 
+def test_what_is_used_of_reserved_memory_is_judged_at_best_and_at_least(tmp_path):
+    def on_gpu(contender, allocated, active):
+        bytes_ = {"memory_allocated": allocated, "memory_active": active, "memory_reserved": 1000}
+        return step(contender, 1.0) | bytes_
+
+    for layers, used in ((10, (850, 990)), (100, (950, 970))):
+        steps = [on_gpu("RevGNN edge_index", 400, 999), on_gpu("GSR k=4 nets", *used)]
+        write(tmp_path, "memory", steps, f"{layers}", "cuda", num_layers=layers)
+    board = scoreboard.board(tmp_path)
+    assert board.loc["active_over_reserved", "ours"].startswith(
+        "99.0 percent (GSR k=4 nets); 7157, width 64, layers 10"
+    )
+    assert board.loc["active_over_reserved", "verdict"] == scoreboard.IN_KIND
+    assert board.loc["fig10_util", "ours"].startswith("85.0 percent")
+    assert board.loc["fig10_util", "verdict"] == scoreboard.NOT
+
+
 def test_an_order_holds_only_if_the_intervals_of_all_runs_are_in_that_order(tmp_path):
     runs = [
         ("RevGNN", 2, 0, 0.5),

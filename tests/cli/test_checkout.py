@@ -26,7 +26,7 @@ def test_a_book_of_an_unknown_profile_is_an_error(gsrgnn, checkout):
 
 
 @pytest.mark.parametrize("there", [[], ["_toc.yml"], ["notebooks"]])
-@pytest.mark.parametrize("command", ["run depth", "book", "sweep smoke", "scoreboard"])
+@pytest.mark.parametrize("command", ["run depth", "book", "sweep smoke", "programme", "scoreboard"])
 def test_what_needs_a_checkout_says_so_in_one_line(gsrgnn, tmp_path, there, command):
     for name in there:
         (tmp_path / name).mkdir()
@@ -38,7 +38,7 @@ def test_what_needs_a_checkout_says_so_in_one_line(gsrgnn, tmp_path, there, comm
     )
 
 
-@pytest.mark.parametrize("command", ["run depth", "run own.py", "book", "sweep smoke", "scoreboard"])
+@pytest.mark.parametrize("command", ["run depth", "run own.py", "book", "sweep smoke", "programme", "scoreboard"])
 def test_what_needs_the_extra_book_says_so_in_one_line(gsrgnn, checkout, monkeypatch, command):
     monkeypatch.setattr(extras, "installed", lambda extra: extra != "book")
     result = gsrgnn(*command.split())

@@ -38,5 +38,5 @@ for module in pkgutil.walk_packages(gsrgnn.lab.__path__, "gsrgnn.lab."):
 def test_only_what_runs_notebooks_needs_the_books_libraries():
     ended = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     lacking = dict(line.split() for line in ended.stdout.splitlines())
-    assert set(lacking) == {"execution", "notebooks", "parameters", "sweep"}
+    assert set(lacking) == {"execution", "notebooks", "parameters", "programme", "sweep"}
     assert set(lacking.values()) <= set(BOOK)

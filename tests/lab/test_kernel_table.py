@@ -4,7 +4,8 @@ import torch
 from gsrgnn import CircuitGraph, aggregate, circuits
 from gsrgnn.baselines import csr_matrix
 from gsrgnn.kernels.gpu import gpu_missing
-from gsrgnn.lab import kernel_table, records
+from gsrgnn.lab import kernel_table, limits, records
+from gsrgnn.lab.window import Closed, Window
 
 RECORD = {
     "format": kernel_table.FORMAT,
@@ -64,6 +65,45 @@ def test_cusparse_replayed(dtype):
         call()
         x_sum = aggregate(graph, x.float())
         torch.testing.assert_close(out.float(), x_sum, **({"rtol": 2e-2, "atol": 2e-2} if x.itemsize == 2 else {}))
+
+
+def test_calls_with_a_window_time_each_part_once(tmp_path, monkeypatch):
+    timed, said, room = [], [], [0]
+
+    class Narrow(Window):
+        def need(self, seconds, what):
+            if not room[0]:
+                raise Closed(f"{what} would take longer")
+            room[0] -= 1
+
+    class Graph:
+        from_data = staticmethod(lambda data: Graph())
+        to = lambda self, device: self  # noqa: E731
+
+    def rows(graph, width, k, *given):
+        timed.append((width, k))
+        yield {"name": "top-k", "seconds": 1e-3 * k}
+
+    monkeypatch.setattr(kernel_table, "gpu_missing", lambda: None)
+    monkeypatch.setattr(kernel_table, "measured_ceilings", lambda: limits.H200)
+    monkeypatch.setattr(kernel_table, "CircuitGraph", Graph)
+    monkeypatch.setattr(kernel_table, "_rows", rows)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a card")
+
+    def call(parts):
+        room[0] = parts
+        given = {"circuits_": ["synthetic/20"], "widths": (64, 128), "ks": (8, 4), "output": tmp_path / "record.json"}
+        return kernel_table.run(**given, window=Narrow(60), say=said.append)
+
+    assert not call(3)["complete"]
+    assert said[-1] == "synthetic/20, width 128, k = 8 would take longer: the same command goes on"
+    timed.clear()
+    whole = call(9)
+    assert whole["complete"]
+    assert timed == [(128, 8)]
+    assert kernel_table.read(tmp_path / "record.json") == whole == call(0)
+    assert [(row["width"], row["k"]) for row in whole["rows"]] == [(64, 4), (64, 8), (128, 4), (128, 8)]
+    assert [len(call["measured"]) for call in whole["calls"]] == [3, 1]
 
 
 @pytest.mark.gpu

@@ -164,6 +164,33 @@ def test_a_process_that_fails_says_why(work, error, match):
         measure.peak_memory(prepare, work, 1)
 
 
+def pretend(fails):
+    """In the process that measures: a GPU whose peak is the number of that process."""
+    torch.cuda.is_initialized = lambda: True
+    for name in ("synchronize", "empty_cache", "reset_peak_memory_stats"):
+        setattr(torch.cuda, name, lambda: None)
+    torch.cuda.memory_allocated = lambda: 1
+    peaks = dict.fromkeys((f"{name}_bytes.all.peak" for name in ("allocated", "active", "reserved")), os.getpid())
+    torch.cuda.memory_stats = lambda: peaks
+    return fails
+
+
+def work_on_gpu(fails):
+    if fails:
+        raise MemoryError
+
+
+def test_the_process_that_measures_a_gpu_is_kept_until_an_error():
+    first, second = (measure.gpu_memory(pretend, work_on_gpu, False)["reserved"] for _ in range(2))
+    assert first == second != os.getpid()
+    with pytest.raises(MemoryError, match="out of memory"):
+        measure.gpu_memory(pretend, work_on_gpu, True)
+    assert measure.gpu_memory(pretend, work_on_gpu, False)["reserved"] != first
+    ((process, _),) = measure._gpu_processes.values()
+    measure.end_gpu_processes()
+    assert not process.is_alive()
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="the bound needs Linux")
 def test_more_memory_than_there_is_raises_and_the_bound_is_lifted(monkeypatch):
     with measure.bounded_memory():

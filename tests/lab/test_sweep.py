@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from gsrgnn.cli import app
 from gsrgnn.lab import ends, experiments, records, sweep
 from gsrgnn.lab.experiments import Experiment, Point
+from gsrgnn.lab.window import Window
 from gsrgnn.provenance import PACKAGE
 
 STUB = """\
@@ -42,6 +43,11 @@ display({"application/vnd.gsrgnn.rows+json": {
 """
 
 
+def size(parameters):
+    """What a stub is expected to take beside its start, in seconds."""
+    return parameters.get("size", 1)
+
+
 def grid(count, **options):
     """A profile: the stub `count` times."""
     given = {name: [value] for name, value in options.items()}
@@ -52,7 +58,7 @@ def grid(count, **options):
 def project(tmp_path, monkeypatch):
     (tmp_path / "notebooks" / "experiments").mkdir(parents=True)
     (tmp_path / "notebooks" / "experiments" / "stub.py").write_text(STUB)
-    monkeypatch.setitem(experiments.EXPERIMENTS, "stub", Experiment("stub", "nothing", "none", False, ("size",)))
+    monkeypatch.setitem(experiments.EXPERIMENTS, "stub", Experiment("stub", "nothing", "none", False, size))
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path, monkeypatch)
 
@@ -287,7 +293,7 @@ def test_two_points_at_a_time_give_the_records_of_one_at_a_time(project):
 
 
 def test_what_measures_time_runs_alone(project):
-    project.monkeypatch.setitem(experiments.EXPERIMENTS, "stub", Experiment("stub", "", "", True, ("size",)))
+    project.monkeypatch.setitem(experiments.EXPERIMENTS, "stub", Experiment("stub", "", "", True, size))
     project.plan({"number": 1}, {"number": 2})
     project(jobs=2)
     assert ["running" in words for words in project.said] == [True, False, True, False]
@@ -339,6 +345,74 @@ def test_ctrl_c_ends_the_point_and_its_kernel_and_the_next_call_goes_on(project)
     assert {s.state for s in project().values()} == {"done"}
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """No start: a stub is expected to take its size in seconds."""
+    monkeypatch.setattr(sweep, "STARTUP", 0.0)
+    monkeypatch.setattr(sweep, "FIRST", 0.0)
+
+
+def test_a_window_begins_what_fits_in_order_and_the_next_call_goes_on(project, quick):
+    project.plan({"number": 1, "size": 900}, {"number": 2, "size": 5000}, {"number": 3, "size": 300})
+    # what the first took says that a size of 1 is quick: then the second fits as well
+    assert [s.state for s in project(minutes=20).values()] == ["done"] * 3
+    assert project.started() == [1, 2, 3]
+
+
+def test_what_is_too_long_for_a_window_is_said_and_not_begun(project, quick):
+    project.plan({"number": 1, "size": 5000}, {"number": 2, "size": 30, "act": "raise ValueError('no')"})
+    for _ in range(2):  # what failed is tried again, what is too long is not
+        ended = project(minutes=20)
+        assert [s.state for s in ended.values()] == ["to do", "failed"]
+        assert ended[1].note == "about 83 min expected: too long for any window of 20 min".replace(
+            "83 min", "1 h 23 min"
+        )
+        assert project.said[-1].startswith(
+            "the window of 20 min has no room for what remains (1 points, about 1 h 23 min"
+        )
+    assert project.started() == [2, 2]
+
+
+def test_a_window_ends_what_overruns_and_remembers_it(project, quick, monkeypatch):
+    pid = project.root / "pid"
+
+    class Closing(Window):
+        """Closes when the point is under way."""
+
+        left = property(lambda self: 0.0 if pid.exists() and pid.read_text() else 1.0)
+
+    act = (
+        "import subprocess, time; below = subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=-3)\n"
+        "open('pid', 'w').write(f'{os.getpid()} {below.pid}'); time.sleep(60 * (not os.path.exists('again')))"
+    )
+    project.plan({"number": 1, "act": act}, {"number": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep, "Window", Closing)
+        ended = project(minutes=20)
+    assert [s.state for s in ended.values()] == ["not finished", "to do"]
+    wait_until(lambda: not any(running_still(int(each)) for each in pid.read_text().split()), seconds=5)
+    assert project.finished() == {}
+    assert "not finished: stub 1" in sweep.summary(list(ended.values()))
+    assert project.survey() == ["not finished", "to do"]
+    project.edit("number**2", "number**3")
+    assert project.survey() == ["to do", "to do"]  # it was other code that took too long
+    project.edit("number**3", "number**2")
+    monkeypatch.setattr(sweep, "LONGER", 1e4)
+    again = project(minutes=20)
+    assert [s.state for s in again.values()] == ["not finished", "done"]
+    assert "too long for any window of 20 min" in again[1].note
+    assert project.started() == [1, 2]
+    (project.root / "again").touch()
+    assert [s.state for s in project().values()] == ["done"] * 2
+    assert list((project.root / "_build" / "failed").rglob("*.json")) == []
+
+
+def test_a_window_is_longer_than_nothing(project):
+    project.plan({"number": 1})
+    with pytest.raises(ValueError, match="--minutes 0: a window is longer than 0 minutes"):
+        project(minutes=0)
+
+
 def in_a_process(project, count, **options):
     """A sweep of the stub, `count` times, in a process that has just begun it."""
     context = multiprocessing.get_context("forkserver")
@@ -354,11 +428,11 @@ def in_a_process(project, count, **options):
 def _sweep(root, count, options, begun):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sweep.START_METHOD = "fork"  # a server of its own would import everything anew, each time
-    experiments.EXPERIMENTS["stub"] = Experiment("stub", "nothing", "none", False, ("size",))
+    experiments.EXPERIMENTS["stub"] = Experiment("stub", "nothing", "none", False, size)
     experiments.SWEEPS["tiny"] = grid(count, **options)
     begun.touch()
     try:
-        sweep.run("tiny", root, say=lambda words: None)
+        sweep.run("tiny", root, minutes=60, say=lambda words: None)
     except KeyboardInterrupt:
         os._exit(130)
 
@@ -425,7 +499,7 @@ def test_without_a_gpu_its_points_are_refused_at_once(project):
     assert project.started() == []
 
 
-def test_time_left_is_in_proportion_to_size_from_what_is_finished(project):
+def test_time_left_is_in_proportion_to_the_estimates_from_what_is_finished(project, monkeypatch):
     def point(number, size, circuit="a"):
         return Point("stub", {"number": number, "size": size, "circuit": circuit})
 
@@ -435,8 +509,11 @@ def test_time_left_is_in_proportion_to_size_from_what_is_finished(project):
     faster = sweep.Status(point(3, 2, "b"), "stale", seconds=sweep.STARTUP + 2)
     assert sweep.time_left([done, faster], [point(2, 8, "b")]) == "about 12 s left"
     other = Point("depth", {"num_layers": 2})
-    assert sweep.time_left([done], [other]) == "time left not known yet"
-    assert "and 1 points of experiments that have not run yet" in sweep.time_left([done], [other, point(2, 60)])
+    monkeypatch.setitem(experiments.EXPERIMENTS, "depth", Experiment("depth", "", "", False, lambda given: 70))
+    assert sweep.time_left([done], [other]) == f"about {sweep.STARTUP + 70:.0f} s left, 1 points by estimate"
+    assert sweep.time_left([done], [other, point(2, 60)]).endswith(" min left, 1 points by estimate")
+    lost = sweep.Status(point(4, 2), records.OUT_OF_MEMORY, seconds=sweep.STARTUP)
+    assert sweep.time_left([done, lost], [point(2, 8)]) == f"about {sweep.STARTUP + 80:.0f} s left"
     assert sweep.time_left([done], [point(n, 200) for n in range(4)]) == "about 2 h 14 min left"
 
 
@@ -446,7 +523,15 @@ def test_the_command(project, monkeypatch):
     gsrgnn = lambda *arguments: CliRunner().invoke(app, arguments)  # noqa: E731
     listed = gsrgnn("sweep", "tiny", "--list")
     assert listed.exit_code == 0
-    assert listed.stdout.splitlines()[-1] == "2 points: 2 to do; time left not known yet"
+    assert listed.stdout.splitlines()[-1] == "2 points: 2 to do; about 10 s left, 2 points by estimate"
+    assert project.started() == []
+    narrow = gsrgnn("sweep", "tiny", "--minutes", "0.5")
+    assert narrow.exit_code == 0
+    assert "too long for any window of 0.5 min" in narrow.stdout
+    assert "the same command goes on" in narrow.stdout
+    assert narrow.stdout.splitlines()[-1] == "2 points: 2 to do"
+    planned = gsrgnn("sweep", "tiny", "--list", "--minutes", "0.6")
+    assert planned.stdout.splitlines()[-1] == "in all 1:10 min in 2 windows of 0.6 min, of each 30 s for its start"
     assert project.started() == []
     ran = gsrgnn("sweep", "tiny")
     assert ran.exit_code == 1

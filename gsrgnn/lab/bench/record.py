@@ -4,6 +4,7 @@ What `side_by_side.run` writes, and nothing else, is read: a row, a number or a 
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -49,6 +50,26 @@ def read_all(folder: Path | str = "results", device: str = "cpu") -> tuple[list[
     return read_each(paths, read)
 
 
+def earlier(path: Path, parameters: dict, read: Callable[[Path], dict] = read) -> dict | None:
+    """The record at ``path`` that a call with these parameters goes on from; None where there is none.
+
+    It is none where this code, its versions or this machine are not those that it was made with.
+    """
+    try:
+        record = read(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    then, now = ({**made, "date": None} for made in (record.get("provenance", {}), provenance()))
+    return record if (record.get("parameters"), then) == (parameters, now) else None
+
+
+def calls(record: dict) -> str:
+    """When each part of the record was measured, in words, where that was in several calls; else nothing."""
+    there = [call for call in record.get("calls", []) if call["measured"]]  # without a window there are none
+    counts = [f"{len(call['measured'])} parts {call['date']}" for call in there]
+    return f"measured in {len(there)} calls, on this machine and by this code: {', '.join(counts)}" * (len(there) > 1)
+
+
 def differences(record: dict) -> dict[str, tuple[str, str]]:
     """What a record was made with that is not so here: name -> (then, now), of the code hash and the machine."""
     then, now = record["provenance"], provenance()
@@ -58,6 +79,7 @@ def differences(record: dict) -> dict[str, tuple[str, str]]:
 
 def observations(record: dict) -> list[dict]:
     """The rows of the record as flat dicts, one a contender and depth of the memory: what `records.publish` takes.
+    One a contender where no memory was asked for.
 
     Seconds are medians, with the lowest and the highest time; bytes are those of the record.
     """
@@ -77,7 +99,7 @@ def observations(record: dict) -> list[dict]:
         found += [
             line | {"memory_layers": int(depth), **{f"memory_{name}": value for name, value in memory.items()}}
             for depth, memory in entry["memory"].items()
-        ]
+        ] or [line]
     return found
 
 
@@ -136,6 +158,8 @@ def _check(record):
         )
     for entry in record["rows"]:
         _check_row(entry, record)
+    for call in record.get("calls", ()):
+        _has(call, {"date": str, "measured": list}, "a call")
     for entry in record.get("profile", ()):  # earlier records have none
         _has(entry, {"row": str, "name": str, "calls": int, "seconds": float, "moved_bytes": int}, "the profile")
     for entry in record["top_k"]:

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from gsrgnn.lab.bench.contenders import REFERENCE
+from gsrgnn.lab.bench.record import calls
 from gsrgnn.lab.bench.trainer import PHASES
 
 
@@ -65,6 +66,7 @@ def report(record: dict) -> str:
         f"width {p['hidden']}, {p['layers']} layers, {p['steps']} rounds",
         f"{made['CPU']}, {record['threads']['torch']} threads; gsrgnn {made['gsrgnn']} ({made['code hash']}), "
         f"torch {made['torch']}; {made['date']}",
+        *filter(None, [calls(record)]),
         "",
         shown.to_string(formatters=formats, na_rep="-", sparsify=False),
         "",

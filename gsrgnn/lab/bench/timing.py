@@ -9,6 +9,7 @@ from gsrgnn.graph import CircuitGraph
 from gsrgnn.lab import measure
 from gsrgnn.lab.bench.contenders import Row
 from gsrgnn.lab.bench.trainer import PHASES, Trainer
+from gsrgnn.lab.window import Window
 
 FLOOR = "floor"
 
@@ -19,12 +20,14 @@ def measure_times(
     inputs: dict[str, Tensor],
     graphs: dict[str, CircuitGraph],
     measure_floor: Callable[[], dict[str, float]],
+    window: Window,
     say: Callable[[str], None],
 ) -> None:
     """Put into the record's rows what came of each: its times, or why it has none; into "floor" the lowest.
 
     A row is left out where a step with one layer, times the depth, is over the limit. The times are followed by the
-    bytes that each keeps and, on a GPU, by GSR-GNN's step as one CUDA graph.
+    bytes that each keeps and, on a GPU, by GSR-GNN's step as one CUDA graph. Raises `Closed` where all that is not
+    expected to fit into the window: rows that take turns are measured in one go.
     """
     parameters = record["parameters"]
     depth, entries, trainers, calls = parameters["layers"], {}, {}, {FLOOR: measure_floor}
@@ -41,6 +44,9 @@ def measure_times(
         except Exception as error:
             _fail(entry, error, say)
     say(f"{len(trainers)} of {len(contenders)} rows, a warm-up and {parameters['steps']} rounds")
+    turn = depth * sum(entries[name]["layer_seconds"] for name in trainers)
+    captured = parameters["device"] == "cuda"  # as many steps again for GSR-GNN's
+    window.need(max((parameters["steps"] + 2) * turn * (1 + captured), record.get("had", 0.0)), "the times of all rows")
     for name, result in measure.in_turn(calls, parameters["steps"]):
         if name == FLOOR:  # the lowest: it is what the machine can do
             if not isinstance(result, Exception):
@@ -58,12 +64,21 @@ def measure_times(
             say(f"round {len(times['step'])} of {parameters['steps']}")
     for name, trainer in trainers.items():
         if entries[name]["state"] == "measured":
-            entries[name]["kept_bytes"] = trainer.kept()
+            kept = trainer.kept()
             if parameters["device"] == "cuda" and entries[name]["ours"]:
                 try:
                     entries[name]["captured_seconds"] = trainer.captured_seconds(parameters["steps"])
                 except RuntimeError as error:
                     say(f"{name}: no CUDA graph: {measure.describe(error)}")
+            entries[name]["kept_bytes"] = kept
+
+
+def timed(record: dict) -> bool:
+    """Whether `measure_times` has come to its end, for every row."""
+    states = {entry["state"] for entry in record["rows"]}
+    return "not reached" not in states and all(
+        "kept_bytes" in entry for entry in record["rows"] if entry["state"] == "measured"
+    )
 
 
 class LeftOut(Exception):

@@ -12,10 +12,12 @@ from gsrgnn.book import figures
 from gsrgnn.cli import app
 from gsrgnn.kernels.gpu import gpu_missing
 from gsrgnn.lab import measure
+from gsrgnn.lab.bench import record as bench_record
 from gsrgnn.lab.bench import side_by_side
-from gsrgnn.lab.bench.record import read
+from gsrgnn.lab.bench.record import earlier, read
 from gsrgnn.lab.bench.report import report, table
 from gsrgnn.lab.bench.trainer import Trainer
+from gsrgnn.lab.window import Closed, Window
 
 
 def test_a_row_that_fails_says_so_and_the_others_go_on(run, tmp_path, monkeypatch):
@@ -90,6 +92,76 @@ def test_ctrl_c_keeps_what_was_measured_and_no_half_of_a_record(run, tmp_path, m
     assert "INCOMPLETE" in figures.bench.steps(record).get_supxlabel()
 
 
+def test_calls_with_a_window_measure_each_part_once(run, tmp_path, monkeypatch):
+    peaks, room = [], [1]
+    monkeypatch.setattr(measure, "peak_memory", lambda *given: peaks.append(given[3:]) or measure.Peak(10, 30))
+
+    class Narrow(Window):
+        """Has room for so many parts."""
+
+        def need(self, seconds, what):
+            if not room[0]:
+                raise Closed(f"{what} would take longer")
+            room[0] -= 1
+
+    def call(parts):
+        room[0] = parts
+        return run(tmp_path, only="RevGNN csr,GSR k=4 nets", memory_layers=[1, 2], window=Narrow(60), say=said.append)
+
+    said = []
+    assert call(0)["rows"][0]["state"] == "not reached"
+    assert said[-2:] == [
+        "the times of all rows would take longer: the same command goes on",
+        f"ended early, what was measured is kept: {tmp_path / 'record.partial.json'}",
+    ]
+    first = call(3)
+    times = first["rows"][0]["times"]
+    assert (len(times["step"]), len(peaks), first["complete"]) == (5, 2, False)
+    assert read(tmp_path / "record.partial.json") == first
+    assert [list(row["memory"]) for row in call(1)["rows"]] == [["1", "2"], ["1"], []]
+    last = call(9)
+    assert last["complete"]
+    assert last["rows"][0]["times"] == times
+    assert len(peaks) == 3 * 2
+    assert [len(call["measured"]) for call in last["calls"]] == [0, 4, 1, 3 + 2 + 1]
+    assert last["calls"][1]["measured"][:3] == ["times", "a step by kernel", "memory of RevGNN csr, 1 layers"]
+    assert "measured in 3 calls" in report(last)
+    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
+    assert call(0) == last == read(tmp_path / "record.json")
+    assert said[-1] == f"complete already: {tmp_path / 'record.json'}"
+
+
+def test_a_window_that_closes_over_the_rounds_leaves_no_half_of_the_times(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "peak_memory", lambda *given: measure.Peak(10, 30))
+    turns = measure.in_turn
+
+    def closing(*given):
+        for number, turn in enumerate(turns(*given)):
+            if number == 4:
+                raise Closed("the window is over")
+            yield turn
+
+    with monkeypatch.context() as patch:
+        patch.setattr(measure, "in_turn", closing)
+        partial = run(tmp_path, only="RevGNN csr,GSR k=4 nets", window=Window(60))
+    assert len(partial["rows"][0]["times"]["step"]) < 5
+    whole = run(tmp_path, only="RevGNN csr,GSR k=4 nets", window=Window(60))
+    assert whole["complete"]
+    assert read(tmp_path / "record.json") == whole
+
+
+def test_other_parameters_or_other_code_start_anew(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "peak_memory", lambda *given: measure.Peak(10, 30))
+    options = {"only": "GSR k=4 nets", "gradient_layers": (), "window": Window(60)}
+    whole = run(tmp_path, **options)
+    parameters = whole["parameters"]
+    assert earlier(tmp_path / "record.json", parameters) == whole
+    assert earlier(tmp_path / "record.json", parameters | {"steps": 6}) is None
+    assert earlier(tmp_path / "none.json", parameters) is None
+    monkeypatch.setattr(bench_record, "provenance", lambda: whole["provenance"] | {"code hash": "0" * 12})
+    assert earlier(tmp_path / "record.json", parameters) is None
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
@@ -143,6 +215,8 @@ def test_the_command(tmp_path, monkeypatch):
     if missing := gpu_missing():
         stderr = CliRunner().invoke(app, ["bench", "--device", "cuda"]).stderr
         assert stderr == f"error: device is 'cuda' and no GPU can be used: {missing}\n"
+        stderr = CliRunner().invoke(app, ["bench", "--kernels", "--minutes", "9"]).stderr
+        assert stderr == f"error: the kernel table needs a GPU: {missing}\n"
     wrong = CliRunner().invoke(app, ["bench", "--k", "4;8"])
     assert wrong.stderr == "error: --k 4;8: expected whole numbers and commas, as in 4,8,16\n"
 
