@@ -1,8 +1,10 @@
 """Where operators leave their results: on the card where what they are given lies there; mixing raises."""
 
+from functools import partial
+
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from pretend_card import capture, memory
 
@@ -36,7 +38,7 @@ class Placed(TorchDispatchMode):
         if operator in WAITING or (operator in INDEXED and _by_truth(args[1])):
             wait(str(operator))
         known = {tensor.untyped_storage()._cdata for tensor in given if tensor.layout == torch.strided}
-        out = operator(*args, **kwargs)
+        out = compute(operator, args, kwargs)
         made = [tensor for tensor in _tensors(out) if not _of(tensor, known)]
         if operator in WAITING and not isinstance(out, torch.Tensor | tuple):
             return out
@@ -44,8 +46,24 @@ class Placed(TorchDispatchMode):
             for tensor in made:
                 memory.put(tensor)
         if operator.namespace != "gsrgnn":  # what those do is noted one by one
-            capture.note(operator, args, kwargs, out, made)
+            capture.note(partial(compute, operator), (args, kwargs), {}, out, made)
         return out
+
+
+def compute(operator, args, kwargs):
+    """Run the operator; where the CPU has none for bfloat16, in float32, rounded in the end, as on a card."""
+    try:
+        return operator(*args, **kwargs)
+    except RuntimeError as error:
+        if "not implemented for 'BFloat16'" not in str(error):
+            raise
+    out = kwargs.get("out")
+    wide = tree_map_only(
+        torch.Tensor, lambda tensor: tensor.float() if tensor.dtype == torch.bfloat16 else tensor, args
+    )
+    name = operator.overloadpacket.__name__
+    rounded = getattr(torch, name)(*wide, **{key: value for key, value in kwargs.items() if key != "out"}).bfloat16()
+    return rounded if out is None else out.copy_(rounded)
 
 
 def check_one_device(operator, args, given, there):
