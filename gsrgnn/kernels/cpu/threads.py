@@ -11,6 +11,7 @@ import numpy as np
 
 from gsrgnn.jit import jit
 from gsrgnn.kernels import forks
+from gsrgnn.kernels.cpu.waiting import waiting
 
 BLOCKS = 64
 
@@ -43,6 +44,7 @@ class _Threaded(Generic[*Arguments, Result]):
     def __call__(self, *arguments: *Arguments) -> Result:
         if forks.forked:
             return self._alone(*arguments)
+        waiting.look()
         if _Threaded._shared:
             return self._on_threads(*arguments)
         with _Threaded._turn:
