@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 BEGUN := $(VENV)/.incomplete
 WHEELS := .wheels
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 unexport PYTHONPATH PYTHONHOME
 
@@ -17,10 +18,10 @@ sweep: $(STAMP)  ## run the experiments of PROFILE that have no record yet
 	@$(BIN)/gsrgnn sweep $(PROFILE)
 
 test: $(STAMP)  ## run the tests, but for the long ones
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 test-all: test  ## run the long ones too
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 # The wheel fits one Python and one torch, which pip's own cache does not know, and outlives `make clean`.
 baselines: $(STAMP)  ## build and install torch_scatter (the extra `baselines`)

@@ -71,7 +71,8 @@ def test_torch_is_installed_first_where_the_user_says_how(make):
 
 
 def test_the_long_tests_come_after_the_others_and_none_runs_twice(make):
-    quick, long = "-m pytest -m not slow", "-m pytest -m slow"
+    workers = "-n logical --maxprocesses 4 --dist loadfile"
+    quick, long = f"-m pytest {workers} -m not slow", f"-m pytest {workers} -m slow"
     assert make("test")[1][-1] == quick
     assert make("test-all")[1] == [quick, long]
     assert make("test", "test-all")[1] == [quick, long]

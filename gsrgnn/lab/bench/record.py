@@ -162,6 +162,8 @@ def _check(record):
         _has(call, {"date": str, "measured": list}, "a call")
     for entry in record.get("profile", ()):  # earlier records have none
         _has(entry, {"row": str, "name": str, "calls": int, "seconds": float, "moved_bytes": int}, "the profile")
+    for entry in record.get("as_run", ()):
+        _has(entry, {"row": str, "name": str, "seconds": float, "page_faults": int}, "as a user runs it")
     for entry in record["top_k"]:
         for name in ("k", "rows", "width", "group_sparse", "group_sparse_fixed", "torch.topk"):
             _positive(entry, name, "a top k")

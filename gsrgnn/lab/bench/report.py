@@ -75,6 +75,10 @@ def report(record: dict) -> str:
         f"floor      {least['seconds'] * 1e3:,.1f} ms: {least['products_seconds'] * 1e3:,.1f} ms of dense products "
         f"({least['multiplications'] / least['products_seconds'] / 1e9:,.0f} billion multiplications a second), "
         f"{least['streamed_bytes'] / 1e6:,.0f} MB at {least['copy_bytes_per_second'] / 1e9:,.1f} GB/s",
+        *(
+            f"{entry['row']}, {entry['name']}: {entry['seconds'] * 1e3:,.1f} ms, {entry['page_faults']:,} page faults"
+            for entry in record.get("as_run", ())
+        ),
         *(f"{name}: {note}" for name, note in notes.items() if note),
     ]
     return "\n".join(lines if record["complete"] else ["INCOMPLETE: the run ended early", *lines])

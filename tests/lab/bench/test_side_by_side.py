@@ -123,8 +123,8 @@ def test_calls_with_a_window_measure_each_part_once(run, tmp_path, monkeypatch):
     assert last["complete"]
     assert last["rows"][0]["times"] == times
     assert len(peaks) == 3 * 2
-    assert [len(call["measured"]) for call in last["calls"]] == [0, 4, 1, 3 + 2 + 1]
-    assert last["calls"][1]["measured"][:3] == ["times", "a step by kernel", "memory of RevGNN csr, 1 layers"]
+    assert [len(call["measured"]) for call in last["calls"]] == [0, 5, 1, 3 + 2 + 1]
+    assert last["calls"][1]["measured"][:3] == ["times", "a step by kernel", "as a user runs it"]
     assert "measured in 3 calls" in report(last)
     assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
     assert call(0) == last == read(tmp_path / "record.json")
