@@ -3,13 +3,12 @@
 pytest -m gpu
 """
 
-import re
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from readme_lines import program
 from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, aggregate, baselines, circuits, group_sparse
@@ -18,7 +17,6 @@ from gsrgnn.training import predict, train
 
 MISSING = gpu_missing()
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(MISSING is not None, reason=str(MISSING))]
-README = Path(__file__).parents[1] / "README.md"
 TINY, SMALL = "synthetic/24", "synthetic/600"
 
 
@@ -58,15 +56,13 @@ def test_a_device_by_any_of_its_names(device):
     assert aggregate(graph, group_sparse(data.x.to(device), 2)).is_cuda
 
 
-def test_readme_s_lines_on_a_gpu():
-    first, second = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[:2]
-    program = first.replace("riscv/picorv32", SMALL).replace("num_layers=100", "num_layers=2")
+def test_readme_s_lines_on_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     moved = 'data, graph, model = data.to("cuda"), graph.to("cuda"), model.to("cuda")\nprediction = model('
-    program = program.replace("prediction = model(", moved)
     names = {}
-    exec(program + second, names)
+    exec(program().replace("prediction = model(", moved, 1), names)
     assert names["prediction"].is_cuda
-    assert len(names["result"].history) == 3
+    assert len(names["result"].history) == 4
 
 
 @pytest.mark.parametrize(
