@@ -11,7 +11,7 @@ from gsrgnn.graph import CircuitGraph
 from gsrgnn.kernels.order import Order
 from gsrgnn.label import LabelScale
 from gsrgnn.modes import same_in_both_modes
-from gsrgnn.reversible import Residual, ReversibleStack
+from gsrgnn.reversible import Residual, ReversibleStack, Values
 
 
 class NodeModel(nn.Module):
@@ -84,8 +84,9 @@ class GSRGNN(NodeModel):
         k: entries that group sparsity keeps of each row of a group, ``1 <= k <= hidden_channels / 2``.
         residual: ``"sparse"`` (Algorithm 1) or ``"dense"`` (fully invertible).
         first: ``"aggregate"`` or ``"transform"``; if not given, the cheaper, see `ReversibleStack`.
+        values: ``"full"``, or ``"bfloat16"``, which rounds what GS keeps and halves what it takes.
 
-    Raises ValueError for any other width, depth, k, residual or order.
+    Raises ValueError for any other width, depth, k, residual, order or values.
     """
 
     layers: ReversibleStack
@@ -100,8 +101,9 @@ class GSRGNN(NodeModel):
         k: int,
         residual: Residual = "sparse",
         first: Order | None = None,
+        values: Values = "full",
     ) -> None:
-        layers = ReversibleStack(hidden_channels, num_layers, k, residual, first)
+        layers = ReversibleStack(hidden_channels, num_layers, k, residual, first, values)
         super().__init__(in_channels, hidden_channels, out_channels)
         self.layers = layers
 
@@ -112,6 +114,7 @@ class GSRGNN(NodeModel):
             "k": stack.k,
             "residual": stack.residual,
             "first": stack.first,
+            "values": stack.values,
         }
 
     def inverse(self, y: Tensor, graph: CircuitGraph) -> Tensor:

@@ -36,11 +36,14 @@ from gsrgnn.memory import free_memory
 from gsrgnn.modes import same_in_both_modes
 
 Residual: TypeAlias = Literal["sparse", "dense"]
+Values: TypeAlias = Literal["full", "bfloat16"]
 Item = TypeVar("Item")
 
 RESIDUALS: tuple[Residual, ...] = get_args(Residual)
+VALUES: tuple[Values, ...] = get_args(Values)
 ORDERS: tuple[Order, ...] = get_args(Order)
 EPS = 1e-5
+ROUNDING = 2.0**-8  # of a number, at most, by which bfloat16 differs from it
 FINE = 2**31 - 1  # in place of the row where an activation is not finite
 
 
@@ -62,6 +65,7 @@ class Scratch:
         groups: fixed-point ``[2, N, d]``, the stream; ``grads [2, N, d]`` its gradient.
         h, z: ``[N, d]``, of a block what was made first, and the LayerNorm's input less the bias.
         values, dvalues, indices: ``[N, k]``, what GS keeps of a group, and the gradient of the values.
+        short: bfloat16 ``[N, k]`` where values are rounded, else ``[0, k]``.
         nets: ``[num_summed_nets, d]``, the nets' sums.
         matrix: ``[d, d]``, a weight transposed or its gradient; ``dmatrix [BLOCKS, d, d]`` the latter by block.
         bad: int32 ``[L, 2, 1]``, of each block the first row that was not finite, else `FINE`.
@@ -74,6 +78,7 @@ class Scratch:
     h: Tensor
     z: Tensor
     values: Tensor
+    short: Tensor
     dvalues: Tensor
     indices: Tensor
     nets: Tensor
@@ -101,15 +106,24 @@ class ReversibleStack(nn.Module):
         residual: ``"sparse"`` or ``"dense"``.
         first: ``"aggregate"``, ``(A S) W^T`` as the paper has it, or ``"transform"``, ``A (S W^T)``, which makes use of
             the zeros of ``S`` in the Linear too; if not given, the faster one by `kernels.order.cheaper_order`.
+        values: ``"full"``, or ``"bfloat16"``: GS rounds the values that it keeps, for all that follows, so that what is
+            kept for the backward pass in half the bytes is what the forward pass computed with. The gradient is that of
+            this forward pass, rounding being passed as the identity.
 
     Parameters, the first axis being the layer and the second the block (f1, f2): ``weight [L, 2, d, d]``,
     ``bias [L, 2, d]`` of the Linear and ``gain [L, 2, d]``, ``shift [L, 2, d]`` of the LayerNorm, ``d = width / 2``.
 
-    Raises ValueError for any other width, depth, k, residual or order.
+    Raises ValueError for any other width, depth, k, residual, order or values.
     """
 
     def __init__(
-        self, width: int, num_layers: int, k: int, residual: Residual = "sparse", first: Order | None = None
+        self,
+        width: int,
+        num_layers: int,
+        k: int,
+        residual: Residual = "sparse",
+        first: Order | None = None,
+        values: Values = "full",
     ) -> None:
         super().__init__()
         width, num_layers = positive("width", width), positive("num_layers", num_layers)
@@ -119,9 +133,11 @@ class ReversibleStack(nn.Module):
             raise ValueError(f"residual {residual!r} is unknown; it is one of {', '.join(RESIDUALS)}")
         if first is not None and first not in ORDERS:
             raise ValueError(f"first {first!r} is unknown; it is one of {', '.join(ORDERS)}")
+        if values not in VALUES:
+            raise ValueError(f"values {values!r} is unknown; it is one of {', '.join(VALUES)}")
         k = check_k(k, width // 2)
         self.width, self.num_layers, self.k = width, num_layers, k
-        self.residual, self.first = residual, first
+        self.residual, self.first, self.values = residual, first, values
         shape = num_layers, 2, width // 2
         self.weight = nn.Parameter(torch.empty(*shape, width // 2))
         self.bias = nn.Parameter(torch.empty(shape))
@@ -204,7 +220,12 @@ class ReversibleStack(nn.Module):
         parameters = parameters or self.parameters_now()
         row, column = x.new_empty(len(x)), x.new_empty(self.width)
         kernels.on(x.device.type).magnitudes(array(x), array(row), array(column))
-        integer, scale = scales(row, column, parameters.gain, parameters.shift)
+        if self.values == "bfloat16":  # each layer may round what stays of group 2 upwards
+            upwards = (1 + ROUNDING) ** self.num_layers
+            gain, shift = parameters.gain * upwards, parameters.shift * upwards
+            integer, scale = scales(row * upwards, column * upwards, gain, shift)
+        else:
+            integer, scale = scales(row, column, parameters.gain, parameters.shift)
         if not x.is_cuda:
             if scale[0].row[0].isnan():
                 _refuse_stream(x)
@@ -233,6 +254,7 @@ class ReversibleStack(nn.Module):
                 h=new(len(x), d),
                 z=new(len(x), d),
                 values=new(len(x), self.k),
+                short=new(len(x) * (self.values == "bfloat16"), self.k, dtype=torch.bfloat16),
                 dvalues=new(len(x), self.k),
                 indices=new(len(x), self.k, dtype=index_dtype(d)),
                 nets=new(graph.num_summed_nets, d),
@@ -253,7 +275,8 @@ class ReversibleStack(nn.Module):
         """
         groups = 2, len(x), self.width // 2
         shape = self.num_layers * (self.residual == "sparse"), len(x), self.k
-        key = groups, integer, shape, x.dtype, x.device, _stream(x.device)
+        dtype = self.kept_dtype(x)
+        key = groups, integer, shape, dtype, x.device, _stream(x.device)
         with _handing_over:
             if free := _taken(self._free, lambda free: free[0] == key):
                 for buffer in free[1]:
@@ -262,11 +285,15 @@ class ReversibleStack(nn.Module):
         new, indices = _New(x), index_dtype(self.width // 2)
         self._check_memory(
             x,
-            x.numel() * integer.itemsize + math.prod(shape) * (x.itemsize + indices.itemsize),
+            x.numel() * integer.itemsize + math.prod(shape) * (dtype.itemsize + indices.itemsize),
             "to keep for its backward pass",
             keeping=True,
         )
-        return new(*groups, dtype=integer), new(*shape), new(*shape, dtype=indices)
+        return new(*groups, dtype=integer), new(*shape, dtype=dtype), new(*shape, dtype=indices)
+
+    def kept_dtype(self, x: Tensor) -> torch.dtype:
+        """Of the values that are kept for the backward pass of an input ``x``."""
+        return torch.bfloat16 if self.values == "bfloat16" else x.dtype
 
     def give_back(self, groups: Tensor, values: Tensor, indices: Tensor) -> None:
         """Hand what `kept` gave to the next forward pass."""
@@ -282,7 +309,7 @@ class ReversibleStack(nn.Module):
             return
         free = free_memory(x.device)
         if needed > free:
-            layer = len(x) * self.k * (x.itemsize + index_dtype(self.width // 2).itemsize)
+            layer = len(x) * self.k * (self.kept_dtype(x).itemsize + index_dtype(self.width // 2).itemsize)
             fitting = 0
             if keeping and self.residual == "sparse":
                 fitting = self.num_layers - math.ceil((needed - free) / layer)
@@ -342,7 +369,7 @@ class ReversibleStack(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
-            f", first={self.first!r}" if self.first else ""
+            f", first={self.first!r}" * bool(self.first) + f", values={self.values!r}" * (self.values != "full")
         )
 
 
@@ -405,6 +432,7 @@ class _Block:
         self.weight, *self.vectors = (parameter.detach() for parameter in parameters)
         self.scratch, self.scale = scratch, scale
         self.scales = [Scale(*map(array, group)) for group in scale]
+        self.rounds = stack.values == "bfloat16"
         self.first = stack.first or cheaper_order(self.operator, graph.num_nodes, stack.width // 2, stack.k)
 
     def split(self, x, groups):
@@ -434,9 +462,21 @@ class _Block:
             layer, block = divmod(int((bad.flatten() < FINE).int().argmax()), 2)
             _refuse_overflow(layer, block, int(bad[layer, block]))
 
-    def select(self, x, group, values, indices):
-        """Lines 5 and 8: the top k of every row of ``x``, which is group 0 or 1."""
+    def select(self, x, group, kept, indices):
+        """Lines 5 and 8: the top k of every row of ``x``, which is group 0 or 1, into ``kept`` and ``indices``.
+
+        Returns the values to go on with: ``kept``, or where those are bfloat16 the same numbers on the scratch.
+        """
+        values = self.scratch.values if self.rounds else kept
         self.kernels.group_sparse_fixed(array(x), self.scales[group], array(values), array(indices))
+        if self.rounds:
+            short = self.scratch.short if kept is values else kept
+            values.copy_(short.copy_(values))
+        return values
+
+    def selected(self, kept):
+        """What `select` returned when it filled ``kept``."""
+        return self.scratch.values.copy_(kept) if self.rounds else kept
 
     def run(self, layer, block, values, indices):
         """Fill ``h``, and ``z`` too unless it is a sum over neighbours.
@@ -523,11 +563,11 @@ def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choic
     """
     block.split(x, groups)  # line 4
     x1, x2 = groups
-    values, indices = values1, indices1 = block.scratch.values, block.scratch.indices
+    kept, indices = values1, indices1 = block.scratch.values, block.scratch.indices
     for layer in range(stack.num_layers):
         if kept_values is not None and stack.residual == "sparse":
-            values, indices = kept_values[layer], kept_indices[layer]
-        block.select(x2, 1, values, indices)  # line 5
+            kept, indices = kept_values[layer], kept_indices[layer]
+        values = block.select(x2, 1, kept, indices)  # line 5
         if choices is not None:
             choices[layer, 1] = indices
         block.update(x1, layer, 0, values, indices)  # lines 6, 7
@@ -616,7 +656,7 @@ def _backward(stack, block, grad, groups, kept_values, kept_indices, gradients):
             block.undo(x1, g1, layer, 0, values, indices, gradients)
             block.kernels.scatter_add(array(dvalues), array(indices), array(g2))
         else:  # x2 is lost and not needed; of g2 the residual path passes the kept positions alone
-            values2, indices2 = kept_values[layer], kept_indices[layer]
+            values2, indices2 = block.selected(kept_values[layer]), kept_indices[layer]
             block.undo(x1, g1, layer, 0, values2, indices2, gradients)
             block.kernels.scatter_over(array(dvalues), array(indices2), array(g2))
     return torch.cat([g1, g2], dim=1)

@@ -20,7 +20,7 @@ from gsrgnn.baselines import GCN, CheckpointSAGE, FusedRevGNN, GraphSAGE, RevGNN
 EDGES = torch.arange(60).reshape(2, 30) % 20
 X = torch.arange(80.0).reshape(20, 4).sin()
 MODELS = [
-    lambda: GSRGNN(4, 8, 2, num_layers=3, k=2, residual="dense", first="transform"),
+    lambda: GSRGNN(4, 8, 2, num_layers=3, k=2, residual="dense", first="transform", values="bfloat16"),
     lambda: GSRGNN(4, 8, num_layers=3, k=2).double(),
     lambda: RevGNN(4, 8, num_layers=2, aggregation="csr"),
     lambda: FusedRevGNN(4, 8, num_layers=2),

@@ -8,7 +8,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gsrgnn import CircuitGraph
 from gsrgnn.lab.exactness import gradient_error, plain
-from gsrgnn.reversible import FIXED, ORDERS, RESIDUALS, ReversibleStack
+from gsrgnn.reversible import FIXED, ORDERS, RESIDUALS, VALUES, ReversibleStack
 
 WIDTH, K, NODES = 16, 3, 40
 
@@ -28,8 +28,8 @@ def x():
     return torch.randn(NODES, WIDTH, dtype=torch.float64, requires_grad=True)
 
 
-def stack_of(num_layers, residual, first=None):
-    stack = ReversibleStack(WIDTH, num_layers, K, residual, first).double()
+def stack_of(num_layers, residual, first=None, values="full"):
+    stack = ReversibleStack(WIDTH, num_layers, K, residual, first, values).double()
     for parameter in (stack.gain, stack.shift):
         torch.nn.init.normal_(parameter)
     return stack
@@ -39,11 +39,12 @@ def gradients(run, stack, x, graph, weight):
     return torch.autograd.grad((run(x, graph) * weight).sum(), [x, *stack.parameters()])
 
 
+@pytest.mark.parametrize("values", VALUES)
 @pytest.mark.parametrize("first", ORDERS)
 @pytest.mark.parametrize("residual", RESIDUALS)
 @pytest.mark.parametrize("num_layers", [1, 3, 20])
-def test_forward_and_gradient_are_those_of_autograd(graph, x, num_layers, residual, first):
-    stack, weight = stack_of(num_layers, residual, first), torch.randn_like(x)
+def test_forward_and_gradient_are_those_of_autograd(graph, x, num_layers, residual, first, values):
+    stack, weight = stack_of(num_layers, residual, first, values), torch.randn_like(x)
     torch.testing.assert_close(stack(x, graph), plain(stack, x, graph), rtol=1e-12, atol=1e-12)
     want = gradients(lambda *a: plain(stack, *a), stack, x, graph, weight)
     with stack.scratch(x, graph) as scratch:
@@ -62,6 +63,28 @@ def test_gradient_through_the_nets(netlist, x, residual):
     want = gradients(stack, stack, x, netlist.through("edges"), weight)
     for ours, theirs in zip(gradients(stack, stack, x, netlist, weight), want, strict=True):
         assert (ours - theirs).norm() <= 1e-9 * theirs.norm()
+
+
+def test_rounded_values_are_kept_in_half_the_bytes_and_are_what_the_forward_pass_computed_with(graph, x):
+    outs, kept = [], []
+    for values in VALUES:
+        torch.manual_seed(0)
+        stack = ReversibleStack(WIDTH, 5, K, values=values)
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+            outs.append(stack(x.detach().float(), graph))
+    assert 0 < (outs[0] - outs[1]).norm() < 0.1 * outs[0].norm()
+    full, short = (tensor for tensor in kept if tensor.shape == (5, NODES, K) and tensor.is_floating_point())
+    assert (full.itemsize, short.itemsize) == (4, 2)
+    assert torch.equal(stack(x.detach().float(), graph), outs[1])
+
+
+@pytest.mark.parametrize("residual", RESIDUALS)
+def test_rounded_values_of_many_layers_overflow_nothing(graph, residual):
+    torch.manual_seed(0)
+    stack, x = ReversibleStack(WIDTH, 600, K, residual, values="bfloat16"), torch.randn(NODES, WIDTH)
+    assert gradient_error(stack, x, graph)["same choices"] < 1e-2
+    if residual == "dense":
+        assert (stack.inverse(stack(x, graph), graph) - x).abs().max() < 1e-4
 
 
 def test_dense_inverse_gives_the_input_back(graph, x):
@@ -353,6 +376,7 @@ def test_copies_and_state_travel_without_scratch(graph, x):
         (dict(width=16, num_layers=1, k=9), "k is 9 and there are 8 columns"),
         (dict(width=16, num_layers=1, k=0), "k is 0"),
         (dict(width=16, num_layers=1, k=1, residual="none"), "residual 'none' is unknown; it is one of sparse, dense"),
+        (dict(width=16, num_layers=1, k=1, values="half"), "values 'half' is unknown; it is one of full, bfloat16"),
     ],
 )
 def test_bad_stack(arguments, message):

@@ -19,9 +19,16 @@ def plain(stack: ReversibleStack, x: Tensor, graph: CircuitGraph, choices: Tenso
 
     def keep(group, layer, number):
         if choices is None:
-            return group_sparse(group, stack.k)
-        indices = choices[layer, number]
-        return CBSR(group.gather(1, indices.long()), indices, group.shape[1])
+            kept = group_sparse(group, stack.k)
+        else:
+            indices = choices[layer, number]
+            kept = CBSR(group.gather(1, indices.long()), indices, group.shape[1])
+        if stack.values == "full":
+            return kept
+        rounded = kept.values.detach().bfloat16().to(group.dtype)
+        return CBSR(
+            kept.values + (rounded - kept.values).detach(), kept.indices, kept.num_columns
+        )  # exact: they are close
 
     # One unbind for all layers: the gradient of weight[layer, number] would be as large as weight, at each of them.
     weight, bias, gain, shift = (parameter.flatten(0, 1).unbind() for parameter in stack.parameters())

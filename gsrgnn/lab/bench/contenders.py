@@ -66,7 +66,8 @@ def rows(hidden: int, k: Iterable[int], only: str | None = None) -> list[Row]:
 
     Args:
         hidden: width of the stream; a k that is not below half of it has no row.
-        k: the k of the GSR rows; the middle one of those that are left is also run with the dense residual.
+        k: the k of the GSR rows; the middle one of those that are left is also run with the dense residual and
+            with values rounded to bfloat16.
         only: patterns, comma-separated; a row stays whose name contains one, or matches it where it has ``*`` or
             ``?``.
 
@@ -89,6 +90,7 @@ def rows(hidden: int, k: Iterable[int], only: str | None = None) -> list[Row]:
             for route in ("edges", "nets")
         ]
         every.append(Row(f"GSR dense k={x} nets", "GSRGNN", "nets", {"k": x, "residual": "dense"}))
+        every.append(Row(f"GSR bfloat16 k={x} nets", "GSRGNN", "nets", {"k": x, "values": "bfloat16"}))
     if only is None:
         return every
     patterns = [text.strip() for text in only.split(",")]
