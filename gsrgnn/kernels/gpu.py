@@ -16,7 +16,7 @@ TOOLKIT = 13
 def gpu_missing() -> str | None:
     """Why the kernels cannot run on a GPU here, in words; None where they can."""
     if torch.version.cuda is None:
-        return "this torch is a CPU build: install one for CUDA"
+        return "this torch is a CPU build: pip uninstall -y torch, then pip install torch==2.13.0"
     if not torch.cuda.is_available():
         return "torch finds no NVIDIA GPU, or its driver is too old for this torch: see nvidia-smi"
     if (capability := torch.cuda.get_device_capability()) < CAPABILITY:
