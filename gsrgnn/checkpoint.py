@@ -70,11 +70,12 @@ class Checkpoint:
         self._found = read(self.path) if self.path.exists() else None
         if self._found:
             self._check(*self._found, state)
+            self._check_course(*self._found, [parameter.shape for parameter in model.parameters()])
         beside(self.path).touch()
         beside(self.path).unlink()
 
     def _check(self, words, tensors, state):
-        if "training" not in words:
+        if not isinstance(words.get("training"), dict):
             raise ValueError(f"{self.path} holds a model and no training: name another file")
         mine, last, best = map(_shapes, (state, _named("last.", tensors), _named(PREFIX, tensors)))
         if words["model"] != self.words["model"] or not mine == last == best:
@@ -91,6 +92,24 @@ class Checkpoint:
                 f"{self.path} is the checkpoint of a training with another {' and '.join(other)}: "
                 "give what it was begun with, or name another file"
             )
+
+    def _check_course(self, words, tensors, shapes):
+        """Raises ValueError where `resume` would not find what it takes."""
+        try:
+            rows, states = tensors["history"].tolist(), _named("optimizer.", tensors)
+            numbers = {name: int(name.partition(".")[0]) for name in states}
+            whole = (
+                "epoch" in words["columns"]
+                and all(len(row) == len(words["columns"]) for row in rows)
+                and words["best_epoch"] in range(1, len(rows) + 1)
+                and tensors["best_rank"].shape == (2,)
+                and all(number >= 0 and states[name].shape in ((), shapes[number]) for name, number in numbers.items())
+            )
+            torch.Generator().set_state(tensors["random.cpu"])
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{self.path} is damaged ({type(error).__name__}: {error}): name another file") from error
+        if not whole:
+            raise ValueError(f"{self.path} is damaged (its parts do not fit each other): name another file")
 
     @property
     def epochs(self) -> int:
@@ -188,5 +207,6 @@ def _named(prefix, tensors):
 
 
 def _said(described):
-    options = ", ".join(f"{name}={value!r}" for name, value in described.get("options", {}).items())
+    given = described.get("options")
+    options = ", ".join(f"{name}={value!r}" for name, value in given.items()) if isinstance(given, dict) else ""
     return f"{described.get('class')}({options})" if options else str(described.get("class"))

@@ -9,6 +9,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Any, TypeAlias
 
 import torch
@@ -102,8 +103,8 @@ def write(path: Path, words: dict[str, Any], tensors: dict[str, Tensor]) -> None
 
 
 def beside(path: Path) -> Path:
-    """The temporary name at which a file is written."""
-    return path.with_name(f".{path.name}.tmp")
+    """The temporary name at which this thread writes a file: two that write the same one do not write into another."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp")
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

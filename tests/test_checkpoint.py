@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 
 import pandas as pd
@@ -268,3 +269,57 @@ def test_nothing_is_warned_of(tmp_path):
         warnings.simplefilter("error")
         run(tmp_path / "run", epochs=2)
         run(tmp_path / "run", epochs=3)
+
+
+def without(*names):
+    return lambda words, tensors: [tensors.pop(name) for name in names]
+
+
+DAMAGED = {
+    "no training": lambda words, tensors: words.update(training=None),
+    "no options": lambda words, tensors: words["model"].update(options=None),
+    "no columns": lambda words, tensors: words.pop("columns"),
+    "too few columns": lambda words, tensors: words.update(columns=["epoch"]),
+    "no best epoch": lambda words, tensors: words.pop("best_epoch"),
+    "a best epoch that was not": lambda words, tensors: words.update(best_epoch=4),
+    "no history": without("history"),
+    "no rank": without("best_rank"),
+    "no random numbers": without("random.cpu"),
+    "other random numbers": lambda words, tensors: tensors.update({"random.cpu": torch.zeros(3)}),
+    "a moment of another shape": lambda words, tensors: tensors.update({"optimizer.0.exp_avg": torch.zeros(3)}),
+    "a moment of no parameter": lambda words, tensors: tensors.update({"optimizer.x.exp_avg": torch.zeros(3)}),
+    "a moment beyond the last": lambda words, tensors: tensors.update({"optimizer.99.step": torch.zeros(())}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
+def test_a_file_that_is_damaged_within_is_refused_and_the_model_left(damage, tmp_path):
+    interrupted(tmp_path / "run")
+    words, tensors = checkpoint.read(tmp_path / "run")
+    damage(words, tensors)
+    checkpoint.write(tmp_path / "run", words, tensors)
+    model = MODELS["GSRGNN"]()
+    state = copy.deepcopy(model.state_dict())
+    with pytest.raises(ValueError, match="run (is damaged|is the checkpoint of another model|holds a model and no)"):
+        train(model, *DATA, epochs=8, learning_rate=0.05, checkpoint=tmp_path / "run")
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+
+
+def test_two_that_write_the_same_file_write_it_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "EVERY", 0)
+    models, found = [MODELS["GSRGNN"]() for _ in range(3)], []
+
+    def go(model):
+        train(model, *DATA, epochs=30, learning_rate=0.05, checkpoint=tmp_path / "run")
+        found.append(len(checkpoint.read(tmp_path / "run")[1]["history"]))
+
+    threads = [threading.Thread(target=go, args=(model,)) for model in models]
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert warned == []
+    assert len(found) == len(models)
+    assert os.listdir(tmp_path) == ["run"]

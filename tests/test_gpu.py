@@ -11,7 +11,7 @@ import torch
 from readme_lines import program
 from torch_geometric import seed_everything
 
-from gsrgnn import GSRGNN, CircuitGraph, aggregate, baselines, circuits, group_sparse
+from gsrgnn import GSRGNN, CircuitGraph, aggregate, baselines, circuits, group_sparse, load_model
 from gsrgnn.kernels.gpu import gpu_missing
 from gsrgnn.training import predict, train
 
@@ -129,3 +129,27 @@ def test_what_lies_elsewhere_is_refused():
         model(data.x.cuda(), graph)
     with pytest.raises((ValueError, RuntimeError), match="cpu"):
         model(data.x, graph.to("cuda"))
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_a_training_goes_on_from_its_checkpoint_on_either_device(replayed, tmp_path):
+    data = circuits.load(SMALL, label="rudy")
+
+    def run(device, epochs, **options):
+        seed_everything(0)
+        model = GSRGNN(data.num_features, 8, num_layers=1, k=2).to(device)
+        graph = CircuitGraph.from_data(data).to(device)
+        return train(model, data.clone().to(device), graph, epochs=epochs, **options).history.drop(columns="seconds")
+
+    def stop(row):
+        if row["epoch"] == 3:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        run("cuda", 6, checkpoint=path, cuda_graph=replayed, progress=stop)
+    resumed = run("cuda", 6, checkpoint=path, cuda_graph=replayed)
+    assert resumed.equals(run("cuda", 6, cuda_graph=replayed))
+    assert load_model(path, "cuda").encoder.weight.is_cuda
+    assert len(run("cpu", 8, checkpoint=path)) == 8  # the digests are of numbers, wherever they lie
+    assert len(run("cuda", 10, checkpoint=path, cuda_graph=replayed)) == 10

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+LONGEST = 1e8  # seconds, three years: a timer takes no more than so many digits
+
 
 class Closed(BaseException):
     """Raised where a window closes, or has too little left. No error: what handles those is to let it pass."""
@@ -43,7 +45,7 @@ class Window:
     @contextmanager
     def closing(self) -> Iterator[None]:
         """In the block, which the main thread runs, `Closed` is raised when the window closes."""
-        if not self.bounded:
+        if not self.bounded or self.left > LONGEST:
             yield
             return
 

@@ -73,3 +73,15 @@ def test_it_looks_now_and_then(monkeypatch):
 def test_counters_go_forward():
     first, second = counters(), counters()
     assert all(later >= sooner for sooner, later in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("fault", ["start", "run"])
+def test_where_there_can_be_no_thread_they_spin_on(machine, monkeypatch, fault):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(threading, "excepthook", lambda _: None)
+        short.setattr(*{"start": (threading.Thread, "start"), "run": (module.torch, "zeros")}[fault], refuse)
+        machine(1.0)  # comes back
+        assert not idle()

@@ -59,5 +59,6 @@ def test_what_is_under_way_is_ended_when_the_window_closes():
     with Window(1e-3).closing():
         pass
     time.sleep(0.1)  # no alarm is left behind
-    with ENDLESS.closing():
-        pass
+    for longer in (ENDLESS, Window(1e8), Window(1e300)):
+        with longer.closing():
+            pass

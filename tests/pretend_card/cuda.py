@@ -165,6 +165,8 @@ STANDS_IN = {
     "reset_peak_memory_stats": _answer(memory.forget_peak),
     "memory_stats": memory_stats,
     "mem_get_info": _answer(lambda: (memory.TOTAL - memory.allocated(), memory.TOTAL)),
+    "get_rng_state": _answer(torch.get_rng_state),  # the CPU's numbers are the card's
+    "set_rng_state": lambda state, device=None: torch.set_rng_state(state),
     "is_current_stream_capturing": lambda: capture.current() is not None,
     "get_rng_state": _answer(torch.get_rng_state),
     "get_rng_state_all": lambda: [torch.get_rng_state()],

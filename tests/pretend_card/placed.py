@@ -35,7 +35,7 @@ class Placed(TorchDispatchMode):
         if not any(there):
             return operator(*args, **kwargs)
         check_one_device(operator, args, given, there)
-        if operator in WAITING or (operator in INDEXED and _by_truth(args[1])):
+        if operator in WAITING or _between(operator, given, there) or (operator in INDEXED and _by_truth(args[1])):
             wait(str(operator))
         known = {tensor.untyped_storage()._cdata for tensor in given if tensor.layout == torch.strided}
         out = compute(operator, args, kwargs)
@@ -92,6 +92,13 @@ def wait(what: str) -> None:
     if capture.current():
         raise RuntimeError(f"CUDA error: operation not permitted when stream is capturing ({what})")
     waits.append(what)
+
+
+def _between(operator, given, there):
+    """Whether the host's memory is copied from or to, as where a card's tensor is indexed by one of the host's."""
+    return operator in COPIES | INDEXED and any(
+        tensor.dim() and not card for tensor, card in zip(given, there, strict=True)
+    )
 
 
 def _by_truth(indices):

@@ -74,6 +74,8 @@ class Shown(TorchFunctionMode):
             return memory.put(out) if memory.on_card(args[0]) else out
         if device is None or "device" not in kwargs:
             return function(*args, **kwargs)
+        if function in FROM_HOST and is_card(device):
+            wait("a copy to the card")
         kwargs["device"] = CPU
         out = function(*args, **kwargs)
         made = [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
@@ -134,6 +136,15 @@ HOST = {
     T.__dlpack__: _refuse,
     T.data_ptr: Address,
 }
+
+
+def _to_list(tensor):
+    wait("a copy to the host")
+    return T.tolist(tensor)
+
+
+FROM_HOST = {torch.tensor, torch.as_tensor, torch.from_numpy}
+HOST[T.tolist] = _to_list
 
 
 def _backward(tensor, gradient=None, retain_graph=None, create_graph=False, inputs=None):

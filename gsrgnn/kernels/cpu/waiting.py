@@ -9,6 +9,7 @@ of all that call it. So while others compute, there are two more, of a caller th
 import ctypes
 import os
 import time
+from contextlib import suppress
 from threading import Event, Lock, Thread
 
 import psutil
@@ -70,9 +71,11 @@ class Waiting:
             return None
 
     def _sleep(self):
-        ready, self._end = Event(), Event()
-        Thread(target=_idle, args=(self._openmp, ready, self._end), name="gsrgnn-idle", daemon=True).start()
-        ready.wait()
+        ready, end = Event(), Event()
+        with suppress(RuntimeError):  # there can be no more threads, or no memory for one
+            Thread(target=_idle, args=(self._openmp, ready, end), name="gsrgnn-idle", daemon=True).start()
+            ready.wait()
+            self._end = end
 
 
 def counters() -> tuple[float, float, float]:
@@ -84,10 +87,12 @@ def counters() -> tuple[float, float, float]:
 
 
 def _idle(openmp, ready, end):
-    torch.get_num_threads()  # or torch would set this thread's number at its first loop
-    openmp.omp_set_num_threads(2)  # of this thread alone
-    torch.zeros(SHARED_OUT).exp_()
-    ready.set()
+    try:
+        torch.get_num_threads()  # or torch would set this thread's number at its first loop
+        openmp.omp_set_num_threads(2)  # of this thread alone
+        torch.zeros(SHARED_OUT).exp_()
+    finally:
+        ready.set()
     end.wait()
 
 
