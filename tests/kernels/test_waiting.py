@@ -19,6 +19,7 @@ def machine(monkeypatch):
     now = [0.0, 0.0, 0.0]
     monkeypatch.setattr(module, "counters", lambda: tuple(now))
     monkeypatch.setattr(module, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(module, "spare", lambda: 0)
     waiting = Waiting()
     waiting.look()
 
@@ -47,6 +48,12 @@ def test_threads_sleep_while_others_compute(machine):
     assert not idle()
     assert not machine(0.3)
     assert machine(0.5)
+
+
+def test_cores_that_it_has_no_thread_for_others_may_use(machine, monkeypatch):
+    monkeypatch.setattr(module, "spare", lambda: 3)
+    assert not machine(3.3)
+    assert machine(3.5)
 
 
 def test_its_own_use_of_the_cores_is_none_of_others(machine):

@@ -168,9 +168,7 @@ STANDS_IN = {
     "get_rng_state": _answer(torch.get_rng_state),  # the CPU's numbers are the card's
     "set_rng_state": lambda state, device=None: torch.set_rng_state(state),
     "is_current_stream_capturing": lambda: capture.current() is not None,
-    "get_rng_state": _answer(torch.get_rng_state),
     "get_rng_state_all": lambda: [torch.get_rng_state()],
-    "set_rng_state": lambda state, device=None: torch.set_rng_state(state),
     "set_rng_state_all": lambda states: torch.set_rng_state(*states),
     "CUDAGraph": capture.Graph,
     "graph": graph,

@@ -16,7 +16,7 @@ import psutil
 import torch
 
 LOOK_EVERY = 0.5  # seconds
-BUSY, QUIET = 0.4, 0.2  # cores that others use
+BUSY, QUIET = 0.4, 0.2  # cores that others use of those that this process has threads for
 SHARED_OUT = 2**16  # entries of a tensor that torch shares out among threads
 
 
@@ -54,7 +54,7 @@ class Waiting:
         if seen is None:
             return
         seconds, all_cores, own = (now - before for now, before in zip(self._seen, seen, strict=True))
-        others = (all_cores - own) / max(seconds, 1e-9)
+        others = (all_cores - own) / max(seconds, 1e-9) - spare()
         if others > BUSY and not self.asleep:
             self._sleep()
         elif others < QUIET and self.asleep:
@@ -78,12 +78,22 @@ class Waiting:
             self._end = end
 
 
+def spare() -> int:
+    """Cores that this process may use and has no thread for."""
+    return len(_cores()) - torch.get_num_threads()
+
+
 def counters() -> tuple[float, float, float]:
     """Seconds: of the clock; that all processes together have had of this one's cores; that this process has had."""
     cores = psutil.cpu_times(percpu=True)
-    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(cores))
-    busy = sum(sum(core) - core.idle - getattr(core, "iowait", 0) for n, core in enumerate(cores) if n in mine)
+    mine = [core for number, core in enumerate(cores) if number in _cores()]
+    others = "idle", "iowait", "guest", "guest_nice"  # a guest's time is its user's too
+    busy = sum(sum(core) - sum(getattr(core, name, 0) for name in others) for core in mine)
     return time.monotonic(), busy, time.process_time()
+
+
+def _cores():
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
 
 
 def _idle(openmp, ready, end):
