@@ -16,9 +16,9 @@ Given = TypeVar("Given")
 def captured(step: Callable[[], Given], model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[], Given]:
     """``step`` recorded as a CUDA graph; a function that replays it and returns what ``step`` returned.
 
-    ``step`` runs `WARM_UP` times before, which compiles kernels and makes every buffer; the model and the optimizer's
-    state are then set back, so that the first replay is the first step. The tensors that ``step`` returns are written
-    anew by each replay: read them before the next.
+    ``step`` runs `WARM_UP` times before, which compiles kernels and makes every buffer; the model, the optimizer's
+    state and the random numbers are then set back, so that the first replay is the first step. The tensors that
+    ``step`` returns are written anew by each replay: read them before the next.
 
     Args:
         step: callable without arguments that zeroes gradients, computes a loss and its gradients, and steps
@@ -27,9 +27,11 @@ def captured(step: Callable[[], Given], model: nn.Module, optimizer: torch.optim
 
     Raises RuntimeError, the state being what it was, where no GPU holds the model or the step cannot be captured.
     """
-    if not next(model.parameters()).is_cuda:
+    device = next(model.parameters()).device
+    if device.type != "cuda":
         raise RuntimeError("the model is on the CPU: a CUDA graph needs it, the data and the graph on a GPU")
     before = [(tensor, tensor.detach().clone()) for tensor in _state(model, optimizer)]
+    random = torch.get_rng_state(), torch.cuda.get_rng_state(device)
     current, side = torch.cuda.current_stream(), torch.cuda.Stream()
     try:
         side.wait_stream(current)
@@ -44,6 +46,9 @@ def captured(step: Callable[[], Given], model: nn.Module, optimizer: torch.optim
         raise
     except Exception as error:
         raise RuntimeError(f"the step cannot be captured: {error}") from error
+    else:  # a dropout draws in the first replay what it would have drawn in the first step
+        torch.set_rng_state(random[0])
+        torch.cuda.set_rng_state(random[1], device)
     finally:
         _set_back(_state(model, optimizer), before)
     written = [module.buffers_in_use() for module in model.modules() if isinstance(module, ReversibleStack)]

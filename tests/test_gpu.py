@@ -91,6 +91,17 @@ def test_training_is_the_same_on_both(make, cuda_graph, recwarn):
     assert [str(warning.message) for warning in recwarn if "no CUDA graph" in str(warning.message)] == []
 
 
+def test_dropout_draws_the_same_in_a_captured_step():
+    data = circuits.load(SMALL, label="rudy").to("cuda")
+    graph, histories = CircuitGraph.from_data(data).to("cuda"), []
+    for cuda_graph in (False, True):
+        seed_everything(0)
+        model = GSRGNN(data.num_features, 32, num_layers=2, k=4).cuda()
+        model.norm = torch.nn.Sequential(model.norm, torch.nn.Dropout(0.3))
+        histories.append(train(model, data, graph, epochs=4, cuda_graph=cuda_graph).history.loss.to_numpy())
+    np.testing.assert_allclose(*histories, rtol=1e-3)
+
+
 def test_another_thread():
     data = circuits.load(SMALL, label="rudy")
     graph, model = CircuitGraph.from_data(data).to("cuda"), GSRGNN(data.num_features, 16, num_layers=2, k=2).cuda()
