@@ -89,6 +89,8 @@ def write(path: Path, words: dict[str, Any], tensors: dict[str, Tensor]) -> None
     """Write the file whole or not at all. Raises OSError."""
     from safetensors.torch import save
 
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {path.parent}: make it first")
     data = save(tensors, {KEY: json.dumps(words)})
     temporary = beside(path)
     try:

@@ -94,13 +94,17 @@ def train(
             launches; where that cannot be done, a warning says why and they are launched one by one. The result is the
             same.
 
-    Raises ValueError, the model being untouched, for fewer than one epoch, a label or masks that `split_label` or
-    `moments` refuses or that differ from the predictions in columns, or a checkpoint of another model, label, graph or
-    learning rate or of more epochs; and when the loss or a prediction stops being finite. OSError where there can be no
-    checkpoint.
+    Raises ValueError, the model being untouched, for fewer than one epoch, no parameter to train, a label or masks that
+    `split_label` or `moments` refuses or that differ from the predictions in columns, or a checkpoint of another model,
+    label, graph or learning rate or of more epochs; and when the loss or a prediction stops being finite. OSError where
+    there can be no checkpoint.
     """
     epochs = positive("epochs", epochs)
     patience = None if patience is None else positive("patience", patience)
+    if not (torch.is_grad_enabled() and any(parameter.requires_grad for parameter in model.parameters())):
+        raise ValueError(
+            "no parameter of the model takes a gradient here: call train outside no_grad, with one that does"
+        )
     y, (train_rows, val_rows, test_rows) = split_label(data)
     before = predict(model, data, graph)
     if before.shape != y.shape:

@@ -173,3 +173,8 @@ def test_other_tools_read_the_parameters(tmp_path):
 
 def test_the_names_are_the_package_s():
     assert {"load_model", "save_model"} <= set(gsrgnn.__all__)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*missing: make it first"):
+        save_model(GSRGNN(4, 8, num_layers=1, k=2), tmp_path / "missing" / "model.safetensors")

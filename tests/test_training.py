@@ -513,3 +513,11 @@ def test_a_model_that_calls_all_modules_it_has(data):
     result = train(model, *relabelled(data, 5000 + 300 * data[0].y), epochs=3)
     assert result.history["loss"].max() < 3
     assert torch.equal(model(data[0].x, data[1])[:, 0], result.prediction)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_nothing_to_train_is_said_before_the_model_is_touched(data, frozen):
+    model = made().requires_grad_(not frozen)
+    with torch.set_grad_enabled(frozen), pytest.raises(ValueError, match="no parameter of the model takes a gradient"):
+        train(model, *data, epochs=1)
+    assert model.label_scale.mean.item() == 0
