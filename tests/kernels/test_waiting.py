@@ -68,6 +68,14 @@ def test_what_the_user_says_is_left_alone(machine, monkeypatch, name):
     assert not machine(2.0)  # OpenMP has read it
 
 
+def test_a_system_that_tells_nothing_costs_no_kernel_its_result(machine, monkeypatch):
+    def refuse():
+        raise PermissionError("/proc/stat")
+
+    monkeypatch.setattr(module, "counters", refuse)
+    assert not machine(2.0)
+
+
 def test_it_looks_now_and_then(monkeypatch):
     monkeypatch.setattr(module, "counters", lambda: looks.append(1) or (0.0, 0.0, 0.0))
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)

@@ -43,6 +43,8 @@ class Waiting:
         try:
             self._next = time.monotonic() + LOOK_EVERY
             self._choose()
+        except Exception:  # what a system does not tell costs speed on a busy machine, and no kernel its result
+            self._next = float("inf")
         finally:
             self._lock.release()
 
