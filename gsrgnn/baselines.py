@@ -472,7 +472,6 @@ class _MKL(_CSR):
 torch.library.define("gsrgnn::product", "(Tensor x, int graph, str aggregation, bool transposed) -> Tensor")
 
 
-@torch.library.impl("gsrgnn::product", "CompositeExplicitAutograd")
 def _product(x, graph, aggregation, transposed):
     """``A x`` over the graph of that number, or ``A^T x``: one operator, in which ``torch.compile`` need not look."""
     (matrices,) = _kept(CircuitGraph.numbered(graph), x.dtype, aggregation)
@@ -489,6 +488,7 @@ def _product_backward(ctx, grad):
     return torch.ops.gsrgnn.product(grad, ctx.number, ctx.aggregation, not ctx.transposed), None, None, None
 
 
+torch.library.impl("gsrgnn::product", "CompositeExplicitAutograd", _product)
 torch.library.register_fake("gsrgnn::product")(lambda x, *given: x.new_empty(x.shape))
 torch.library.register_autograd("gsrgnn::product", _product_backward, setup_context=_keep)
 

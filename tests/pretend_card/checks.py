@@ -11,7 +11,7 @@ import torch
 from gsrgnn import GSRGNN, CircuitGraph
 from gsrgnn.cuda_graph import captured
 from gsrgnn.kernels.cuda import operators
-from pretend_card import launch, memory, placed
+from pretend_card import launch, memory, placed, shown
 
 
 @pytest.fixture
@@ -217,3 +217,8 @@ def test_a_device_without_an_index_is_told_from_the_tensors():
 def test_a_graph_that_was_sent_lies_where_it_lay():
     graph = CircuitGraph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 0]]), 3).to("cuda")
     assert pickle.loads(pickle.dumps(graph)).device == torch.device("cuda:0")
+
+
+def test_every_operator_of_ours_sees_the_card_inside():
+    there = {name.removeprefix("gsrgnn::") for name in torch._C._dispatch_get_all_op_names() if "gsrgnn::" in name}
+    assert shown.operators().keys() == there

@@ -153,8 +153,6 @@ def _backward(tensor, gradient=None, retain_graph=None, create_graph=False, inpu
 
 def install() -> None:
     """Enter both modes, here and in every thread that begins; and inside operators, where torch turns modes off."""
-    from gsrgnn import cbsr
-
     shown, placed = Shown(), Placed()
     shown.__enter__()
     placed.__enter__()
@@ -167,7 +165,7 @@ def install() -> None:
     library = torch.library.Library("gsrgnn", "IMPL")
     install.library = library  # for as long as the process
 
-    for name, function in operators(cbsr).items():
+    for name, function in operators().items():
         library.impl(name, within(function), "CPU")
 
 
@@ -187,12 +185,15 @@ def _with(*modes):
     return decorate
 
 
-def operators(cbsr) -> dict[str, Callable]:
+def operators() -> dict[str, Callable]:
     """The functions behind ``torch.ops.gsrgnn``, by name."""
+    from gsrgnn import baselines, cbsr
+
     return {
         "group_sparse": cbsr._group_sparse,
         "scatter": cbsr._scatter,
         "aggregate": cbsr._aggregate,
         "aggregate_backward": cbsr._sample,
         "aggregate_dense": cbsr._aggregate_dense,
+        "product": baselines._product,
     }
