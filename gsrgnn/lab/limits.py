@@ -150,8 +150,7 @@ def aggregate(
     onto: bool = False,
 ) -> Bound:
     """`aggregate` over edges: a neighbour's values and indices from the L2, k additions to shared memory."""
-    lanes, rounds = min(k, 32), -(-k // 32)
-    groups = max(1, 32 // lanes)
+    rounds, groups = _shared_out(k)
     made = 4 * rows * width * (1 + onto)
     hbm = 8 * edges + made + _gathered(ceilings, rows if sources is None else sources, edges, (4 + index) * k)
     l2 = edges * (8 + SECTOR * kept_sectors(k, index)) + made
@@ -177,7 +176,7 @@ def aggregate_backward(
     onto: bool = False,
 ) -> Bound:
     """`aggregate_backward`: the sectors of a neighbour's gradient in which the k columns lie."""
-    rounds, groups = -(-k // 32), max(1, 32 // min(k, 32))
+    rounds, groups = _shared_out(k)
     read = SECTOR * sampled_sectors(width, k)
     gathered = _gathered(ceilings, rows if sources is None else sources, edges, 4 * width, read)
     hbm = 8 * edges + (4 * (1 + onto) + index) * k * rows + gathered
@@ -191,8 +190,7 @@ def aggregate_backward_atomic(ceilings: Ceilings, rows: int, edges: int, width: 
 
     An atomic addition counts as a sector moved; that a chip adds as fast as it reads is the best that can be.
     """
-    lanes, rounds = min(k, 32), -(-k // 32)
-    groups = max(1, 32 // lanes)
+    rounds, groups = _shared_out(k)
     hbm = 8 * edges + (4 + index) * k * rows + 4 * rows * width
     l2 = edges * (8 + SECTOR * (sectors(4 * k) + sectors(index * k))) + 4 * rows * width
     return Bound(
@@ -281,6 +279,11 @@ def scatter(ceilings: Ceilings, rows: int, edges: int, width: int) -> Bound:
 def stream(ceilings: Ceilings, size: float) -> Bound:
     """``size`` bytes read and written in their order, the arithmetic left out."""
     return Bound(size / ceilings.hbm, size / ceilings.l2, 0, 0)
+
+
+def _shared_out(k):
+    """In how many rounds a warp's 32 lanes take a row of k entries, and how many rows they take at once."""
+    return -(-k // 32), max(1, 32 // min(k, 32))
 
 
 def _gathered(ceilings, sources, edges, row, read=None):

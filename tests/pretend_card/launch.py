@@ -99,7 +99,10 @@ def _select_fixed(x, scale, values, indices):
 
 
 BY_CPU = {
-    **{name: getattr(torch_path, name, None) for name in operators.__all__},
+    name: function
+    for name in operators.__all__
+    if callable(function := getattr(torch_path, name, None)) and function is not getattr(operators, name)
+} | {
     "group_sparse": _select,  # torch would sort every row
     "group_sparse_fixed": _select_fixed,
     "aggregate_backward_atomic": torch_path.aggregate_backward,
@@ -110,5 +113,4 @@ def install() -> None:
     compiler.cuda.external_stream = lambda handle: handle
     compiler.Kernel._compiled = property(Launcher)
     for name, by_cpu in BY_CPU.items():
-        if by_cpu not in (None, operators.BLOCKS, operators.magnitudes, torch_path.BLOCKS):
-            setattr(operators, name, _operator(name, by_cpu))
+        setattr(operators, name, _operator(name, by_cpu))

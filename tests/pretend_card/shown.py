@@ -72,7 +72,7 @@ class Shown(TorchFunctionMode):
         if device is None and function in (T.new_empty, T.new_full, T.new_zeros, T.new_ones, T.new_tensor):
             out = function(*args, **kwargs)
             return memory.put(out) if memory.on_card(args[0]) else out
-        if device is None or "device" not in kwargs:
+        if device is None:
             return function(*args, **kwargs)
         if function in FROM_HOST and is_card(device):
             wait("a copy to the card")
