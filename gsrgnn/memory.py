@@ -8,7 +8,7 @@ from threading import Lock
 import psutil
 import torch
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's mallopt
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4  # of glibc's mallopt
 
 
 def free_memory(device: torch.device) -> int:
@@ -31,12 +31,14 @@ def keep_freed_memory(keep: bool = True) -> None:
 
     By default an array of 32 MB and more is asked of the system anew each time, page by page, which slows a model that
     makes such arrays at every step. Arrays that are a good part of all memory are better not kept: what smaller ones
-    leave of their place is of no use to the next.
+    leave of their place is of no use to the next. In a thread other than the first, and in the first one once it was
+    refused memory, glibc can keep arrays below 64 MB only.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_MAX, 0 if keep else 2**16)
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1 if keep else 2**26)
+        libc.mallopt(M_TOP_PAD, 2**27 if keep else 2**17)  # two of the pieces that a thread other than the first takes
         if not keep:
             libc.mallopt(M_MMAP_THRESHOLD, 2**25)  # where glibc's own, which moves, ends
             libc.malloc_trim(0)
