@@ -9,7 +9,7 @@ import reprlib
 from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
-from gsrgnn.circuits import circuitnet, congestion, riscv, synthetic, table1
+from gsrgnn.circuits import circuitnet, congestion, packaged, synthetic, table1
 from gsrgnn.circuits.circuitnet import Folder
 from gsrgnn.circuits.congestion import Combine
 from gsrgnn.circuits.data import SOURCES, Source, to_data
@@ -71,7 +71,7 @@ def read(name: str, root: Folder | None = None) -> Netlist:
 def available(root: Folder | None = None) -> list[str]:
     """Names that load now: CircuitNet's placements found, what ships, the stand-ins, and one of the many sizes."""
     placements = (f"circuitnet/{name}" for name in circuitnet.placements(root))
-    return [*placements, *riscv.names(), *_stand_ins(), _ANY_SIZE]
+    return [*placements, *packaged.names(), *_stand_ins(), _ANY_SIZE]
 
 
 def default() -> str:
@@ -108,8 +108,8 @@ def _read(name, root):
         return circuitnet.read(rest, root), None
     if kind == "circuitnet" and circuitnet.is_n14_name(rest):
         raise ValueError(f"{name!r} is of CircuitNet-N14, whose files are not read here: take one of CircuitNet-N28")
-    if name in riscv.names():
-        return riscv.read(name)
+    if name in packaged.names():
+        return packaged.read(name)
     if name in _stand_ins():
         return table1.stand_in(rest), None
     if kind == "synthetic" and re.fullmatch("[0-9]+", rest):

@@ -132,7 +132,7 @@ def count(name: str, *, place: bool = False) -> dict:
         "load_seconds": load_seconds,
     }
     if name.startswith("riscv/"):
-        row["megabytes"] = circuits.riscv.path(name).stat().st_size / 1e6
+        row["megabytes"] = circuits.packaged.path(name).stat().st_size / 1e6
     if place and netlist.size is not None:
         _, row["place_seconds"] = _timed(placement.place, netlist.cell, netlist.net, netlist.size)
     if place:
