@@ -83,14 +83,24 @@ def read(file: str | os.PathLike[str]) -> tuple[Netlist, Congestion, dict[str, A
     ValueError names the file that is damaged or whose numbers make no netlist; OSError if it cannot be read.
     """
     arrays = unpack(packed(file), file)
+    said = _about(arrays, file)
+    return *circuit(arrays, said["name"], file), said
+
+
+def about(file: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `write` was told of the circuit in `file`, and its "name". Errors as for `read`; its numbers may be any."""
+    return _about(unpack(packed(file), file), file)
+
+
+def _about(arrays, file):
     try:
-        about = json.loads(str(arrays["about"]))
-        name = about["name"]
+        said = json.loads(str(arrays["about"]))
+        name = said["name"]
         whole = isinstance(name, str) and 0 < len(name) <= 200 and name.isprintable()
     except (KeyError, TypeError, ValueError, RecursionError):
         whole = False
     require(whole, file, "no word about what it is")
-    return *circuit(arrays, name, file), about
+    return said
 
 
 def packed(file: str | os.PathLike[str]) -> bytes:
