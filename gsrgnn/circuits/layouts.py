@@ -9,11 +9,10 @@ machine, or with another version of Numba, rounding may differ in a last digit, 
 `synthesis` do.
 """
 
-import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -107,7 +106,7 @@ def make_all(
 ) -> int:
     """Makes those of `layouts` that `folder` has not, each a file of its own: how many were made.
 
-    A call that is interrupted loses the layouts under way, one a process, and the next call goes on. jobs: processes.
+    A call that is killed loses the layouts under way, `jobs` of them, and the next call goes on. jobs: threads.
     say: called with a line of text before, and after every layout with the time that is left.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -124,15 +123,9 @@ def make_all(
     return len(waiting)
 
 
-def _made(waiting: Sequence[Layout], folder: str | os.PathLike[str], jobs: int) -> Iterator[Layout]:
-    """The layouts, each when it is made."""
-    if jobs == 1:
-        for layout in waiting:
-            make(layout, folder)
-            yield layout
-        return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
+def _made(waiting, folder, jobs):
+    """The layouts, each when it is made; the loops of placer and router let other threads run."""
+    with ThreadPoolExecutor(jobs) as pool:
         under_way = {pool.submit(make, layout, folder): layout for layout in waiting}
         try:
             for finished in as_completed(under_way):

@@ -84,7 +84,7 @@ def list_names() -> None:
 def layouts(
     designs: Annotated[list[str] | None, typer.Argument(help="circuits that ship; default all")] = None,
     output: Annotated[Path, typer.Option("-o", help="folder for the layouts")] = Path("_build/layouts"),
-    jobs: Annotated[int, typer.Option(min=1, help="processes at a time")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="layouts at a time, a core each")] = 1,
     show: Annotated[bool, typer.Option("--list", help="say which there are and which are made, and end")] = False,
 ) -> None:
     """Place and route the shipped circuits in other ways, a file a layout; the same command goes on where it ended."""
