@@ -2,8 +2,8 @@
 
 `routed` routes the nets of a placed netlist (`gsrgnn.circuits.routing`) and says where wires do not fit:
 
-1. Pins lie in the gcell of their cell's centre; a macro's pins in that gcell of the macro which is nearest to the
-   middle of their net.
+1. Pins lie where the netlist has them, else in the gcell of their cell's centre; a macro's pins in that gcell of the
+   macro which is nearest to the middle of their net.
 2. The nets are routed. Every gcell has room for the same number of wires, one under a macro and no other cell for
    `UNDER_MACRO` of that. The horizontal and vertical capacities are in proportion to the horizontal and vertical
    wire lengths, so that both are as scarce.
@@ -57,7 +57,8 @@ class Congestion:
 def routed(netlist: Netlist, share: float = SHARE, capacity: tuple[float, float] | None = None) -> Congestion:
     """Simulated congestion of `netlist`, its capacity chosen so that about `share` of the cells overflow.
 
-    capacity: wires a gcell has room for, (horizontal, vertical), where that is known; `share` is then not used.
+    capacity: wires a gcell has room for, (horizontal, vertical), where that is known; default is the netlist's own if
+    it has one. `share` is then not used.
 
     The share reached is in the answer: within 0.04 of a third on every stand-in for Table 1 and every circuit that
     ships.
@@ -66,6 +67,7 @@ def routed(netlist: Netlist, share: float = SHARE, capacity: tuple[float, float]
     on the grid.
     """
     grid = netlist.grid
+    capacity = netlist.capacity if capacity is None else capacity
     _check(netlist, share, capacity)
     macro = _is_macro(netlist)
     room = np.ones(grid)
@@ -138,6 +140,8 @@ def _is_macro(netlist):
 
 
 def _pin_gcells(netlist, macro):
+    if netlist.pin is not None:
+        return netlist.pin.astype(np.int64)
     at = netlist.centre[netlist.cell]
     count = np.bincount(netlist.net).clip(min=1)
     middle = np.stack([np.bincount(netlist.net, side) / count for side in at.T], axis=1)[netlist.net]
