@@ -42,8 +42,8 @@ from gsrgnn.book import figures
 from gsrgnn.circuits import (
     circuitnet,
     congestion,
+    packaged,
     placement,
-    riscv,
     routing,
     statistics,
     table1,
@@ -116,13 +116,13 @@ def counted(name):
 # stay whole. Such a block is a **macro**: a cell of many gcells, placed first, which wires can hardly cross.
 
 # %%
-origins = riscv.origins()
+origins = packaged.origins()
 ships = pd.DataFrame(
     {
         name: {
             **counted(name),
             "macros": about["macros"],
-            "MB": riscv.path(name).stat().st_size / 1e6,
+            "MB": packaged.path(name).stat().st_size / 1e6,
         }
         for name, about in origins.items()
     }
@@ -347,7 +347,7 @@ def with_maps(name):
     """A circuit as `load` gives it by default, and the overflow it is made of."""
     netlist, placed = netlists[name], name.partition("/")[2]
     if name.startswith("riscv/"):
-        maps = riscv.read(name)[1]
+        maps = packaged.read(name)[1]
     elif name.startswith("circuitnet/") and circuitnet.overflow_files(placed):
         maps = congestion.Congestion(
             *circuitnet.overflow(placed, netlist.box), capacity=None, share=None
@@ -518,7 +518,7 @@ for kind, label in (("routed", routed), ("rudy", rudy)):
 # **3.** Ask for a tenth of the cells in place of a third. Do the cells that still overflow all belong to the third?
 
 # %% tags=["hide-cell"]
-netlist, third = riscv.read(shipped[0])
+netlist, third = packaged.read(shipped[0])
 tenth = congestion.routed(netlist, share=0.1)
 above = [
     congestion.cell_label(maps.horizontal, maps.vertical, netlist.box) > 0

@@ -98,7 +98,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
         assert "gsrgnn = gsrgnn.cli:app" in archive.read(entry_points).decode()
     files = (path for path in (ROOT / "gsrgnn").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     assert there == {path.relative_to(ROOT).as_posix() for path in files}
-    assert {"gsrgnn/circuits/riscv_data/picorv32.npz", "gsrgnn/lab/record.schema.json"} < there
+    assert {"gsrgnn/circuits/packaged_data/picorv32.npz", "gsrgnn/lab/record.schema.json"} < there
     assert {f"gsrgnn/book/data/{name}" for name in ("errata.yml", "reported.csv", "table2.csv")} < there
 
 

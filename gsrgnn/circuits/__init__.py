@@ -4,12 +4,15 @@ A reader makes a `netlist.Netlist` of files that it does not trust, `data.to_dat
 know graphs and no model.
 """
 
+import os
 import re
 import reprlib
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Literal, TypeAlias
 
-from gsrgnn.circuits import circuitnet, congestion, riscv, synthetic, table1
+from gsrgnn.circuits import bookshelf, circuitnet, congestion, netlist_file, packaged, synthetic, table1
+from gsrgnn.circuits.bookshelf import read_bookshelf as read_bookshelf
 from gsrgnn.circuits.circuitnet import Folder
 from gsrgnn.circuits.congestion import Combine
 from gsrgnn.circuits.data import SOURCES, Source, to_data
@@ -24,11 +27,15 @@ _SHIPPED = "riscv/picorv32"
 _ANY_SIZE = "synthetic/5000"
 
 
-def load(name: str, root: Folder | None = None, *, label: Label = "auto", combine: Combine = "max") -> Circuit:
+def load(
+    name: str | os.PathLike[str], root: Folder | None = None, *, label: Label = "auto", combine: Combine = "max"
+) -> Circuit:
     """A circuit as `Circuit`, a `torch_geometric.data.Data` whose pins PyG's batches renumber.
 
-    name: "riscv/<core>" (shipped), "synthetic/<cells>", "synthetic/356-R" and the like (stand-ins for the paper's
-    Table 1) or "circuitnet/<placement>" (files under `root`, else the variable CIRCUITNET_ROOT).
+    name: "riscv/<core>" and what else ships (`gsrgnn data list`), "synthetic/<cells>", "synthetic/356-R" and the like
+    (stand-ins for the paper's Table 1) or "circuitnet/<placement>" (files under `root`, else the variable
+    CIRCUITNET_ROOT). Or the path of a file: `.aux` (Bookshelf, `read_bookshelf`) or `.npz` (of `gsrgnn data build` and
+    `gsrgnn data layouts`).
     label: "circuitnet" (CircuitNet's own congestion maps), "routed" (simulated global routing), "rudy" (simulated
     wire density), or "auto": CircuitNet's where its maps are found, else "routed", with a warning for a circuit of
     CircuitNet's.
@@ -51,11 +58,12 @@ def load(name: str, root: Folder | None = None, *, label: Label = "auto", combin
     ValueError lists the names there are when this is none of them, or names the file that is damaged;
     FileNotFoundError names what is missing. Both say how to mend it.
     """
-    check_options(name, label, combine)
-    kind, _, rest = name.partition("/")
+    given = _text(name)
+    check_options(given, label, combine)
+    kind, _, rest = ("a file", "", "") if is_file(given) else given.partition("/")
     if label == "circuitnet" and kind != "circuitnet":
-        raise ValueError(f"{name!r} has no label of CircuitNet's: use label='routed' or label='rudy'")
-    netlist, maps = _read(name, root)
+        raise ValueError(f"{given!r} has no label of CircuitNet's: use label='routed' or label='rudy'")
+    netlist, maps = _read(given, root)
     if label == "auto":
         label = "circuitnet" if kind == "circuitnet" and circuitnet.real_label(rest, root) else "routed"
     if label == "circuitnet":
@@ -63,7 +71,7 @@ def load(name: str, root: Folder | None = None, *, label: Label = "auto", combin
     return to_data(netlist, label, combine, maps)
 
 
-def read(name: str, root: Folder | None = None) -> Netlist:
+def read(name: str | os.PathLike[str], root: Folder | None = None) -> Netlist:
     """The `Netlist` of that name, with neither features nor label; names and errors are those of `load`."""
     return _read(name, root)[0]
 
@@ -71,7 +79,17 @@ def read(name: str, root: Folder | None = None) -> Netlist:
 def available(root: Folder | None = None) -> list[str]:
     """Names that load now: CircuitNet's placements found, what ships, the stand-ins, and one of the many sizes."""
     placements = (f"circuitnet/{name}" for name in circuitnet.placements(root))
-    return [*placements, *riscv.names(), *_stand_ins(), _ANY_SIZE]
+    return [*placements, *packaged.names(), *_stand_ins(), _ANY_SIZE]
+
+
+def is_file(name: str) -> bool:
+    """Whether `name` is the path of a file, by its ending."""
+    return Path(name).suffix.lower() in _READERS
+
+
+def sources(name: str) -> list[Path]:
+    """The files that the circuit in the file `name` is read from."""
+    return [Path(name), *(bookshelf.sources(name).values() if name.lower().endswith(".aux") else ())]
 
 
 def default() -> str:
@@ -96,6 +114,7 @@ def _check(what, given, known):
 
 
 def _text(name):
+    name = os.fspath(name) if isinstance(name, os.PathLike) else name
     if not isinstance(name, str):
         raise ValueError(f"name is {reprlib.repr(name)}: it takes text, as {_SHIPPED!r}")
     return name
@@ -103,13 +122,16 @@ def _text(name):
 
 def _read(name, root):
     """The netlist of a name and, where they ship with it, its congestion maps."""
-    kind, _, rest = _text(name).partition("/")
+    name = _text(name)
+    if is_file(name):
+        return _READERS[Path(name).suffix.lower()](name)
+    kind, _, rest = name.partition("/")
     if kind == "circuitnet" and circuitnet.is_name(rest):
         return circuitnet.read(rest, root), None
     if kind == "circuitnet" and circuitnet.is_n14_name(rest):
         raise ValueError(f"{name!r} is of CircuitNet-N14, whose files are not read here: take one of CircuitNet-N28")
-    if name in riscv.names():
-        return riscv.read(name)
+    if name in packaged.names():
+        return packaged.read(name)
     if name in _stand_ins():
         return table1.stand_in(rest), None
     if kind == "synthetic" and re.fullmatch("[0-9]+", rest):
@@ -131,3 +153,22 @@ def _read(name, root):
         f"no circuit {name[:200]!r}: {meant}there are {', '.join(listed)} "
         f"(synthetic/<cells> for any number of cells; circuitnet/... needs {circuitnet.VARIABLE})"
     )
+
+
+def _read_aux(path):
+    return read_bookshelf(path), None
+
+
+def _read_npz(path):
+    netlist, maps, _ = netlist_file.read(path)
+    return netlist, maps
+
+
+def _read_verilog(path):
+    raise ValueError(
+        f"{path} is Verilog, which has to be synthesised, placed and routed first: "
+        f"gsrgnn data build {path} --top MODULE -o FILE.npz, and load that"
+    )
+
+
+_READERS = {".aux": _read_aux, ".npz": _read_npz, ".v": _read_verilog, ".sv": _read_verilog}

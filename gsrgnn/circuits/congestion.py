@@ -2,17 +2,17 @@
 
 `routed` routes the nets of a placed netlist (`gsrgnn.circuits.routing`) and says where wires do not fit:
 
-1. Pins lie in the gcell of their cell's centre; a macro's pins in that gcell of the macro which is nearest to the
-   middle of their net.
+1. Pins lie where the netlist has them, else in the gcell of their cell's centre; a macro's pins in that gcell of the
+   macro which is nearest to the middle of their net.
 2. The nets are routed. Every gcell has room for the same number of wires, one under a macro and no other cell for
    `UNDER_MACRO` of that. The horizontal and vertical capacities are in proportion to the horizontal and vertical
    wire lengths, so that both are as scarce.
 3. A gcell's congestion in each direction is (demand - capacity) / capacity where demand is above capacity, else 0.
 4. The two directions are combined gcell by gcell, and a cell's label is the mean over the gcells that it covers.
 
-A netlist does not say how many wires its chip has room for. The capacity is chosen, by bisection over whole
-routings, so that a stated share of the cells has a label above 0: `SHARE` unless asked otherwise. A third leaves
-most cells at 0, as CircuitNet's own maps do, and enough of them above to fit and to correlate with.
+A netlist does not say how many wires its chip has room for. Unless it is given, the capacity is chosen, by bisection
+over whole routings, so that a stated share of the cells has a label above 0: `SHARE` unless asked otherwise. A third
+leaves most cells at 0, as CircuitNet's own maps do, and enough of them above to fit and to correlate with.
 
 `rudy` is an older estimate, from the nets' bounding boxes without a router.
 """
@@ -54,41 +54,47 @@ class Congestion:
     share: float | None
 
 
-def routed(netlist: Netlist, share: float = SHARE) -> Congestion:
+def routed(netlist: Netlist, share: float = SHARE, capacity: tuple[float, float] | None = None) -> Congestion:
     """Simulated congestion of `netlist`, its capacity chosen so that about `share` of the cells overflow.
+
+    capacity: wires a gcell has room for, (horizontal, vertical), where that is known; default is the netlist's own if
+    it has one. `share` is then not used.
 
     The share reached is in the answer: within 0.04 of a third on every stand-in for Table 1 and every circuit that
     ships.
     Where no net leaves its gcell there is nothing to route: capacity, maps and share are 0. The same netlist gives
-    the same maps. ValueError if `share` is not between 0 and 1 or a box does not lie on the grid.
+    the same maps. ValueError if `share` is not between 0 and 1, a capacity is no positive number or a box does not lie
+    on the grid.
     """
     grid = netlist.grid
-    _check(netlist, share)
+    capacity = netlist.capacity if capacity is None else capacity
+    _check(netlist, share, capacity)
     macro = _is_macro(netlist)
     room = np.ones(grid)
     for left, bottom, right, top in netlist.box[macro]:
         room[left : right + 1, bottom : top + 1] = UNDER_MACRO
     room[tuple(netlist.centre[~macro].astype(np.int64).T)] = 1
     tree = routing.connections(netlist.net, _pin_gcells(netlist, macro), grid)
-    span = np.abs(tree[:, :2] - tree[:, 2:]).sum(axis=0)
-    direction = span / max(span.max(), 1)
 
-    def congestion(scale):
-        capacity = scale * direction
+    def congestion(capacity):
         routes = routing.route(tree, capacity[0] * room, capacity[1] * room)
         horizontal, vertical = (
             _overflow(demand, each * room)
             for demand, each in zip((routes.horizontal, routes.vertical), capacity, strict=True)
         )
         reached = float((cell_label(horizontal, vertical, netlist.box) > 0).mean())
-        return Congestion(horizontal, vertical, tuple(capacity.tolist()), reached)
+        return Congestion(horizontal, vertical, (float(capacity[0]), float(capacity[1])), reached)
 
+    if capacity is not None:
+        return congestion(capacity)
+    span = np.abs(tree[:, :2] - tree[:, 2:]).sum(axis=0)
+    direction = span / max(span.max(), 1)
     unlimited = routing.route(tree, *np.full((2, *grid), np.inf))
     low, high = 0.0, float(max(unlimited.horizontal.max(), unlimited.vertical.max())) / UNDER_MACRO
     tried = []
     for _ in range(_ROUTINGS):
         middle = (low + high) / 2
-        tried.append(congestion(middle))
+        tried.append(congestion(middle * direction))
         low, high = (middle, high) if tried[-1].share > share else (low, middle)
     return min(tried, key=lambda found: abs(found.share - share))
 
@@ -100,14 +106,21 @@ def cell_label(
 
     horizontal, vertical: float [W, H]; box: int64 [N, 4]. combine: "max", "sum", "horizontal" or "vertical".
     """
-    if not isinstance(combine, str) or combine not in COMBINE:
-        raise ValueError(f"combine is {combine!r}, needed one of {', '.join(map(repr, COMBINE))}")
+    check_combine(combine)
     combined = COMBINE[combine](np.asarray(horizontal, float), np.asarray(vertical, float))
     overflowing = box_mean(combined > 0, box) > 0  # exact, where rounding leaves a mean of zeros just off 0
     return np.where(overflowing, box_mean(combined, box).clip(min=0), 0.0)
 
 
-def _check(netlist, share):
+def check_combine(combine: Combine) -> None:
+    """ValueError unless `combine` is one of `COMBINE`."""
+    if not isinstance(combine, str) or combine not in COMBINE:
+        raise ValueError(f"combine is {combine!r}, needed one of {', '.join(map(repr, COMBINE))}")
+
+
+def _check(netlist, share, capacity):
+    if capacity is not None and not all(np.isfinite(each) and each > 0 for each in capacity):
+        raise ValueError(f"capacity is {capacity}, needed two positive numbers: wires a gcell, horizontal and vertical")
     if not isinstance(share, (int, float, np.floating)) or not 0 < share < 1:
         raise ValueError(f"share is {share}, needed a number between 0 and 1: the share of cells to overflow")
     box, pins, cells = netlist.box, (len(netlist.cell), len(netlist.net)), netlist.num_cells
@@ -127,6 +140,8 @@ def _is_macro(netlist):
 
 
 def _pin_gcells(netlist, macro):
+    if netlist.pin is not None:
+        return netlist.pin.astype(np.int64)
     at = netlist.centre[netlist.cell]
     count = np.bincount(netlist.net).clip(min=1)
     middle = np.stack([np.bincount(netlist.net, side) / count for side in at.T], axis=1)[netlist.net]

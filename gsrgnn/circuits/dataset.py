@@ -1,4 +1,4 @@
-"""The circuits as a data set of PyTorch Geometric, and as the edges that its own models take."""
+"""Circuits and layouts as data sets of PyTorch Geometric, and as the edges that its own models take."""
 
 import hashlib
 import io
@@ -7,25 +7,27 @@ import pickle
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import torch
 from filelock import FileLock
-from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.data import Data, Dataset, InMemoryDataset
 from torch_geometric.transforms import BaseTransform
 
 from gsrgnn import circuits
-from gsrgnn.circuits import Label, circuitnet
+from gsrgnn.circuits import Label, circuitnet, congestion, netlist_file
 from gsrgnn.circuits.circuitnet import Folder
 from gsrgnn.circuits.congestion import Combine
-from gsrgnn.circuits.data import Circuit
+from gsrgnn.circuits.data import Circuit, to_data
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.memory import check_memory
 from gsrgnn.provenance import code_hash
 
 _DIGEST = hashlib.sha256().digest_size
+_LAYOUT = ("design", "utilisation", "aspect", "macros", "seed")
+_MAKE = "make them with `gsrgnn data layouts"
 
 
 class CircuitDataset(InMemoryDataset):
@@ -81,6 +83,8 @@ class CircuitDataset(InMemoryDataset):
         if kind == "circuitnet" and circuitnet.is_name(rest):
             for file in circuitnet.files(rest, self.circuitnet_root):
                 made_from.append(hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None)
+        if circuits.is_file(self.circuit):
+            made_from += [hashlib.sha256(file.read_bytes()).hexdigest() for file in circuits.sources(self.circuit)]
         key = hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]
         return [f"{re.sub('[^A-Za-z0-9.-]', '-', self.circuit)[:100]}-{key}.pt"]
 
@@ -101,6 +105,77 @@ class CircuitDataset(InMemoryDataset):
 
     def __repr__(self):
         return f"{type(self).__name__}({self.circuit!r}, label={self._data.label!r})"
+
+
+class LayoutDataset(Dataset):
+    """The layouts in a folder that `gsrgnn data layouts` made (`gsrgnn.circuits.layouts`), in the order of their names.
+
+    folder: with one layout or more. label: "routed", the congestion in the files, or "rudy". combine: as for
+    `gsrgnn.circuits.load`. transform: as for every PyG data set.
+
+    An item is the `Circuit` that `load` would give, read when it is asked for, with `design`, `utilisation`, `aspect`,
+    `macros` and `seed`. Its label is not divided by its largest: `label_scale` is 1, so that one unit, overflow over
+    capacity, holds for all layouts. `designs` are the names of the designs, sorted.
+
+    ValueError if the folder has no layouts or naming a file that is none; FileNotFoundError if there is no folder.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        label: Literal["routed", "rudy"] = "routed",
+        combine: Combine = "max",
+        transform: Callable[[Data], Data] | None = None,
+    ) -> None:
+        if label not in ("routed", "rudy"):
+            raise ValueError(f"label {label!r} is unknown: layouts have routed or rudy")
+        congestion.check_combine(combine)
+        self.folder, self.label, self.combine = Path(os.fsdecode(folder)), label, combine
+        if not self.folder.is_dir():
+            raise FileNotFoundError(f"no folder {self.folder}: {_MAKE} -o {self.folder}`")
+        self.files = sorted(self.folder.glob("[!.]*.npz"))
+        if not self.files:
+            raise ValueError(f"{self.folder} has no layouts: {_MAKE} -o {self.folder}`")
+        said = [netlist_file.about(file) for file in self.files]
+        for file, words in zip(self.files, said, strict=True):
+            if any(key not in words for key in _LAYOUT):
+                raise ValueError(f"{file} is no layout: {_MAKE}` in a folder of their own")
+        self._design_of = [words["design"] for words in said]
+        super().__init__(transform=transform)
+
+    @property
+    def designs(self) -> list[str]:
+        return sorted({self._design_of[i] for i in self.indices()})
+
+    def split(
+        self, val: Sequence[str] = (), test: Sequence[str] = ()
+    ) -> tuple["LayoutDataset", "LayoutDataset", "LayoutDataset"]:
+        """Three data sets, of no common design: the designs not named, those of `val`, and those of `test`."""
+        for name in (*val, *test):
+            if name not in self.designs:
+                raise ValueError(f"no layouts of a design {name!r}: there are {', '.join(self.designs)}")
+        if both := set(val) & set(test):
+            raise ValueError(f"val and test both name {', '.join(sorted(both))}: a design is in one part")
+        parts = [set(self.designs) - {*val, *test}, set(val), set(test)]
+        designs = [self._design_of[i] for i in self.indices()]
+        train, validation, held = (
+            self.index_select([i for i, name in enumerate(designs) if name in part]) for part in parts
+        )
+        return train, validation, held
+
+    def len(self) -> int:
+        return len(self.files)
+
+    def get(self, idx: int) -> Circuit:
+        netlist, maps, said = netlist_file.read(self.files[idx])
+        data = to_data(netlist, self.label, self.combine, maps if self.label == "routed" else None)
+        data.y, data.label_scale = data.y * data.label_scale, 1.0
+        for key in _LAYOUT:
+            data[key] = said[key]
+        return data
+
+    def __repr__(self):
+        return f"{type(self).__name__}({len(self)} layouts, {len(self.designs)} designs)"
 
 
 class ToEdgeIndex(BaseTransform):

@@ -14,7 +14,8 @@ class Netlist:
     gaps. cell_type: list of N library names. box: int64 [N, 4], the gcells a cell covers (left, bottom,
     right, top, inclusive). grid: (W, H), gcells of the die. size: float64 [N, 2], width and height of each
     cell in gcells, or None where only the boxes are known. named: (cells of the netlist, cells of the placement) where
-    only those in both are here; None where netlist and placement have the same cells.
+    only those in both are here; None where netlist and placement have the same cells. pin: float64 [P, 2], where each
+    pin lies in gcells, and capacity: wires a gcell has room for, (horizontal, vertical); None where files do not say.
     """
 
     name: str
@@ -25,6 +26,8 @@ class Netlist:
     grid: tuple[int, int]
     size: NDArray[np.float64] | None = None
     named: tuple[int, int] | None = None
+    pin: NDArray[np.float64] | None = None
+    capacity: tuple[float, float] | None = None
 
     @property
     def num_cells(self) -> int:

@@ -1,7 +1,8 @@
 """Placement: where the cells of a netlist lie, for circuits that come without.
 
-The die is square and as large as the cells' area at a utilisation of `UTILISATION` asks for. Macros go first, the
-largest ones into the corners, each as near to a corner as is free. The other cells follow from two steps in turn:
+The die is as large as the cells' area at the utilisation asks for, and square unless asked otherwise. Macros go first,
+the largest ones before the others, each as near to a corner as is free or as `macros` says instead. The other cells
+follow from two steps in turn:
 
 1. quadratic placement: least squared wire length in the Bound2Bound net model, whose squares, weighted by the
    last solution's distances, add up to the half perimeter; each cell also held by an anchor, weakly at first;
@@ -17,20 +18,25 @@ Sources: Spindler, Schlichtmann and Johannes, "Kraftwerk2", IEEE TCAD 27(8), 200
 and Effective Detailed Placement Algorithm", ICCAD 2005 (the last pass).
 """
 
+from typing import Literal, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
+from gsrgnn.arguments import natural
 from gsrgnn.circuits.features import MACRO_HEIGHT
 from gsrgnn.jit import jit
 
+Macros: TypeAlias = Literal["corners", "border", "scattered"]
+
 UTILISATION = 0.7
+MACROS: tuple[Macros, ...] = ("corners", "border", "scattered")
 MAX_SIDE = 4096  # gcells
 _LARGEST_NET = 500  # pins; a net above it (clock, reset) reaches everywhere and is left out of the solve
 _ROUNDS = 45
-_SEED = 0
 _AVERAGES = 100
 _FIRST_HOLD, _GROWTH = 0.005, 1.15  # an anchor's pull, that of a net of two pins being 1
-_FULL = 0.72  # share of a gcell's room that spreading fills: just above the utilisation, so that no part stays empty
+_SLACK = 0.02  # spreading fills a gcell's room to just above the utilisation, so that no part stays empty
 _REACH = 2  # gcells around the best place that the last pass looks at
 _PASSES = 4
 
@@ -38,32 +44,44 @@ _jit = jit()
 
 
 def place(
-    cell: np.ndarray, net: np.ndarray, size: np.ndarray, fixed: np.ndarray | None = None
+    cell: np.ndarray,
+    net: np.ndarray,
+    size: np.ndarray,
+    fixed: np.ndarray | None = None,
+    *,
+    utilisation: float = UTILISATION,
+    aspect: float = 1.0,
+    macros: Macros = "corners",
+    seed: int = 0,
 ) -> tuple[NDArray[np.int64], tuple[int, int]]:
     """The gcells each cell covers and the die: (box int64 [N, 4], (W, H)).
 
     cell, net: int64 [P], one entry a pin. size: float [N, 2], widths and heights in gcells; a cell with a side
     above `MACRO_HEIGHT` is a macro. fixed: float [N, 2], centres of cells that stay where they are, NaN for the
-    others.
+    others. utilisation: the cells' area by the die's, 0.1 to 0.95; where macros do not fit the die grows. aspect: the
+    die's width by its height, 0.25 to 4. macros: "corners", "border" (along the die's edge) or "scattered", the latter
+    two at places drawn by `seed`. seed: also of the two random vectors that the first anchors come from.
 
     Boxes (left, bottom, right, top, inclusive) lie inside the die. Macros share no gcell with any other cell.
     The movable cells in a gcell have an area of at most 1 plus that of the largest cell that is no macro. The same
     arguments give the same placement, whatever the number of threads. ValueError says which argument is wrong.
     """
     cell, net, size, fixed = _checked(cell, net, size, fixed)
+    seed = natural("seed", seed)
+    _check_layout(utilisation, aspect, macros)
     macro = size.max(axis=1) > MACRO_HEIGHT
-    side = _side(size, fixed)
-    while (placed := _place_macros(size, macro, fixed, side)) is None:
+    side = _side(size, fixed, utilisation, aspect)
+    while (placed := _place_macros(size, macro, fixed, _grid(side, aspect), macros, seed)) is None:
         side = max(side + 1, round(1.03 * side))
     box, free, blocked = placed
     movable = ~macro & np.isnan(fixed[:, 0])
     at = np.where(np.isnan(fixed), (box[:, :2] + box[:, 2:] + 1) / 2, fixed)
     area = size.prod(axis=1)
     if movable.any():
-        at = _place_cells(cell, net, area, at, movable, free)
+        at = _place_cells(cell, net, area, at, movable, free, utilisation + _SLACK, seed)
     rest = ~macro
     box[rest] = _boxes(at[rest], size[rest], blocked)
-    return box, (side, side)
+    return box, _grid(side, aspect)
 
 
 def _checked(cell, net, size, fixed):
@@ -88,38 +106,55 @@ def _checked(cell, net, size, fixed):
     return cell.astype(np.int64), net.astype(np.int64), size, fixed
 
 
-def _side(size, fixed):
+def _check_layout(utilisation, aspect, macros):
+    for name, value, low, high in (("utilisation", utilisation, 0.1, 0.95), ("aspect", aspect, 0.25, 4)):
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not low <= value <= high:
+            raise ValueError(f"{name} is {value!r}: it takes a number from {low} to {high}")
+    if macros not in MACROS:
+        raise ValueError(f"macros {macros!r} is unknown: it is one of {', '.join(MACROS)}")
+
+
+def _side(size, fixed, utilisation, aspect):
+    """Gcells a side of the square with the die's area."""
     extent = np.where(size.max(axis=1, keepdims=True) > MACRO_HEIGHT, np.ceil(size), size)
-    needed = np.sqrt(extent.prod(axis=1).sum() / UTILISATION)
-    reach = np.fmax.reduce(fixed + size / 2, axis=None, initial=0)
-    side = np.ceil(max(needed, np.ceil(size).max(), reach))
-    if side > MAX_SIDE:
-        raise ValueError(f"the die would be {side:.0f} gcells wide, of {MAX_SIDE} allowed: give sizes in gcells")
+    needed = np.sqrt(extent.prod(axis=1).sum() / utilisation)
+    stretch = np.sqrt([aspect, 1 / aspect])
+    reach = np.fmax.reduce((fixed + size / 2) / stretch, axis=None, initial=0)
+    side = np.ceil(max(needed, (np.ceil(size) / stretch).max(), reach))
+    if (longest := np.ceil(side * stretch.max())) > MAX_SIDE:
+        raise ValueError(f"the die would be {longest:.0f} gcells wide, of {MAX_SIDE} allowed: give sizes in gcells")
     return int(side)
 
 
-def _place_macros(size, macro, fixed, side):
-    """Boxes of the macros and each gcell's room for other cells; None if a die of `side` is too small."""
+def _grid(side, aspect):
+    width = max(round(float(side * np.sqrt(aspect))), 1)
+    return width, -(-(side**2) // width)
+
+
+def _place_macros(size, macro, fixed, grid, macros, seed):
+    """Boxes of the macros and each gcell's room for other cells; None if a die of `grid` is too small."""
     box = np.zeros((len(size), 4), dtype=np.int64)
-    blocked = np.zeros((side, side), dtype=bool)
+    blocked = np.zeros(grid, dtype=bool)
     extent = np.ceil(size).astype(np.int64)
     held = ~np.isnan(fixed[:, 0])
-    under = np.minimum(fixed[held & ~macro], side - 1e-9).astype(np.int64)  # gcells of the other fixed cells
+    goal = np.random.default_rng(seed).uniform(size=size.shape)  # where each macro would lie, the die's sides being 1
+    under = np.minimum(fixed[held & ~macro], np.array(grid) - 1e-9).astype(np.int64)  # gcells of other fixed cells
     reserved = blocked.copy()
     reserved[tuple(under.T)] = True
     order = np.lexsort((-extent.prod(axis=1), ~held))
     for i in order[macro[order]]:
         w, h = extent[i]
+        if w > grid[0] or h > grid[1]:
+            return None
         if held[i]:
-            x, y = np.clip(np.rint(fixed[i] - extent[i] / 2).astype(np.int64), 0, side - extent[i])
+            x, y = np.clip(np.rint(fixed[i] - extent[i] / 2).astype(np.int64), 0, grid - extent[i])
             if reserved[x : x + w, y : y + h].any():
                 raise ValueError(f"fixed lays macro {i} over another fixed cell")
         else:
             integral = np.pad(reserved, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
             taken = integral[w:, h:] - integral[:-w, h:] - integral[w:, :-h] + integral[:-w, :-h]
-            x, y = np.arange(side - w + 1)[:, None], np.arange(side - h + 1)
-            off_corner = np.minimum(x, side - w - x) + np.minimum(y, side - h - y)
-            x, y = np.unravel_index(np.where(taken > 0, 2 * side, off_corner).argmin(), taken.shape)
+            off = _off_place(grid - extent[i], macros, goal[i])
+            x, y = np.unravel_index(np.where(taken > 0, np.inf, off).argmin(), taken.shape)
             if taken[x, y]:
                 return None
         blocked[x : x + w, y : y + h] = reserved[x : x + w, y : y + h] = True
@@ -131,27 +166,36 @@ def _place_macros(size, macro, fixed, side):
     return None if area[~held].sum() > free.sum() else (box, free, blocked)
 
 
-def _place_cells(cell, net, area, at, movable, free):
+def _off_place(last, macros, goal):
+    """How far each place of a macro's lower left corner, 0 to `last` [2], is from where it would lie, in gcells."""
+    x, y = np.arange(last[0] + 1)[:, None], np.arange(last[1] + 1)
+    to_border = np.minimum(x, last[0] - x), np.minimum(y, last[1] - y)
+    if macros == "corners":
+        return sum(to_border)
+    off_goal = np.abs(x - goal[0] * last[0]) + np.abs(y - goal[1] * last[1])
+    return off_goal + (last.sum() * np.minimum(*to_border) if macros == "border" else 0)
+
+
+def _place_cells(cell, net, area, at, movable, free, full, seed):
     """Centres [N, 2] of all cells, those of the movable ones new."""
     starts, pins = _by_group(net, cell)
     pin_count = np.diff(starts)
     keep = (pin_count >= 2) & (pin_count <= _LARGEST_NET)
     pins = pins[np.repeat(keep, pin_count)]
     starts = np.concatenate([[0], np.cumsum(pin_count[keep])])
-    side = len(free)
     room = np.pad(free, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     cells = np.flatnonzero(movable)
 
     x, y = np.ascontiguousarray(at.T)
-    start = _smooth(starts, pins, len(area), side)
+    start = _smooth(starts, pins, len(area), free.shape, seed)
     x[cells], y[cells] = start[cells].T
-    anchor_x, anchor_y = _spread(x, y, cells, area, room)
+    anchor_x, anchor_y = _spread(x, y, cells, area, room, full)
     best = None
     for turn in range(_ROUNDS):
         hold = _FIRST_HOLD * _GROWTH**turn
         x = _solve(starts, pins, x, anchor_x, movable, hold)
         y = _solve(starts, pins, y, anchor_y, movable, hold)
-        anchor_x, anchor_y = _spread(x, y, cells, area, room)
+        anchor_x, anchor_y = _spread(x, y, cells, area, room, full)
         length = _half_perimeter(starts, pins, anchor_x, anchor_y)
         if best is None or length < best[0]:
             best = length, anchor_x, anchor_y
@@ -168,9 +212,8 @@ def _nets_of_pins(starts, num_cells):
 
 def _boxes(at, size, blocked):
     """The gcells covered by cells about the centres `at`, moved aside within their gcell's reach off macros."""
-    side = len(blocked)
     low = np.floor(at - size / 2).astype(np.int64).clip(0)
-    high = (np.ceil(at + size / 2).astype(np.int64) - 1).clip(max=side - 1)
+    high = np.minimum(np.ceil(at + size / 2).astype(np.int64), blocked.shape) - 1
     integral = np.pad(blocked, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     (left, bottom), (right, top) = low.T, high.T + 1
     over = integral[right, top] - integral[left, top] - integral[right, bottom] + integral[left, bottom]
@@ -185,7 +228,7 @@ def _beside(gcell, extent, blocked):
         for h in range(extent[1], 0, -1):
             for x in range(gcell[0], gcell[0] - w, -1):
                 for y in range(gcell[1], gcell[1] - h, -1):
-                    inside = 0 <= x <= len(blocked) - w and 0 <= y <= len(blocked) - h
+                    inside = 0 <= x <= blocked.shape[0] - w and 0 <= y <= blocked.shape[1] - h
                     if inside and not blocked[x : x + w, y : y + h].any():
                         return (x, y), (x + w - 1, y + h - 1)
     raise AssertionError("a cell under a macro")
@@ -197,13 +240,13 @@ def _by_group(key, values):
     return np.append(starts, len(key)), values[order]
 
 
-def _smooth(starts, pins, num_cells, side):
+def _smooth(starts, pins, num_cells, grid, seed):
     """A spectral start, [N, 2]: ranks of the cells along two smooth vectors, spread over the die."""
-    vectors = np.random.default_rng(_SEED).normal(size=(num_cells, 2))
+    vectors = np.random.default_rng(seed).normal(size=(num_cells, 2))
     degree = np.bincount(pins, minlength=num_cells).clip(min=1).astype(float)
     _average(starts, pins, degree, vectors)
     rank = vectors.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
-    return (rank + 0.5) * side / num_cells
+    return (rank + 0.5) * grid / num_cells
 
 
 @_jit
@@ -352,10 +395,10 @@ def _dot(a, b):
 
 
 @_jit
-def _spread(x, y, cells, area, room):
+def _spread(x, y, cells, area, room, filled_to):
     """Each gcell takes the cells that its room holds: new coordinates, those not in `cells` as they were.
 
-    room: [W + 1, H + 1], free area summed over all gcells to the left and below.
+    room: [W + 1, H + 1], free area summed over all gcells to the left and below. filled_to: share of it to fill.
     """
     new_x, new_y = x.copy(), y.copy()
     order = cells.copy()
@@ -392,7 +435,7 @@ def _spread(x, y, cells, area, room):
         for c in mine:
             if (x[c] if wide else y[c]) < cut:
                 inside += area[c]
-        full = max(_FULL, needed / total)
+        full = max(filled_to, needed / total)
         goal = min(max(inside, needed - full * (total - before)), full * before)
         filled = 0.0
         split = first
@@ -412,7 +455,7 @@ def _spread(x, y, cells, area, room):
 @_jit
 def _refine(starts, pins, cell_starts, nets, x, y, cells, area, free):
     """Moves cells, in place, by whole gcells to where their nets are shortest and there is room."""
-    side = len(free)
+    columns, rows = free.shape
     fill = np.zeros_like(free)
     for c in cells:
         fill[int(x[c]), int(y[c])] += area[c]
@@ -443,7 +486,7 @@ def _refine(starts, pins, cell_starts, nets, x, y, cells, area, free):
             for i in range(width):
                 for j in range(width):
                     to_column, to_row = column + steps[0, i], row + steps[1, j]
-                    inside = 0 <= to_column < side and 0 <= to_row < side
+                    inside = 0 <= to_column < columns and 0 <= to_row < rows
                     total = cost[0, i] + cost[1, j]
                     if total < best and inside and fill[to_column, to_row] + area[c] <= free[to_column, to_row]:
                         best, best_i, best_j = total, i, j

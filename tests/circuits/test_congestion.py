@@ -176,3 +176,18 @@ def test_shares_that_cannot_be(share):
 def test_a_rule_there_is_not():
     with pytest.raises(ValueError, match="combine is 'mean', needed one of 'max', 'sum', 'horizontal', 'vertical'"):
         cell_label(np.zeros(GRID), np.zeros(GRID), np.zeros((1, 4), np.int64), combine="mean")
+
+
+def test_a_given_capacity_is_taken_and_more_of_it_leaves_less_congestion():
+    found = routed(placed())
+    again = routed(placed(), capacity=found.capacity)
+    assert np.array_equal(again.horizontal, found.horizontal)
+    assert (again.capacity, again.share) == (found.capacity, found.share)
+    doubled = routed(placed(), capacity=(2 * found.capacity[0], 2 * found.capacity[1]))
+    assert doubled.share < found.share / 2
+
+
+@pytest.mark.parametrize("capacity", [(0, 1), (1, np.nan), (np.inf, 1), (-1, 1)])
+def test_capacities_that_cannot_be(capacity):
+    with pytest.raises(ValueError, match="capacity is .*, needed two positive numbers"):
+        routed(placed(), capacity=capacity)

@@ -4,7 +4,9 @@ import multiprocessing
 import pickle
 import random
 import zipfile
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from small_design import NAME, map_files, small_design, write_design, write_maps
@@ -12,6 +14,7 @@ from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import GCNConv
 
 from gsrgnn import CircuitGraph, circuits
+from gsrgnn.circuits import congestion, netlist_file, synthetic
 from gsrgnn.circuits import dataset as module
 from gsrgnn.circuits.dataset import CircuitDataset, ToEdgeIndex
 
@@ -362,3 +365,15 @@ def test_a_part_of_a_circuit_has_edges_of_its_own(tmp_path):
     part = data.subgraph(torch.arange(20, 40))
     assert part.num_nodes == 20
     assert CircuitGraph.from_data(part).num_edges == len(part.edge_weight) > 0
+
+
+def test_a_circuit_in_a_file_is_made_again_when_the_file_changes(tmp_path):
+    file = tmp_path / "mine.npz"
+    netlist = synthetic.generate(64)
+    netlist = replace(netlist, size=np.full((64, 2), 0.5))
+    for scale, files in ((1, 1), (2, 2), (1, 2)):
+        maps = congestion.Congestion(np.ones(netlist.grid) * scale, np.ones(netlist.grid), (1.0, 1.0), 1.0)
+        netlist_file.write(file, netlist, maps, {"name": "mine"})
+        (data,) = CircuitDataset(tmp_path, str(file))
+        assert (data.name, data.label_scale) == ("mine", scale)
+        assert len(kept(tmp_path)) == files

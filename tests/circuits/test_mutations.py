@@ -14,7 +14,7 @@ import pytest
 from small_design import NAME, map_files, small_design, write_design, write_maps
 
 from gsrgnn import circuits
-from gsrgnn.circuits import riscv
+from gsrgnn.circuits import netlist_file, packaged
 from gsrgnn.circuits.congestion import routed
 from gsrgnn.circuits.data import to_data
 from gsrgnn.circuits.synthetic import generate
@@ -133,7 +133,7 @@ def test_a_damaged_map(tmp_path, way, precision):
 
 
 def small_arrays():
-    """What a file of a shipped circuit holds (`gsrgnn.circuits.riscv`), of a synthetic one of 40 cells."""
+    """What a file of a shipped circuit holds (`gsrgnn.circuits.netlist_file`), of a synthetic one of 40 cells."""
     netlist = generate(40)
     maps = routed(netlist)
     types, of_cell = np.unique(netlist.cell_type, return_inverse=True)
@@ -173,7 +173,7 @@ def test_a_damaged_shipped_file_never_fits_its_checksum(tmp_path):
 
 
 def read_small(folder):
-    netlist, maps = riscv.read("riscv/small", folder)
+    netlist, maps = packaged.read("riscv/small", folder)
     return to_data(netlist, "routed", maps=maps)
 
 
@@ -217,12 +217,12 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     assert len(bomb) < 2**20
     before = peak_megabytes()
     with pytest.raises(ValueError, match=r"small\.npz is damaged .*bytes unpacked, of .* allowed"):
-        riscv.read("riscv/small", shipped(tmp_path, bomb).parent)
+        packaged.read("riscv/small", shipped(tmp_path, bomb).parent)
     size = (5_000 * 5_000 * 4 + 128).to_bytes(4, "little")
     assert bomb.count(size) >= 1
     lying = bomb.replace(size, (1000).to_bytes(4, "little"))
     with pytest.raises(ValueError, match=r"small\.npz is damaged"):
-        riscv.read("riscv/small", shipped(tmp_path, lying).parent)
+        packaged.read("riscv/small", shipped(tmp_path, lying).parent)
     assert peak_megabytes() - before < 50
 
 
@@ -236,7 +236,7 @@ def test_what_zipfile_unpacks_without_a_bound_is_not_unpacked(method):
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=r"small\.npz is damaged .*neither stored nor deflated"):
-            riscv.unpack(lying, "small.npz")
+            netlist_file.unpack(lying, "small.npz")
         assert tracemalloc.get_traced_memory()[1] < size / 4
     finally:
         tracemalloc.stop()
@@ -245,16 +245,16 @@ def test_what_zipfile_unpacks_without_a_bound_is_not_unpacked(method):
 def test_a_directory_of_more_members_than_arrays_is_not_read():
     many = b"PK\1\2" + bytes(42)
     with pytest.raises(ValueError, match=r"small\.npz is damaged .*100,000 members, of 10 needed"):
-        riscv.unpack(many * 100_000, "small.npz")
+        netlist_file.unpack(many * 100_000, "small.npz")
 
 
 def test_objects_and_foreign_members_of_a_shipped_file_are_refused(tmp_path):
     for arrays in ({"types": np.array(["A", None], object)}, {"more": np.zeros(3)}):
         with pytest.raises(ValueError, match=r"small\.npz (is damaged|holds)"):
-            riscv.read("riscv/small", shipped(tmp_path, packed(**arrays)).parent)
+            packaged.read("riscv/small", shipped(tmp_path, packed(**arrays)).parent)
     buffer = io.BytesIO(packed())
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr("../../outside.npy", archive.read("cell.npy"))
     with pytest.raises(ValueError, match=r"small\.npz holds .*outside"):
-        riscv.read("riscv/small", shipped(tmp_path, buffer.getvalue()).parent)
+        packaged.read("riscv/small", shipped(tmp_path, buffer.getvalue()).parent)
     assert not list(tmp_path.parent.parent.glob("outside*"))

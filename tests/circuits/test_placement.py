@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsrgnn.circuits.placement import UTILISATION, place
+from gsrgnn.circuits.placement import MACROS, UTILISATION, place
 
 
 def random_netlist(cells, macros=0, seed=0, sinks=2):
@@ -157,3 +157,61 @@ def test_macros_keep_off_fixed_cells():
     fixed[np.flatnonzero(standard)[0]] = 1, 1
     box, grid = place(cell, net, size, fixed=fixed)
     assert_legal(box, grid, size)
+
+
+@given(st.integers(60, 150), st.integers(1, 4), st.integers(0, 100), st.floats(0.25, 4), st.floats(0.3, 0.9))
+@settings(deadline=None, max_examples=30)
+def test_other_dies_and_places_of_macros_are_legal(cells, macros, seed, aspect, utilisation):
+    cell, net, size = random_netlist(cells, macros, seed)
+    for way in MACROS:
+        box, grid = place(cell, net, size, utilisation=utilisation, aspect=aspect, macros=way, seed=seed)
+        assert_legal(box, grid, size)
+
+
+def test_utilisation_and_aspect_are_those_asked_for():
+    cell, net, size = random_netlist(5000)
+    for utilisation in (0.5, 0.9):
+        for aspect in (0.5, 3.0):
+            _, (width, height) = place(cell, net, size, utilisation=utilisation, aspect=aspect)
+            assert size.prod(axis=1).sum() / (width * height) == pytest.approx(utilisation, rel=0.05)
+            assert width / height == pytest.approx(aspect, rel=0.05)
+
+
+def test_macros_lie_where_they_are_asked_to():
+    cell, net, size = random_netlist(2000, macros=4)
+    macro = size.max(axis=1) > 4
+
+    def to_border(way, seed):
+        box, grid = place(cell, net, size, macros=way, seed=seed)
+        return np.minimum(box[macro, :2], np.array(grid) - 1 - box[macro, 2:])
+
+    assert (to_border("corners", 0) == 0).all()
+    assert (to_border("border", 0).min(axis=1) == 0).all()
+    assert to_border("border", 0).max() > 0
+    assert to_border("scattered", 0).min(axis=1).max() > 0
+    assert not np.array_equal(to_border("scattered", 0), to_border("scattered", 1))
+
+
+def test_a_seed_gives_a_placement_of_its_own_and_of_a_like_length():
+    cell, net, size = random_netlist(1000)
+    boxes = [place(cell, net, size, seed=seed)[0] for seed in (0, 1, 1)]
+    assert not np.array_equal(boxes[0], boxes[1])
+    assert np.array_equal(boxes[1], boxes[2])
+    lengths = [half_perimeter(cell, net, centres(box)) for box in boxes[:2]]
+    assert lengths[1] == pytest.approx(lengths[0], rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"utilisation": 1.0}, "utilisation is 1.0: it takes a number from 0.1 to 0.95"),
+        ({"utilisation": np.nan}, "utilisation is nan: it takes a number"),
+        ({"aspect": "2"}, "aspect is '2': it takes a number from 0.25 to 4"),
+        ({"aspect": 0}, "aspect is 0: it takes a number"),
+        ({"macros": "centre"}, "macros 'centre' is unknown: it is one of corners, border, scattered"),
+        ({"seed": -1}, "seed is -1: it takes a whole number"),
+    ],
+)
+def test_layouts_that_cannot_be(option, said):
+    with pytest.raises(ValueError, match=said):
+        place(np.array([0, 1]), np.array([0, 0]), np.ones((2, 2)), **option)

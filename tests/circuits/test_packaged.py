@@ -7,36 +7,36 @@ import zipfile
 import numpy as np
 import pytest
 
-from gsrgnn.circuits import library, riscv, statistics
+from gsrgnn.circuits import library, netlist_file, packaged, statistics
 from gsrgnn.circuits.congestion import cell_label
 from gsrgnn.circuits.features import FEATURE_NAMES, MACRO_HEIGHT, cell_features
 
-NAMES = riscv.names()
+NAMES = packaged.names()
 SMALLEST = "riscv/picorv32-small"
 CORES = {"picorv32": "ISC", "vexriscv": "MIT", "ibex": "Apache-2.0", "cv32e40p": "Apache-2.0"}
 
 
 @pytest.fixture(scope="module")
 def circuits():
-    return {name: riscv.read(name) for name in NAMES}
+    return {name: packaged.read(name) for name in NAMES}
 
 
 def test_four_cores_of_5_to_35_thousand_cells_and_over_20_million_edges_in_8_megabytes():
-    records = riscv.origins()
-    assert {name.removeprefix("riscv/").split("-")[0] for name in NAMES} == set(CORES)
+    records = packaged.origins()
+    assert {name.partition("/")[2].split("-")[0] for name in NAMES} == set(CORES)
     cells = [record["cells"] for record in records.values()]
     assert cells == sorted(cells)
     assert 4_000 < cells[0] < 7_000
     assert 30_000 < cells[-1] < 40_000
     assert max(record["edges"] for record in records.values()) > 20_000_000
     assert max(record["macros"] for record in records.values()) > 0
-    assert sum(riscv.path(name).stat().st_size for name in NAMES) < 8e6
+    assert sum(packaged.path(name).stat().st_size for name in NAMES) < 8e6
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_counts_are_those_of_the_origins(name, circuits):
     netlist, maps = circuits[name]
-    record, counts = riscv.origins()[name], statistics.summary(netlist)
+    record, counts = packaged.origins()[name], statistics.summary(netlist)
     assert {key: record[key] for key in ("cells", "nets", "pins", "edges")} == {
         key: counts[key] for key in ("cells", "nets", "pins", "edges")
     }
@@ -50,13 +50,13 @@ def test_counts_are_those_of_the_origins(name, circuits):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_origin_names_its_versions_and_its_licence(name):
-    record = riscv.origins()[name]
-    assert record["licence"] == CORES[name.removeprefix("riscv/").split("-")[0]]
+    record = packaged.origins()[name]
+    assert record["licence"] == CORES[name.partition("/")[2].split("-")[0]]
     assert all(record[key] for key in ("package", "package_version", "upstream", "top", "yosys", "script_sha256"))
     assert len(record["upstream_commit"]) == 40
-    licences = (riscv.FOLDER / "LICENSES.txt").read_text()
+    licences = (packaged.FOLDER / "LICENSES.txt").read_text()
     assert record["upstream"] in licences
-    assert riscv.path(name).name in licences
+    assert packaged.path(name).name in licences
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,7 +90,7 @@ def test_features_and_labels_tell_cells_apart(name, circuits):
     x = cell_features(netlist)
     functions = [column for column in FEATURE_NAMES if column.startswith("is ")]
     shares = dict(zip(functions, x.mean(axis=0), strict=False))
-    macros = riscv.origins()[name]["macros"]
+    macros = packaged.origins()[name]["macros"]
     assert shares["is other"] + shares["is constant"] == pytest.approx(shares["is macro"])
     assert 0.05 < shares["is flip-flop"] < 0.3
     assert np.isfinite(x).all()
@@ -113,8 +113,8 @@ def test_placement_keeps_nets_together(circuits):
 
 def rewrite(folder, change):
     """The smallest circuit in `folder` with its arrays changed and a checksum that agrees."""
-    shutil.copy(riscv.path(SMALLEST), folder)
-    file = folder / riscv.path(SMALLEST).name
+    shutil.copy(packaged.path(SMALLEST), folder)
+    file = folder / packaged.path(SMALLEST).name
     with np.load(file) as packed:
         arrays = dict(packed)
     change(arrays)
@@ -123,8 +123,8 @@ def rewrite(folder, change):
 
 
 def sign(folder, file):
-    record = riscv.origins()[SMALLEST] | {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    (folder / riscv.ORIGINS).write_text(json.dumps({SMALLEST: record}))
+    record = packaged.origins()[SMALLEST] | {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    (folder / packaged.ORIGINS).write_text(json.dumps({SMALLEST: record}))
     return file
 
 
@@ -149,13 +149,13 @@ def sign(folder, file):
 def test_a_file_that_is_no_netlist_is_refused_by_name(change, found, tmp_path):
     file = rewrite(tmp_path, change)
     with pytest.raises(ValueError, match=found) as refused:
-        riscv.read(SMALLEST, tmp_path)
+        packaged.read(SMALLEST, tmp_path)
     assert str(file) in str(refused.value)
 
 
 def test_what_is_written_unchanged_is_read_unchanged(tmp_path):
     rewrite(tmp_path, lambda arrays: None)
-    (one, one_maps), (other, other_maps) = riscv.read(SMALLEST, tmp_path), riscv.read(SMALLEST)
+    (one, one_maps), (other, other_maps) = packaged.read(SMALLEST, tmp_path), packaged.read(SMALLEST)
     np.testing.assert_array_equal(one.net, other.net)
     np.testing.assert_array_equal(one_maps.vertical, other_maps.vertical)
 
@@ -166,29 +166,29 @@ def test_other_bytes_than_the_checksum_are_refused(tmp_path):
     packed[len(packed) // 2] ^= 1
     file.write_bytes(packed)
     with pytest.raises(ValueError, match="checksum") as refused:
-        riscv.read(SMALLEST, tmp_path)
+        packaged.read(SMALLEST, tmp_path)
     assert str(file) in str(refused.value)
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
-    file = tmp_path / riscv.path(SMALLEST).name
+    file = tmp_path / packaged.path(SMALLEST).name
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         header = io.BytesIO()
         np.save(header, np.zeros(1, np.uint16))
-        archive.writestr("cell.npy", header.getvalue()[:128] + bytes(riscv.MAX_BYTES))
+        archive.writestr("cell.npy", header.getvalue()[:128] + bytes(netlist_file.MAX_BYTES))
     sign(tmp_path, file)
     with pytest.raises(ValueError, match="allowed"):
-        riscv.read(SMALLEST, tmp_path)
+        packaged.read(SMALLEST, tmp_path)
 
 
 def test_missing_files_and_names_say_what_there_is(tmp_path):
     with pytest.raises(FileNotFoundError, match="origins.json"):
-        riscv.read(SMALLEST, tmp_path)
+        packaged.read(SMALLEST, tmp_path)
     with pytest.raises(ValueError, match="riscv/cv32e40p"):
-        riscv.read("riscv/rocket")
+        packaged.read("riscv/rocket")
     rewrite(tmp_path, lambda arrays: None).unlink()
     with pytest.raises(FileNotFoundError, match="picorv32-small.npz"):
-        riscv.read(SMALLEST, tmp_path)
-    (tmp_path / riscv.ORIGINS).write_text('{"riscv/x": {}}')
+        packaged.read(SMALLEST, tmp_path)
+    (tmp_path / packaged.ORIGINS).write_text('{"riscv/x": {}}')
     with pytest.raises(ValueError, match="origins.json is damaged"):
-        riscv.read(SMALLEST, tmp_path)
+        packaged.read(SMALLEST, tmp_path)
