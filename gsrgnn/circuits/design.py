@@ -16,7 +16,6 @@ joins, sc-leflib reads LEF alone, and OpenROAD's database is to be had as a prog
 """
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from gsrgnn.circuits import cell_sizes, def_sections
 from gsrgnn.circuits.def_sections import FAULTS, Components, Nets
-from gsrgnn.circuits.lef import read_lef
+from gsrgnn.circuits.lef import Files, read_lef
 from gsrgnn.circuits.netlist import Netlist
 from gsrgnn.circuits.words import Words
 from gsrgnn.graph import CircuitGraph
@@ -109,7 +108,7 @@ class Design:
 
 def read_def(
     path: str | os.PathLike[str],
-    lef: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
+    lef: Files | None = None,
     *,
     name: str | None = None,
 ) -> Design:

@@ -7,10 +7,13 @@ by its lower left corner, always goes from (0, 0) to SIZE.
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
 from gsrgnn.circuits.words import Words
+
+Files: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Library:
     vias: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def read_lef(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Library:
+def read_lef(paths: Files) -> Library:
     """The `Library` of one LEF file, or of several: one of the layers, which comes first, and others of cells.
 
     Plain or gzip. FileNotFoundError and ValueError name the file, and where there is one the line.

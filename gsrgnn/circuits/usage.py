@@ -53,7 +53,8 @@ def usage(design: Design) -> Congestion:
             spans.append((at[:, axis] - half, at[:, axis] + half, at[:, 1 - axis]))
         if not tracks.any() and runs.any():
             raise ValueError(f"{name} has wires and no TRACKS for them: their usage is not known; take label='routed'")
-        taken = _lengths(*(np.concatenate(part) for part in zip(*spans, strict=True)), along, over)
+        starts, stops, at_line = (np.concatenate(part) for part in zip(*spans, strict=True))
+        taken = _lengths(starts, stops, at_line, along, over)
         share = np.divide(taken / np.diff(along)[:, None], tracks, out=np.zeros_like(taken), where=tracks > 0)
         maps.append(share if axis == 0 else share.T)
         capacity.append(float(tracks.mean()))
