@@ -89,6 +89,6 @@ def _function(cell_type):
 
 
 def _log2_drive(cell_type):
-    """Drive strength of "ND2_x4_0" and "NAND2_X4" is 4; x0 is a library's half strength; names without one count as 1."""
+    """Drive strength of "ND2_x4_0" and "NAND2_X4" is 4; x0 is the half strength; names without one count as 1."""
     found = re.search(r"_[xX]([0-9]{1,3})(_|$)", cell_type)
     return np.log2(max(int(found[1]), 0.5)) if found else 0.0
