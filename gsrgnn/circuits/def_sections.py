@@ -134,17 +134,13 @@ def nets(ids, number, first, last, via_low, via_high):
         while i < last and ids[i] != _SEMICOLON:
             word = ids[i]
             if word == _OPEN and not others:
-                if i + 3 >= last or ids[i + 1] == _CLOSE or ids[i + 2] == _CLOSE:
+                closing = i + 5 if i + 5 < last and ids[i + 3] == _PLUS else i + 3  # ( cell pin [+ SYNTHESIZED] )
+                if closing >= last or ids[closing] != _CLOSE or ids[i + 1] == _CLOSE or ids[i + 2] == _CLOSE:
                     fault = 5
                     break
                 pin_net[p], pin_place[p] = n, i + 1
                 p += 1
-                while i < last and ids[i] != _CLOSE and ids[i] != _SEMICOLON:
-                    i += 1
-                if i >= last or ids[i] != _CLOSE:
-                    fault = 5
-                    break
-                i += 1
+                i = closing + 1
                 continue
             i += 1
             others |= word == _PLUS

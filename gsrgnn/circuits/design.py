@@ -426,7 +426,9 @@ def _sizes(file, library, units, components, kinds, kind, turned, die):
             first = int(np.flatnonzero(kind == at)[0])
             component = words.text[components.name[first]]
             mend = "add the LEF that has it, or give none to have sizes guessed"
-            words.fail(int(components.place[first]), f"component {component} is a {name}, which no LEF knows: {mend}")
+            files = ", ".join(library.files[:5]) or "no LEF"
+            what = f"component {component} is a {name}, which is not in {files}"
+            words.fail(int(components.place[first]), f"{what}: {mend}")
     return np.array([library.sizes[name] for name in names])[kind] * units, "LEF"
 
 

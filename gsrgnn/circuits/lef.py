@@ -19,8 +19,9 @@ Files: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 @dataclass(frozen=True)
 class Library:
     """sizes: width and height of each cell in microns. directions: "HORIZONTAL" or "VERTICAL" by routing layer, the
-    lowest first. vias: names of the routing layers that a via joins, lower and upper."""
+    lowest first. vias: names of the routing layers that a via joins, lower and upper. files: what was read."""
 
+    files: list[str] = field(default_factory=list)
     sizes: dict[str, tuple[float, float]] = field(default_factory=dict)
     directions: dict[str, str] = field(default_factory=dict)
     vias: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -34,6 +35,7 @@ def read_lef(paths: Files) -> Library:
     library = Library()
     for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
         words = Words(path)
+        library.files.append(words.path.name)
         if "LIBRARY" not in words.text and "MACRO" not in words.text and "LAYER" not in words.text:
             raise ValueError(f"{words.path} holds neither LAYER nor MACRO: give a LEF file")
         for kind, first, last in _blocks(words):
@@ -84,6 +86,8 @@ def _macro(words, first, last, library):
 def _layer(words, first, last, library):
     kind, way = _after(words, "TYPE", first + 1, last), _after(words, "DIRECTION", first + 1, last)
     if kind is not None and words.at(kind) == "ROUTING" and way is not None:
+        if words.at(way) not in ("HORIZONTAL", "VERTICAL"):
+            words.fail(way, f"layer {words.at(first)} runs {words.at(way)!r:.60}: HORIZONTAL or VERTICAL are read")
         library.directions[words.at(first)] = words.at(way)
 
 
