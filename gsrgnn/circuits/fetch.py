@@ -13,9 +13,9 @@ import requests
 from filelock import FileLock
 from tqdm import tqdm
 
-from gsrgnn.circuits.circuitnet import VARIABLE, Folder
+from gsrgnn.circuits.circuitnet import Folder
 
-MANIFESTS = {"circuitnet-demo": Path(__file__).with_name("circuitnet_demo.json")}
+MANIFESTS = {name: Path(__file__).with_name(f"{name.replace('-', '_')}.json") for name in ("circuitnet-demo", "r2g")}
 _CHUNK = 2**16
 _TIMEOUT = 30  # seconds without a byte
 
@@ -33,18 +33,16 @@ def fetch(
 ) -> Path:
     """The files of data set `name` in folder `root`, which is returned; those already there and whole are kept.
 
-    root: default is the variable CIRCUITNET_ROOT, or a folder in the user's cache. url: from where, in place of the
-    address in the data set's manifest (files lie below it as in the repository).
+    root: default is what the variable of `variable(name)` says, or a folder in the user's cache. url: from where, in
+    place of the address in the data set's manifest (files lie below it as in the repository).
 
     A file comes to its place only when its size and SHA-256 are right: what breaks off, or differs, leaves nothing.
     Another process that fetches into the same folder is waited for. Raises ValueError for an unknown `name`,
     FetchFailed for everything that the network or the disk does.
     """
-    if not isinstance(name, str) or name not in MANIFESTS:
-        raise ValueError(f"no data set {name!r} to fetch: there is {', '.join(MANIFESTS)}")
-    manifest = json.loads(MANIFESTS[name].read_text())
+    manifest = _manifest(name)
     url = (url or manifest["url"]).rstrip("/")
-    root = root or os.environ.get(VARIABLE) or pooch.os_cache("gsrgnn") / name
+    root = root or os.environ.get(manifest["variable"]) or pooch.os_cache("gsrgnn") / name
     if not isinstance(root, (str, bytes, os.PathLike)):
         raise ValueError(f"root is {root!r:.200}: give the path of the folder to fetch into")
     root = Path(os.fsdecode(root)).expanduser().absolute()
@@ -59,6 +57,17 @@ def fetch(
         raise FetchFailed(f"cannot write to {root} ({error}): choose another folder (--root)") from error
     say(f"{name}: {len(targets)} files in {root}, all as published at commit {manifest['commit'][:12]}")
     return root
+
+
+def variable(name: str) -> str:
+    """The variable that says where data set `name` lies: CIRCUITNET_ROOT or R2G_ROOT. ValueError as for `fetch`."""
+    return _manifest(name)["variable"]
+
+
+def _manifest(name):
+    if not isinstance(name, str) or name not in MANIFESTS:
+        raise ValueError(f"no data set {name!r} to fetch: there is {', '.join(MANIFESTS)}")
+    return json.loads(MANIFESTS[name].read_text())
 
 
 def _fetch_all(targets, files, url, incoming, say):

@@ -37,17 +37,19 @@ app = typer.Typer(
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="circuitnet-demo")],
-    root: Annotated[Path | None, typer.Option(help="where to; default CIRCUITNET_ROOT, or a cache folder")] = None,
+    name: Annotated[str, typer.Argument(help="circuitnet-demo or r2g")],
+    root: Annotated[
+        Path | None, typer.Option(help="where to; default CIRCUITNET_ROOT or R2G_ROOT, or a cache folder")
+    ] = None,
     url: Annotated[
         str | None, typer.Option(envvar="GSRGNN_FETCH_URL", help="a mirror, in place of the repository's address")
     ] = None,
 ) -> None:
     """Get public files at their pinned commit, checked against their SHA-256; what is there and whole is kept."""
-    from gsrgnn.circuits.fetch import fetch
+    from gsrgnn.circuits.fetch import fetch, variable
 
     root = fetch(name, root, url=url, say=typer.echo)
-    typer.echo(f"export CIRCUITNET_ROOT={shlex.quote(str(root))}")
+    typer.echo(f"export {variable(name)}={shlex.quote(str(root))}")
 
 
 @app.command()
@@ -75,7 +77,8 @@ def list_names() -> None:
         typer.echo(name)
     typer.echo(
         f"synthetic/<cells> for any number of cells; circuitnet/... where {circuits.circuitnet.VARIABLE} is set "
-        f"(gsrgnn data fetch circuitnet-demo gets three of them)",
+        f"(gsrgnn data fetch circuitnet-demo gets three of them), r2g/... where {circuits.r2g.VARIABLE} is "
+        f"(gsrgnn data fetch r2g); the path of a .def or .aux file",
         err=True,
     )
 

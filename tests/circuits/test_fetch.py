@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import http.server
 import json
@@ -57,7 +58,17 @@ def manifest(server, tmp_path, monkeypatch):
         path: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for path, content in FILES.items()
     }
     path = tmp_path / "small.json"
-    path.write_text(json.dumps({"url": server.url, "commit": "c" * 40, "folder": "demo/", "files": files}))
+    path.write_text(
+        json.dumps(
+            {
+                "url": server.url,
+                "commit": "c" * 40,
+                "variable": "SMALL_ROOT",
+                "folder": "demo/",
+                "files": files,
+            }
+        )
+    )
     monkeypatch.setattr(module, "MANIFESTS", {"small": path})
     return path
 
@@ -118,8 +129,6 @@ def test_what_goes_wrong_leaves_no_partial_file_and_can_be_resumed(manifest, ser
 
 
 def test_an_answer_packed_small_is_bounded_when_unpacked(manifest, server, root):
-    import gzip
-
     def bomb(handler):
         content = gzip.compress(bytes(10_000_000))
         handler.send_response(200)
@@ -170,7 +179,7 @@ def test_a_file_in_the_way_of_the_folder(manifest, tmp_path):
 
 
 def test_an_unknown_name():
-    with pytest.raises(ValueError, match="no data set 'all' to fetch: there is circuitnet-demo"):
+    with pytest.raises(ValueError, match="no data set 'all' to fetch: there is circuitnet-demo, r2g"):
         fetch("all")
     with pytest.raises(ValueError, match="no data set .'all'. to fetch"):
         fetch(["all"])
@@ -178,8 +187,8 @@ def test_an_unknown_name():
         fetch("circuitnet-demo", 5)
 
 
-def test_the_folder_is_circuitnet_root_unless_given(manifest, root, monkeypatch):
-    monkeypatch.setenv("CIRCUITNET_ROOT", str(root))
+def test_the_folder_is_what_the_variable_says_unless_given(manifest, root, monkeypatch):
+    monkeypatch.setenv("SMALL_ROOT", str(root))
     assert fetch("small") == root
 
 
@@ -236,11 +245,22 @@ def test_two_at_once_fetch_each_file_once(manifest, server, root):
     assert found(root) == {"LICENSE", "a/one.npy", "two.npy"}
 
 
-def test_the_demos_manifest():
-    manifest = json.loads(module.MANIFESTS["circuitnet-demo"].read_text())
+@pytest.mark.parametrize(
+    ("name", "variable", "kinds"),
+    [
+        (
+            "circuitnet-demo",
+            "CIRCUITNET_ROOT",
+            {"node_attr": 3, "net_attr": 3, "pin_attr": 3, "instance_placement_gcell": 3},
+        ),
+        ("r2g", "R2G_ROOT", {"placement_def": 22, "routing_def": 11}),
+    ],
+)
+def test_the_manifests(name, variable, kinds):
+    manifest = json.loads(module.MANIFESTS[name].read_text())
+    assert module.variable(name) == variable
     assert manifest["url"].endswith(manifest["commit"])
     assert len(manifest["commit"]) == 40
-    kinds = {"node_attr": 3, "net_attr": 3, "pin_attr": 3, "instance_placement_gcell": 3}
     for kind, count in kinds.items():
         assert sum(f"/{kind}/" in path for path in manifest["files"]) == count
     for path, file in manifest["files"].items():
@@ -258,4 +278,16 @@ def test_the_demos_checksums_are_those_of_the_files_at_hand():
         if at_hand.suffix == ".npy" and at_hand.is_file():
             compared += 1
             assert module._is_whole(at_hand, file), path
+    assert compared
+
+
+@pytest.mark.skipif(not os.environ.get("R2G_ROOT"), reason="R2G_ROOT is not set: needs its files")
+def test_r2gs_checksums_are_those_of_the_files_at_hand():
+    manifest = json.loads(module.MANIFESTS["r2g"].read_text())
+    compared = 0
+    for path, file in manifest["files"].items():
+        at_hand = module.Path(os.environ["R2G_ROOT"]) / f"{path.removeprefix(manifest['folder'])}.gz"
+        if at_hand.is_file():
+            compared += 1
+            assert hashlib.sha256(gzip.decompress(at_hand.read_bytes())).hexdigest() == file["sha256"], path
     assert compared

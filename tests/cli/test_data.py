@@ -62,11 +62,21 @@ def test_list_names_all_there_are(data):
 
 def test_fetch_prints_the_variable_to_set(data, tmp_path, monkeypatch):
     manifest = tmp_path / "manifest.json"
-    manifest.write_text(json.dumps({"url": "http://nowhere.invalid", "commit": "c" * 40, "folder": "", "files": {}}))
+    manifest.write_text(
+        json.dumps(
+            {
+                "url": "http://nowhere.invalid",
+                "commit": "c" * 40,
+                "variable": "NONE_ROOT",
+                "folder": "",
+                "files": {},
+            }
+        )
+    )
     monkeypatch.setattr(fetch, "MANIFESTS", {"none": manifest})
     result = data("fetch", "none", "--root", "a folder")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == f"export CIRCUITNET_ROOT='{tmp_path / 'a folder'}'"
+    assert result.stdout.splitlines()[-1] == f"export NONE_ROOT='{tmp_path / 'a folder'}'"
     unknown = data("fetch", "all")
     assert unknown.exit_code == 1
     assert unknown.stderr == "error: no data set 'all' to fetch: there is none\n"
