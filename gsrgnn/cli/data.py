@@ -161,7 +161,7 @@ def count(name: str, *, place: bool = False) -> dict:
         "read_seconds": read_seconds,
         "load_seconds": load_seconds,
     }
-    if name.startswith("riscv/"):
+    if name in circuits.packaged.names():
         row["megabytes"] = circuits.packaged.path(name).stat().st_size / 1e6
     if place and netlist.size is not None:
         _, row["place_seconds"] = _timed(placement.place, netlist.cell, netlist.net, netlist.size)
