@@ -11,13 +11,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from gsrgnn.circuits import bookshelf, circuitnet, congestion, netlist_file, packaged, synthetic, table1
+from gsrgnn.circuits import bookshelf, circuitnet, congestion, netlist_file, packaged, r2g, synthetic, table1
 from gsrgnn.circuits.bookshelf import read_bookshelf as read_bookshelf
 from gsrgnn.circuits.circuitnet import Folder
 from gsrgnn.circuits.congestion import Combine
 from gsrgnn.circuits.data import SOURCES, Source, to_data
 from gsrgnn.circuits.data import Circuit as Circuit
+from gsrgnn.circuits.design import Design as Design
+from gsrgnn.circuits.design import read_def as read_def
+from gsrgnn.circuits.lef import Files as Files
 from gsrgnn.circuits.netlist import Netlist
+from gsrgnn.circuits.usage import usage
 
 Label: TypeAlias = Literal["auto"] | Source
 
@@ -28,17 +32,24 @@ _ANY_SIZE = "synthetic/5000"
 
 
 def load(
-    name: str | os.PathLike[str], root: Folder | None = None, *, label: Label = "auto", combine: Combine = "max"
+    name: str | os.PathLike[str],
+    root: Folder | None = None,
+    *,
+    label: Label = "auto",
+    combine: Combine = "max",
+    lef: Files | None = None,
 ) -> Circuit:
     """A circuit as `Circuit`, a `torch_geometric.data.Data` whose pins PyG's batches renumber.
 
     name: "riscv/<core>" and what else ships (`gsrgnn data list`), "synthetic/<cells>", "synthetic/356-R" and the like
-    (stand-ins for the paper's Table 1) or "circuitnet/<placement>" (files under `root`, else the variable
-    CIRCUITNET_ROOT). Or the path of a file: `.aux` (Bookshelf, `read_bookshelf`) or `.npz` (of `gsrgnn data build` and
-    `gsrgnn data layouts`).
-    label: "circuitnet" (CircuitNet's own congestion maps), "routed" (simulated global routing), "rudy" (simulated
-    wire density), or "auto": CircuitNet's where its maps are found, else "routed", with a warning for a circuit of
+    (stand-ins for the paper's Table 1), "circuitnet/<placement>" or "r2g/<design>" (files under `root`, else the
+    variable CIRCUITNET_ROOT or R2G_ROOT). Or the path of a file: `.def` or `.def.gz` (`read_def`), `.aux` (Bookshelf,
+    `read_bookshelf`) or `.npz` (of `gsrgnn data build` and `gsrgnn data layouts`).
+    label: "circuitnet" (CircuitNet's own congestion maps), "wires" (what the wires of a routed DEF take of its tracks,
+    `gsrgnn.circuits.usage`), "routed" (simulated global routing), "rudy" (simulated wire density), or "auto":
+    CircuitNet's maps or a DEF's wires where they are found, else "routed", with a warning for a circuit of
     CircuitNet's.
+    lef: LEF files with the sizes of a DEF's cells.
     combine: how a gcell's horizontal and vertical overflow become one number: "max", "sum", "horizontal" or
     "vertical". A cell has the mean over the gcells it covers.
 
@@ -51,9 +62,9 @@ def load(
     - cell and net int64 [P], the pins; n_id int64 [N], 0 to N - 1, by which reordered cells are noticed
     - cells_in_netlist and cells_in_placement, of which the N cells are those in both; a warning where they are fewer
       than 80% of the netlist's, an error below 50% (`gsrgnn.circuits.circuitnet`)
-    - train_mask, val_mask, test_mask bool [N]; name; label, one of "circuitnet", "routed", "rudy"
-    - but for "rudy": combine; share, of the cells with a label above 0; for "routed" capacity, of a gcell's
-      horizontal and vertical wires
+    - train_mask, val_mask, test_mask bool [N]; name; label, one of "circuitnet", "wires", "routed", "rudy"
+    - but for "rudy": combine; share, of the cells with a label above 0; for "routed" and "wires" capacity, of a
+      gcell's horizontal and vertical wires
 
     ValueError lists the names there are when this is none of them, or names the file that is damaged;
     FileNotFoundError names what is missing. Both say how to mend it.
@@ -63,6 +74,12 @@ def load(
     kind, _, rest = ("a file", "", "") if is_file(given) else given.partition("/")
     if label == "circuitnet" and kind != "circuitnet":
         raise ValueError(f"{given!r} has no label of CircuitNet's: use label='routed' or label='rudy'")
+    path = _def_file(given, root)
+    if path is None and (label == "wires" or lef is not None):
+        asked = "label='wires'" if label == "wires" else "lef"
+        raise ValueError(f"{asked} goes with a DEF file, which {given!r:.200} is not")
+    if path is not None:
+        return _of_design(read_def(path, lef, name=given), path, label, combine)
     netlist, maps = _read(given, root)
     if label == "auto":
         label = "circuitnet" if kind == "circuitnet" and circuitnet.real_label(rest, root) else "routed"
@@ -77,18 +94,22 @@ def read(name: str | os.PathLike[str], root: Folder | None = None) -> Netlist:
 
 
 def available(root: Folder | None = None) -> list[str]:
-    """Names that load now: CircuitNet's placements found, what ships, the stand-ins, and one of the many sizes."""
+    """Names that load now: CircuitNet's placements and R2G's designs found, what ships, stand-ins, one of the sizes."""
     placements = (f"circuitnet/{name}" for name in circuitnet.placements(root))
-    return [*placements, *packaged.names(), *_stand_ins(), _ANY_SIZE]
+    return [*placements, *r2g.names(root), *packaged.names(), *_stand_ins(), _ANY_SIZE]
 
 
 def is_file(name: str) -> bool:
     """Whether `name` is the path of a file, by its ending."""
-    return Path(name).suffix.lower() in _READERS
+    return _is_def(name) or Path(name).suffix.lower() in _READERS
 
 
-def sources(name: str) -> list[Path]:
-    """The files that the circuit in the file `name` is read from."""
+def sources(name: str, root: Folder | None = None) -> list[Path]:
+    """The files that the circuit `name`, a file's path or one of R2G's, is read from; none for any other."""
+    if path := _def_file(name, root):
+        return [path]
+    if not is_file(name):
+        return []
     return [Path(name), *(bookshelf.sources(name).values() if name.lower().endswith(".aux") else ())]
 
 
@@ -123,6 +144,8 @@ def _text(name):
 def _read(name, root):
     """The netlist of a name and, where they ship with it, its congestion maps."""
     name = _text(name)
+    if path := _def_file(name, root):
+        return read_def(path, name=name).netlist, None
     if is_file(name):
         return _READERS[Path(name).suffix.lower()](name)
     kind, _, rest = name.partition("/")
@@ -147,12 +170,33 @@ def _read(name, root):
     names = available(root)
     close = get_close_matches(name[:200], names, n=3)
     meant = f"did you mean {' or '.join(close)}? " if close else ""
-    found = [known for known in names if known.startswith("circuitnet/")]
+    found = [known for known in names if known.startswith(("circuitnet/", "r2g/"))]
     listed = [*found[:10], *(["..."] if found[10:] else []), *names[len(found) :]]
     raise ValueError(
         f"no circuit {name[:200]!r}: {meant}there are {', '.join(listed)} "
-        f"(synthetic/<cells> for any number of cells; circuitnet/... needs {circuitnet.VARIABLE})"
+        f"(synthetic/<cells> for any number of cells; circuitnet/... needs {circuitnet.VARIABLE}, r2g/... needs "
+        f"{r2g.VARIABLE})"
     )
+
+
+def _is_def(name):
+    return name.lower().endswith((".def", ".def.gz"))
+
+
+def _def_file(name, root):
+    """The DEF file of `name`, or None where it is no DEF."""
+    if _is_def(name):
+        return Path(name)
+    return r2g.path(name, root) if name.startswith("r2g/") else None
+
+
+def _of_design(design, path, label, combine):
+    if label == "auto":
+        label = "wires" if len(design.wires.net) else "routed"
+    data = to_data(design.netlist, label, combine, usage(design) if label == "wires" else None)
+    if label == "wires" and r2g.is_one(path):
+        data.label_source = r2g.SOURCE
+    return data
 
 
 def _read_aux(path):

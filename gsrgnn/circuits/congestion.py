@@ -66,15 +66,9 @@ def routed(netlist: Netlist, share: float = SHARE, capacity: tuple[float, float]
     the same maps. ValueError if `share` is not between 0 and 1, a capacity is no positive number or a box does not lie
     on the grid.
     """
-    grid = netlist.grid
     capacity = netlist.capacity if capacity is None else capacity
     _check(netlist, share, capacity)
-    macro = _is_macro(netlist)
-    room = np.ones(grid)
-    for left, bottom, right, top in netlist.box[macro]:
-        room[left : right + 1, bottom : top + 1] = UNDER_MACRO
-    room[tuple(netlist.centre[~macro].astype(np.int64).T)] = 1
-    tree = routing.connections(netlist.net, _pin_gcells(netlist, macro), grid)
+    tree, room = _tree_and_room(netlist)
 
     def congestion(capacity):
         routes = routing.route(tree, capacity[0] * room, capacity[1] * room)
@@ -89,7 +83,7 @@ def routed(netlist: Netlist, share: float = SHARE, capacity: tuple[float, float]
         return congestion(capacity)
     span = np.abs(tree[:, :2] - tree[:, 2:]).sum(axis=0)
     direction = span / max(span.max(), 1)
-    unlimited = routing.route(tree, *np.full((2, *grid), np.inf))
+    unlimited = routing.route(tree, *np.full((2, *room.shape), np.inf))
     low, high = 0.0, float(max(unlimited.horizontal.max(), unlimited.vertical.max())) / UNDER_MACRO
     tried = []
     for _ in range(_ROUTINGS):
@@ -97,6 +91,13 @@ def routed(netlist: Netlist, share: float = SHARE, capacity: tuple[float, float]
         tried.append(congestion(middle * direction))
         low, high = (middle, high) if tried[-1].share > share else (low, middle)
     return min(tried, key=lambda found: abs(found.share - share))
+
+
+def routes(netlist: Netlist, capacity: tuple[float, float]) -> routing.Routes:
+    """The routes that `routed` lays where a gcell has room for `capacity` wires, (horizontal, vertical)."""
+    _check(netlist, SHARE, capacity)
+    tree, room = _tree_and_room(netlist)
+    return routing.route(tree, capacity[0] * room, capacity[1] * room)
 
 
 def cell_label(
@@ -110,6 +111,16 @@ def cell_label(
     combined = COMBINE[combine](np.asarray(horizontal, float), np.asarray(vertical, float))
     overflowing = box_mean(combined > 0, box) > 0  # exact, where rounding leaves a mean of zeros just off 0
     return np.where(overflowing, box_mean(combined, box).clip(min=0), 0.0)
+
+
+def _tree_and_room(netlist):
+    """The connections to route, and float64 [W, H], the share of its room that a gcell has for wires."""
+    macro = _is_macro(netlist)
+    room = np.ones(netlist.grid)
+    for left, bottom, right, top in netlist.box[macro]:
+        room[left : right + 1, bottom : top + 1] = UNDER_MACRO
+    room[tuple(netlist.centre[~macro].astype(np.int64).T)] = 1
+    return routing.connections(netlist.net, _pin_gcells(netlist, macro), netlist.grid), room
 
 
 def check_combine(combine: Combine) -> None:

@@ -19,9 +19,10 @@ from gsrgnn.circuits.features import FEATURE_NAMES, cell_features
 from gsrgnn.circuits.netlist import Netlist
 from gsrgnn.pins import check_pairs, pins_of
 
-Source: TypeAlias = Literal["circuitnet", "routed", "rudy"]
+Source: TypeAlias = Literal["circuitnet", "wires", "routed", "rudy"]
 SOURCES: dict[Source, str] = {
     "circuitnet": "CircuitNet: global routing overflow ({combine})",
+    "wires": "the wires of a DEF file",
     "routed": "simulated: global routing",
     "rudy": "simulated: RUDY",
 }
@@ -150,13 +151,14 @@ def to_data(
 ) -> Circuit:
     """`netlist` with features, label and split, as described at `gsrgnn.circuits.load`.
 
-    label: a key of `SOURCES`. maps: the `Congestion` that a label "circuitnet" or "routed" is made of; without it
-    the netlist is routed here.
+    label: a key of `SOURCES`. maps: the `Congestion` that a label "circuitnet", "wires" or "routed" is made of; without
+    it the netlist is routed here.
     """
     if not isinstance(label, str) or label not in SOURCES:
         raise ValueError(f"label {label!r} is unknown: it is one of {', '.join(SOURCES)}")
-    if label == "circuitnet" and maps is None:
-        raise ValueError("label 'circuitnet' is made of CircuitNet's own maps: give them, or take label='routed'")
+    if label in ("circuitnet", "wires") and maps is None:
+        whose = "CircuitNet's own maps" if label == "circuitnet" else "the maps of a router (gsrgnn.circuits.usage)"
+        raise ValueError(f"label {label!r} is made of {whose}: give them, or take label='routed'")
     capacity: tuple[float, ...] = ()
     combined: str = combine
     if label == "rudy":

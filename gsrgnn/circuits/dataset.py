@@ -83,8 +83,8 @@ class CircuitDataset(InMemoryDataset):
         if kind == "circuitnet" and circuitnet.is_name(rest):
             for file in circuitnet.files(rest, self.circuitnet_root):
                 made_from.append(hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None)
-        if circuits.is_file(self.circuit):
-            made_from += [hashlib.sha256(file.read_bytes()).hexdigest() for file in circuits.sources(self.circuit)]
+        for file in circuits.sources(self.circuit, self.circuitnet_root):
+            made_from.append(hashlib.sha256(file.read_bytes()).hexdigest())
         key = hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]
         return [f"{re.sub('[^A-Za-z0-9.-]', '-', self.circuit)[:100]}-{key}.pt"]
 

@@ -15,7 +15,7 @@ _FUNCTIONS = {
     "clock gate": r"CKL.*|CLKGATE",
     "flip-flop": r"S?E?DF.*",
     "latch": r"L[HN].*|LATCH",
-    "buffer": r"BUFF?|CKB",
+    "buffer": r"BUFF?|CKB|CLKBUF",
     "inverter": r"INV|CKN|CKND",
     "delay": r"DEL\d*",
     "and": r"(CK)?I?AN\d|AND\d",
@@ -27,10 +27,11 @@ _FUNCTIONS = {
     "and-or-invert": r"M?I?(AOI|OAI)\d+",
     "multiplexer": r"(CK)?MUX\d+N?",
     "adder": r"(FA|HA)\d*",
-    "constant": r"TIE.*",
+    "constant": r"TIE.*|LOGIC[01]",
     "other": r".*",
 }
 MACRO_HEIGHT = 4.0  # gcells; a row of standard cells is about half a gcell high
+_ROUNDING = 1e-12  # a deviation no larger is that of equal numbers
 
 FEATURE_NAMES = [
     *(f"is {function}" for function in _FUNCTIONS),
@@ -76,7 +77,7 @@ def cell_features(netlist: Netlist) -> NDArray[np.float32]:
 
     continuous = np.column_stack([drive, *np.log1p([*size.T, *counts])])
     deviation = continuous.std(axis=0)
-    continuous = (continuous - continuous.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    continuous = (continuous - continuous.mean(axis=0)) / np.where(deviation > _ROUNDING, deviation, 1)
     one_hot = np.eye(len(_FUNCTIONS))[function]
     macro = size[:, 1:] > MACRO_HEIGHT
     return np.hstack([one_hot, macro, continuous]).astype(np.float32)
@@ -88,6 +89,6 @@ def _function(cell_type):
 
 
 def _log2_drive(cell_type):
-    """Drive strength of "ND2_x4_0" is 4; x0 is the library's half strength; names without one count as 1."""
-    found = re.search(r"_x([0-9]{1,3})(_|$)", cell_type)
+    """Drive strength of "ND2_x4_0" and "NAND2_X4" is 4; x0 is the half strength; names without one count as 1."""
+    found = re.search(r"_[xX]([0-9]{1,3})(_|$)", cell_type)
     return np.log2(max(int(found[1]), 0.5)) if found else 0.0

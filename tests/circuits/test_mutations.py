@@ -11,6 +11,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import small_def
 from small_design import NAME, map_files, small_design, write_design, write_maps
 
 from gsrgnn import circuits
@@ -258,3 +259,18 @@ def test_objects_and_foreign_members_of_a_shipped_file_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"small\.npz holds .*outside"):
         packaged.read("riscv/small", shipped(tmp_path, buffer.getvalue()).parent)
     assert not list(tmp_path.parent.parent.glob("outside*"))
+
+
+@pytest.mark.parametrize("name", ["small.def", "small.def.gz"])
+def test_a_damaged_def(tmp_path, name):
+    file = small_def.write(tmp_path, name=name)
+    refused, loaded = check_all(file, lambda: circuits.load(file), name)
+    assert refused > PER_FILE / 3
+    assert loaded > 0 or name.endswith(".gz")
+
+
+def test_a_damaged_lef(tmp_path):
+    file = small_def.write(tmp_path, small_def.LEF, "small.lef")
+    design = small_def.write(tmp_path)
+    refused, loaded = check_all(file, lambda: circuits.load(design, lef=file), "lef")
+    assert min(refused, loaded) > PER_FILE / 20

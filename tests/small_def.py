@@ -1,0 +1,98 @@
+"""A routed design of six components in DEF, written by the tests themselves, and a LEF of their cells."""
+
+import gzip
+
+DEF = r"""# written by hand
+VERSION 5.8 ;
+DIVIDERCHAR "/" ;
+BUSBITCHARS "[]" ;
+DESIGN small ;
+HISTORY a text with words ;
+UNITS DISTANCE MICRONS 1000 ;
+PROPERTYDEFINITIONS
+  COMPONENT note STRING "a ; in quotes # and no comment" ;
+END PROPERTYDEFINITIONS
+DIEAREA ( 0 0 ) ( 0 40000 ) ( 30000 40000 ) ( 30000 60000 ) ( 60000 60000 ) ( 60000 0 ) ;
+ROW r0 core 0 0 N DO 150 BY 1 STEP 400 0 ;
+ROW r1 core 0 10000 FS DO 150 BY 1 STEP 400 0 ;
+ROW r2 core 0 20000 N DO 100 BY 1 STEP 400 0 ;
+ROW r3 core 0 30000 FS DO 100 BY 1 STEP 400 0 ;
+TRACKS X 500 DO 60 STEP 1000 LAYER m2 m4 ;
+TRACKS Y 500 DO 60 STEP 1000 LAYER m2 m3 ;
+TRACKS X 500 DO 60 STEP 1000 LAYER m3 ;
+GCELLGRID X 0 DO 5 STEP 15000 ;
+GCELLGRID Y 0 DO 5 STEP 15000 ;
+VIAS 1 ;
+- up + VIARULE gen + CUTSIZE 1 1 + LAYERS m3 v3 m4 + CUTSPACING 1 1 + ENCLOSURE 1 1 1 1 ;
+END VIAS
+REGIONS 1 ;
+- here ( 0 0 ) ( 1000 1000 ) ;
+END REGIONS
+COMPONENTS 6 ;
+- top/a\[0\] NAND2_X1 + SOURCE NETLIST + PLACED ( 0 0 ) N + REGION here
+  + PROPERTY note "PLACED ( 1 1 ) N ;" ;
+- b NAND2_X1 + FIXED ( 1200 0 ) FS + WEIGHT 2 ;
+- c INV_X4 + PLACED ( 3600 10000 ) N ;
+- d NAND2_X1 + PLACED ( 4400 10000 ) N ;
+- tap TAP + SOURCE DIST + COVER ( 59600 0 ) N ;
+- ram RAM + FIXED ( 40000 20000 ) W ;
+END COMPONENTS
+PINS 2 ;
+- in + NET n1 + DIRECTION INPUT + USE SIGNAL
+  + PORT + LAYER m2 ( -100 0 ) ( 100 200 ) + LAYER m3 ( -100 0 ) ( 100 200 ) + PLACED ( 0 500 ) E ;
+- out\[0\] + NET n2 ;
+END PINS
+BLOCKAGES 1 ;
+- LAYER m2 RECT ( 0 0 ) ( 1000 1000 ) ;
+END BLOCKAGES
+SPECIALNETS 1 ;
+- VDD ( * VDD ) + ROUTED m4 2800 + SHAPE STRIPE ( 0 0 ) ( 60000 0 ) ;
+END SPECIALNETS
+NETS 5 ;
+- n1 ( PIN in ) ( top/a\[0\] A1 ) ( b A1 + SYNTHESIZED ) + USE CLOCK
+  + ROUTED m2 ( 500 500 ) ( * 10500 ) up N
+    NEW m3 ( 500 10500 0 ) ( 20500 * 300 ) MASK 1 ( * 10500 ) MASK 2 up ( * 15500 )
+    NEW m3 TAPER ( 500 500 ) VIRTUAL ( 5500 500 ) ( 6500 * ) RECT ( -1 -1 1 1 )
+    NEW m2 TAPERRULE wide STYLE 1 ( 1500 0 ) ( * 1000 )
+  + FIXED m2 ( 2500 0 ) ( 2500 500 ) ;
+- n\[2\] ( c ZN ) ( d A1 ) ( top/a\[0\] ZN ) + NONDEFAULTRULE wide + SOURCE NETLIST
+  + SHIELDNET VDD + VPIN v LAYER m2 ( 0 0 ) ( 1 1 ) PLACED ( 5 5 ) N
+  + SUBNET s ( c ZN ) ( VPIN v ) ROUTED m3 ( 0 30500 ) ( 1000 30500 )
+  + NOSHIELD m3 ( 2000 30500 ) ( 1000 31500 )
+  + PROPERTY note "ROUTED m3 ( 0 0 ) ( 1 1 )" ;
+- n2 ( PIN out\[0\] ) ( ram Q ) ( ram D ) ;
+- through ( PIN in ) ( PIN out\[0\] ) + ROUTED m2 ( 40500 0 ) ( * 2000 ) ;
+- MUSTJOIN ( d A2 ) ;
+END NETS
+END DESIGN
+"""
+
+LEF = """VERSION 5.8 ;
+PROPERTYDEFINITIONS
+  LAYER TYPE STRING ;
+  MACRO note STRING ;
+END PROPERTYDEFINITIONS
+LAYER m2 TYPE ROUTING ; DIRECTION VERTICAL ; PITCH 1 ; END m2
+LAYER v2 TYPE CUT ; END v2
+LAYER m3
+  TYPE ROUTING ;
+  DIRECTION HORIZONTAL ;
+END m3
+LAYER m4 TYPE ROUTING ; DIRECTION VERTICAL ; END m4
+VIA other DEFAULT LAYER m2 ; RECT 0 0 1 1 ; LAYER v2 ; RECT 0 0 1 1 ; LAYER m3 ; RECT 0 0 1 1 ; END other
+SITE core SIZE 0.4 BY 10 ; END core
+MACRO NAND2_X1
+  CLASS CORE ; FOREIGN NAND2_X1 0 0 ; ORIGIN 0 0 ; SIZE 1.2 BY 10 ;
+  PIN A1 PORT LAYER m2 ; RECT 0 0 1 1 ; VIA 0 0 other ; END END A1
+END NAND2_X1
+MACRO INV_X4 SIZE 0.8 BY 10 ; END INV_X4
+MACRO TAP SIZE 0.4 BY 10 ; END TAP
+MACRO RAM CLASS BLOCK ; SIZE 30 BY 18.5 ; OBS LAYER m2 ; RECT 0 0 1 1 ; END END RAM
+END LIBRARY
+"""
+
+
+def write(folder, text=DEF, name="small.def"):
+    path = folder / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return path
