@@ -13,15 +13,17 @@
 # %% [markdown]
 # # The circuits
 #
-# The book's circuits are of three kinds: CircuitNet's, for whoever has downloaded them; RISC-V cores that come with
-# the package; and synthetic netlists that stand in for the rows of the paper's Table 1. This chapter sets them
-# beside each other, and shows how a label comes about where no chip's router has made one.
+# The book's circuits are of four kinds: CircuitNet's, for whoever has downloaded them; cores that come with the
+# package; designs of a public flow, placed and routed by an open tool; and synthetic netlists that stand in for the
+# rows of the paper's Table 1. This chapter sets them beside each other, shows how a label comes about where no chip's
+# router has made one, and holds our router against a real one.
 #
 # Afterwards you can
 #
 # - load a circuit of each kind, and say what of it is real and what is simulated;
 # - say in what the shipped and the synthetic circuits resemble CircuitNet's 7157, and in what they do not;
-# - follow a net from its pins to its wires, and from full gcells to the label of a cell.
+# - follow a net from its pins to its wires, and from full gcells to the label of a cell;
+# - read a design of your own from a DEF file, and say how far a simulated label agrees with a real router's wires.
 #
 # Cells, nets, pins and the clique graph are those of [the chapter before](07_circuit_graph.ipynb).
 
@@ -31,6 +33,8 @@ stand_in = "synthetic/7157-R"  # drawn as well
 piece_nodes = 50
 seed = 0
 record = "results/circuits.json"  # of gsrgnn data table --json
+real = "r2g/fir"  # drawn where it is found
+routers = "results/routers.json"  # of gsrgnn data routers --json
 
 # %%
 import numpy as np
@@ -40,10 +44,12 @@ from IPython.display import Markdown
 from gsrgnn import CircuitGraph, circuits
 from gsrgnn.book import figures
 from gsrgnn.circuits import (
+    agreement,
     circuitnet,
     congestion,
     packaged,
     placement,
+    r2g,
     routing,
     statistics,
     table1,
@@ -51,20 +57,22 @@ from gsrgnn.circuits import (
 from gsrgnn.circuits.data import to_data
 from gsrgnn.circuits.features import MACRO_HEIGHT
 from gsrgnn.circuits.pieces import piece
-from gsrgnn.lab.records import read_circuits
+from gsrgnn.circuits.usage import usage
+from gsrgnn.lab.records import read_circuits, read_routers
 from gsrgnn.provenance import code_hash
 
 # %% [markdown]
-# ## Three kinds
+# ## Four kinds
 #
 # | kind | name | netlist | placement | congestion |
 # |:--|:--|:--|:--|:--|
 # | **real** | `circuitnet/...` | a chip design's | the design's | CircuitNet's where its maps are, else simulated |
+# | **routed** | `r2g/...` | synthesised from open RTL | OpenROAD's | OpenROAD's wires over its tracks |
 # | **shipped** | `riscv/...` | synthesised from open RTL | ours | simulated, ships with the netlist |
 # | **synthetic** | `synthetic/...` | generated | generated | simulated |
 #
 # All are loaded in the same way, and all say where their label comes from. CircuitNet {cite:p}`circuitnet2023` is
-# looked for in the folder that the variable `CIRCUITNET_ROOT` names.
+# looked for in the folder that the variable `CIRCUITNET_ROOT` names, the designs of R2G in that of `R2G_ROOT`.
 
 # %%
 found = circuits.available()
@@ -414,6 +422,161 @@ figures.show(
 # used. A model's score on one cannot be set beside the paper's; the difference between two models on the same one
 # can.
 #
+# ## A real router's wires
+#
+# [R2G](https://github.com/ShenShan123/R2G) (CVPR 2026) publishes designs that OpenROAD, an open flow, placed and routed
+# in NanGate45, an open library. They are DEF files. **DEF** is the text format in which such tools hand on a design:
+# which cells there are and where they lie, which pins each net joins, on which **tracks** a wire may run, and in a
+# routed design every wire. `gsrgnn data fetch r2g` gets the smaller ones, and `circuits.load` takes the path of any DEF
+# file. How large a cell is stands in another file, the library's **LEF**. Without one a width is guessed: rows are
+# where cells stand side by side, so that a cell is no wider than the way to its neighbour, and a type of cell no wider
+# than the least that any of its cells has.
+
+# %%
+designs = {
+    name: circuits.read_def(r2g.path(name), name=name) for name in r2g.names()
+}
+designs = {name: it for name, it in designs.items() if len(it.wires.net)}
+if real not in designs:
+    print(
+        f"{real} was not found (R2G_ROOT, or gsrgnn data fetch r2g): its row\n"
+        "in the next table and its maps are missing."
+    )
+
+
+def shape(netlist):
+    """The counts of a netlist, its degrees and its die."""
+    degree = degrees_of(netlist)
+    return {
+        "cells": f"{netlist.num_cells:,}",
+        "nets": f"{netlist.net.max() + 1:,}",
+        "pins": f"{len(netlist.cell):,}",
+        "median degree": f"{np.median(degree):,.0f}",
+        "largest degree": f"{degree.max():,}",
+        "die (gcells)": " x ".join(map(str, netlist.grid)),
+    }
+
+
+beside = {titles[name]: netlists[name] for name in here if name != stand_in}
+if real in designs:
+    beside = {f"{real} (routed)": designs[real].netlist} | beside
+figures.table(
+    pd.DataFrame({title: shape(netlist) for title, netlist in beside.items()}).T,
+    caption="A design of R2G beside the others. Cells of R2G's are the components that a net names",
+)
+
+# %% [markdown]
+# OpenROAD has put buffers into the clock, so that no net joins all flip-flops: its largest degree is small beside those
+# of the shipped cores.
+#
+# The wires give a label that nobody simulated. The **usage** of a gcell in a direction is the length of the wires that
+# run in it this way, in gcells, over the tracks that cross it; a via takes a piece of track on both its layers. It is
+# not overflow: a finished route has next to none. `load(path, label="wires")` gives each cell the mean over its
+# gcells, the larger of both directions.
+
+
+# %% tags=["hide-input"]
+def both_routers():
+    """Maps of OpenROAD's usage, our wires and our overflow, or a sentence where the design is missing."""
+    if real not in designs:
+        return Markdown(f"The maps of `{real}` are missing: it was not found.")
+    theirs, netlist = usage(designs[real]), designs[real].netlist
+    ours = congestion.routed(netlist)
+    laid = congestion.routes(netlist, ours.capacity)
+    across, up = ours.capacity
+    simulated = "simulated: global routing"
+    maps = [
+        (theirs.horizontal, theirs.vertical, r2g.SOURCE, "wires over tracks"),
+        (
+            laid.horizontal / across,
+            laid.vertical / up,
+            simulated,
+            "wires over capacity",
+        ),
+        (ours.horizontal, ours.vertical, simulated, "overflow over capacity"),
+    ]
+    return figures.show(
+        *(
+            figures.die.congestion_map(np.maximum(*ways), [], source, unit=unit)
+            for *ways, source, unit in maps
+        ),
+        alt="Three maps of one die. The first two, OpenROAD's wires and ours, are bright in the same places; in the "
+        "third, our overflow, most gcells are dark.",
+        caption=f"{real}, the larger of both directions by gcell, for one placement.",
+    )
+
+
+both_routers()
+
+# %% [markdown]
+# How far do the two routers agree? Both order the gcells, and the **rank correlation** (Spearman) of the two orders is 1
+# where they are the same. Three estimates are held against OpenROAD's usage: our overflow, of which the label *routed*
+# is made; the wires of the same routes over their capacity; and RUDY, which needs no router.
+
+
+# %% tags=["hide-input"]
+def routers_compared():
+    """The agreement with OpenROAD by design and where it is from: of this page, else of the record, else None."""
+    if designs:
+        return [*map(agreement.agreement, designs.values())], "computed here"
+    try:
+        read = read_routers(routers)
+    except (FileNotFoundError, ValueError) as error:
+        return None, f"{error}"
+    made = read["provenance"]
+    return read["designs"], (
+        f"from {routers}, of {made['date']}, code {made['code hash']}"
+    )
+
+
+def correlations():
+    """The figure of the rank correlations, or a sentence where there are none."""
+    if compared is None:
+        return Markdown(f"Left out, as R2G was not found either: {origin}.")
+    ranks = pd.DataFrame(
+        {entry["circuit"]: entry["spearman"] for entry in compared}, dtype=float
+    ).T.rename(columns=agreement.ESTIMATES)
+    return figures.show(
+        figures.die.agreement(ranks, r2g.SOURCE),
+        alt="A line for each design with three markers: the correlation of our overflow is the lowest, those of our "
+        "wires and of RUDY are higher and close to each other.",
+        caption=f"Rank correlation with OpenROAD's usage over all gcells ({origin}).",
+    )
+
+
+compared, origin = routers_compared()
+correlations()
+
+
+# %% tags=["hide-input"]
+def lengths():
+    """The table of wire lengths, or a sentence where there is none."""
+    if compared is None:
+        return Markdown("With them goes the table of wire lengths.")
+    rows = {
+        entry["circuit"]: {
+            "cells": f"{entry['cells']:,}",
+            "nets": f"{entry['nets']:,}",
+            "OpenROAD": f"{entry['wire_length']:,.0f}",
+            "ours": f"{entry['our_wire_length']:,.0f}",
+            "largest usage": f"{entry['largest_usage']:.2f}",
+        }
+        for entry in compared
+    }
+    return figures.table(
+        pd.DataFrame(rows).T,
+        caption=f"Wire length in microns, by either router ({origin})",
+    )
+
+
+lengths()
+
+# %% [markdown]
+# Both routers need about as much wire, and agree on which gcells are full. Our overflow agrees less, because it is zero
+# in most gcells and says nothing of their order: a label *routed* knows the crowded gcells alone. To order gcells by
+# their wires RUDY does as well as our router. Two things are known to OpenROAD alone: where within a cell a pin
+# lies, and where on the edge of the die the chip's own pins are.
+#
 # ## Counts, sizes and times
 #
 # `gsrgnn data table --place --json` measures what loading, placing and routing takes, and writes the record that
@@ -480,9 +643,11 @@ measured()
 #
 # ## Recap
 #
-# - Three kinds of circuits load in the same way: real, shipped, synthetic. The stand-ins have the counts of Table 1.
+# - Four kinds of circuits load in the same way: real, routed, shipped, synthetic. The stand-ins have the counts of
+#   Table 1.
 # - A net becomes a tree, its connections become wires through gcells, and too many wires in a gcell become the label
 #   of the cells there.
+# - A routed DEF brings its own label: what the wires of each net take of the tracks.
 # - The capacity is not in the netlist. It is chosen so that a third of the cells overflow, and stated with the label.
 #
 # ## Exercises

@@ -28,6 +28,7 @@ MEASURES = {"loss": "loss (MSE)", "pearson": "Pearson"}
 
 OVERFLOW = np.array([[0, 0.5], [0, 0], [0, 0], [2, 0]])
 WIRES = np.array([[1, 0], [2, 0]]), np.array([[0], [0], [1]])
+AGREEMENT = pd.DataFrame({"overflow": [0.4, np.nan], "wires": [0.8, -0.1]}, index=["r2g/one", "r2g/two"])
 RECORD = {
     "complete": True,
     "parameters": {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "memory_layers": [2, 4]},
@@ -122,6 +123,7 @@ DRAW: dict[str, Callable] = {
     "contenders.step_shares": lambda: figures.contenders.step_shares(SHARES, SHARE_BOUNDS, PAPER_SHARES),
     "die.cell_map": lambda: figures.die.cell_map(POS, GRID, TRUE, SOURCE),
     "die.comparison": lambda: figures.die.comparison(POS, GRID, TRUE[:, None], GUESS, SOURCE),
+    "die.agreement": lambda: figures.die.agreement(AGREEMENT, SOURCE),
     "die.congestion_map": lambda: figures.die.congestion_map(OVERFLOW, [[2, 0, 3, 1]], SOURCE),
     "die.routes": lambda: figures.die.routes((3, 2), [(0, 0), (2, 1)], [0, 1], WIRES, 1, "wires"),
     "die.trees": lambda: figures.die.trees((3, 2), [(0, 0), (2, 1)], [0, 0], [[0, 0, 2, 1]], "tree"),

@@ -1,8 +1,9 @@
-"""How large cells are where no LEF says it: an upper bound, from a legal placement.
+"""How large cells are where no LEF says it: a bound, from a legal placement.
 
 In a legal placement cells stand in rows and do not overlap. So a cell is as high as rows are apart, and no wider than
 the way to the next cell in its row or to the row's end; a cell type is no wider than the least that any of its cells
-has. Types of many cells get their width by this, rare ones are taken to be too wide.
+has. Types of many cells get their width by this, rare ones are taken to be too wide, at most as wide as `WIDEST` rows
+are high: else a lone buffer in an empty row would pass for a macro.
 
 A cell in no row is a block, for which rows were cut away: it reaches to the right and up to the next row or block, and
 includes the halo that the flow left around it.
@@ -10,6 +11,8 @@ includes the halo that the flow left around it.
 
 import numpy as np
 from numpy.typing import NDArray
+
+WIDEST = 6  # row heights; 4 gcells where a gcell is 1.5 rows high
 
 
 def row_height(rows: NDArray[np.int64]) -> int:
@@ -25,7 +28,7 @@ def from_gaps(
     rows: NDArray[np.int64],
     die: tuple[float, float, float, float],
 ) -> NDArray[np.int64] | None:
-    """int64 [K, 2], width and height of each cell type at most; None where less than half of the cells are in rows.
+    """int64 [K, 2], width and height of each cell type; None where less than half of the cells are in rows.
 
     kind: int64 [N], the type of each cell, from 0; corner: int64 [N, 2], its lower left corner; turned: bool [N], that
     it lies on its side; rows: int64 [R, 3], left, bottom and right, each of cells that stand side by side; die: left,
@@ -46,7 +49,7 @@ def from_gaps(
     order = order[np.lexsort((corner[order, 0], row[order]))]
     x, same = corner[order, 0], np.diff(row[order], append=-1) == 0
     width = np.where(same, np.append(x[1:], 0), of_row[order, 2]) - x
-    size[order] = np.column_stack([width, np.full(len(order), height)])
+    size[order] = np.column_stack([np.minimum(width, WIDEST * height), np.full(len(order), height)])
     blocks = np.flatnonzero(~in_row)
     for block in blocks:
         (left, bottom), others = corner[block], corner[blocks]

@@ -31,7 +31,7 @@ from gsrgnn.graph import CircuitGraph
 MAX_GCELLS = 2**24
 MAX_LINES = 2**20  # tracks of a layer, or borders of gcells, in a direction
 ROWS_A_GCELL = 1.5
-GUESSED = "no LEF: from the rows and the gaps between cells, at most"
+GUESSED = "no LEF: guessed from the rows and the gaps between cells"
 _SECTIONS = {
     *("BLOCKAGES", "COMPONENTS", "FILLS", "GROUPS", "NETS", "NONDEFAULTRULES", "PINPROPERTIES", "PINS", "REGIONS"),
     *("PROPERTYDEFINITIONS", "SCANCHAINS", "SLOTS", "SPECIALNETS", "STYLES", "VIAS"),

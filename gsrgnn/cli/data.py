@@ -11,6 +11,7 @@ import typer
 from gsrgnn.lab import files
 
 RECORD = Path("results/circuits.json")
+ROUTERS = Path("results/routers.json")
 _COLUMNS = {
     "circuit": "circuit",
     "cells": "cells",
@@ -139,6 +140,30 @@ def table(
         typer.echo(f"written: {RECORD}")
     if failed := [f"{row['circuit']}: {row['error']}" for row in rows if "error" in row]:
         raise RuntimeError("these did not load: " + "; ".join(failed))
+
+
+@app.command()
+def routers(
+    names: Annotated[list[str] | None, typer.Argument(help="routed designs; default all of R2G's found")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=f"also write {ROUTERS}, with provenance")] = False,
+) -> None:
+    """How far the package's router agrees with the one that routed a DEF: rank correlations over the gcells."""
+    from gsrgnn.circuits import agreement, r2g, read_def
+    from gsrgnn.provenance import provenance
+
+    if as_json:
+        files.check_writable(ROUTERS)
+    chosen = {name: r2g.path(name) if name.startswith("r2g/") else Path(name) for name in names or r2g.names()}
+    designs = {name: read_def(path, name=name) for name, path in chosen.items()}
+    rows = [agreement.agreement(design) for design in designs.values() if names or len(design.wires.net)]
+    if not rows:
+        raise FileNotFoundError(f"no routed design: set {r2g.VARIABLE}, or name DEF files (gsrgnn data fetch r2g)")
+    for row in rows:
+        found = ", ".join(f"{words} {row['spearman'][name]:.2f}" for name, words in agreement.ESTIMATES.items())
+        typer.echo(f"{row['circuit']}: {row['cells']:,} cells, {row['wire_length']:,.0f} um of wire; Spearman: {found}")
+    if as_json:
+        files.write_or_keep(json.dumps({"provenance": provenance(), "designs": rows}, indent=1) + "\n", ROUTERS)
+        typer.echo(f"written: {ROUTERS}")
 
 
 def count(name: str, *, place: bool = False) -> dict:

@@ -21,7 +21,8 @@ def doctor() -> None:
         typer.echo(f"{name:16} {value}")
     missing = [extra for extra in ("baselines", "book", "cuda") if not extras.installed(extra)]
     typer.echo(f"{'extras missing':16} {', '.join(missing) or 'none'}")
-    typer.echo(f"{'CIRCUITNET_ROOT':16} {os.environ.get('CIRCUITNET_ROOT') or 'not set'}")
+    for variable in ("CIRCUITNET_ROOT", "R2G_ROOT"):
+        typer.echo(f"{variable:16} {os.environ.get(variable) or 'not set'}")
     kept = cache_folder(threads.even_bounds) or "not kept: set NUMBA_CACHE_DIR to a folder that can be written"
     typer.echo(f"{'machine code':16} {kept}")
     for name in available():

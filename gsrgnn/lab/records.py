@@ -131,6 +131,24 @@ def read_circuits(path: Path | str) -> dict:
     return record | {"circuits": here}
 
 
+def read_routers(path: Path | str) -> dict:
+    """The record of ``gsrgnn data routers --json`` at ``path``. Raises as `load`."""
+    record = load(path)
+    try:
+        whole = all(
+            isinstance(entry["circuit"], str)
+            and all(isinstance(entry[key], (int, float)) for key in ("cells", "nets", "wire_length", "our_wire_length"))
+            and all(value is None or isinstance(value, float) for value in entry["spearman"].values())
+            for entry in record["designs"]
+        )
+        whole &= all(isinstance(record["provenance"][name], str) for name in ("date", "code hash"))
+    except (KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise ValueError(f"{files.shown(path)} is no record of gsrgnn data routers: call it again with --json")
+    return record
+
+
 def read_each(paths: Iterable[Path], read: Callable[[Path], dict]) -> tuple[list[dict], list[str]]:
     """What ``read`` gives for each path, and in words what is wrong with those for which it raises ValueError."""
     found, wrong = [], []

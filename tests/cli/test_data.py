@@ -1,18 +1,21 @@
 import json
 
 import pytest
+import small_def
 from small_design import NAME, small_design, write_design
 from typer.testing import CliRunner
 
 from gsrgnn.circuits import fetch
 from gsrgnn.cli import app
 from gsrgnn.cli import data as cli_data
+from gsrgnn.lab.records import read_routers
 
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CIRCUITNET_ROOT", raising=False)
+    monkeypatch.delenv("R2G_ROOT", raising=False)
     return lambda *arguments: CliRunner().invoke(app, ["data", *arguments])
 
 
@@ -156,3 +159,21 @@ def test_layouts_of_no_shipped_circuit_are_one_line(data):
     result = data("layouts", "synthetic/64")
     assert result.exit_code == 1
     assert result.stderr.startswith("error: no circuit 'synthetic/64' in ")
+
+
+def test_routers_compares_ours_with_the_one_that_made_the_wires(data, tmp_path, monkeypatch):
+    result = data("routers")
+    assert result.exit_code == 1
+    assert "no routed design: set R2G_ROOT, or name DEF files (gsrgnn data fetch r2g)" in result.stderr
+    (tmp_path / "routing_def").mkdir()
+    small_def.write(tmp_path / "routing_def", name="one_route.def.gz")
+    monkeypatch.setenv("R2G_ROOT", str(tmp_path))
+    result = data("routers", "--json")
+    assert result.exit_code == 0, result.output
+    record = read_routers(tmp_path / "results" / "routers.json")
+    (row,) = record["designs"]
+    assert (row["circuit"], row["cells"], row["components"], row["nets"], row["pins"]) == ("r2g/one", 5, 6, 4, 8)
+    assert row["wire_length"] == pytest.approx(40.5 + 2**0.5)
+    assert row["spearman"].keys() == {"overflow", "wires", "rudy"}
+    assert result.stdout.startswith("r2g/one: 5 cells, 42 um of wire; Spearman: our router: overflow ")
+    assert data("routers", str(tmp_path / "routing_def" / "one_route.def.gz")).exit_code == 0

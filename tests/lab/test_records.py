@@ -129,6 +129,18 @@ def test_circuits_that_did_not_load_are_left_out_and_damage_is_named(tmp_path):
             records.read_circuits(tmp_path / "c.json")
 
 
+def test_a_record_of_routers_is_read_and_damage_is_named(tmp_path):
+    entry = {"circuit": "a", "cells": 1, "nets": 1, "wire_length": 1.5, "our_wire_length": 1.0}
+    entry |= {"spearman": {"overflow": None, "wires": 0.5}}
+    record = {"designs": [entry], "provenance": {"date": "", "code hash": ""}}
+    (tmp_path / "r.json").write_text(json.dumps(record))
+    assert records.read_routers(tmp_path / "r.json") == record
+    for broken in ([], {"designs": [entry]}, record | {"designs": [entry | {"spearman": {"wires": "high"}}]}):
+        (tmp_path / "r.json").write_text(json.dumps(broken))
+        with pytest.raises(ValueError, match="r.json"):
+            records.read_routers(tmp_path / "r.json")
+
+
 def test_every_record_is_read_but_those_that_are_none_and_these_are_named(path):
     records.write(RECORD | {"seconds": 2}, path.with_name("other.json"))
     (path.parent / "edited.json").write_text(path.read_text().replace("0.5", "0.6"))

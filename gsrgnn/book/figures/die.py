@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from gsrgnn.book.figures.style import INK, PALETTE, name_label, new_figure, styled
 
-__all__ = ["cell_map", "comparison", "congestion_map", "routes", "trees"]
+__all__ = ["agreement", "cell_map", "comparison", "congestion_map", "routes", "trees"]
 
 DIFFERENCE = LinearSegmentedColormap.from_list("difference", [PALETTE[0], "#e4e4e4", PALETTE[1]])
 
@@ -91,9 +92,14 @@ def comparison(
 
 @styled
 def congestion_map(
-    overflow: ArrayLike, macros: ArrayLike, source: str, title: str = "", limit: float | None = None
+    overflow: ArrayLike,
+    macros: ArrayLike,
+    source: str,
+    title: str = "",
+    limit: float | None = None,
+    unit: str = "overflow over capacity",
 ) -> Figure:
-    """Overflow over capacity of each gcell of the die; macros hatched.
+    """Overflow over capacity, or another measure of wires, of each gcell of the die; macros hatched.
 
     Args:
         overflow: ``[W, H]``, 0 where there is none.
@@ -101,6 +107,7 @@ def congestion_map(
         source: where the overflow comes from.
         title: above the map.
         limit: the value at which the colours end; the largest when not given.
+        unit: of the values, beside the colour bar.
     """
     overflow = np.asarray(overflow, dtype=float)
     width, height = overflow.shape
@@ -125,8 +132,33 @@ def congestion_map(
                 hatch="///",
             )
         )
-    _scales(axes, image, "overflow over capacity")
+    _scales(axes, image, unit)
     axes.set(title=title)
+    name_label(figure, source)
+    return figure
+
+
+@styled
+def agreement(correlations: pd.DataFrame, source: str) -> Figure:
+    """Rank correlation over the gcells, a line a design and a marker an estimate.
+
+    Args:
+        correlations: a row a design, a column an estimate; NaN where there is none.
+        source: what the estimates are held against.
+    """
+    figure, axes = new_figure(5.2, 0.32 * len(correlations) + 1.9)
+    places = np.arange(len(correlations))[::-1]
+    for number, (name, values) in enumerate(correlations.items()):
+        axes.plot(values, places, "osDv^"[number % 5], color=PALETTE[number % 5], markersize=5, label=name)
+    axes.set(
+        yticks=places,
+        yticklabels=correlations.index,
+        xlabel="Spearman over the gcells",
+        xlim=(min(0.0, np.nanmin(correlations.to_numpy()) - 0.05), 1),
+        ylim=(-0.6, len(correlations) - 0.4),
+    )
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside upper center", ncols=len(correlations.columns))
     name_label(figure, source)
     return figure
 

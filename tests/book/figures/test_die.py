@@ -13,6 +13,16 @@ def test_congestion_map_lies_as_the_die_does_and_shows_its_macros():
     assert (macro.get_xy(), macro.get_width(), macro.get_height()) == ((2, 0), 2, 2)
 
 
+def test_agreement_has_a_line_for_each_design_the_first_on_top():
+    axes = axes_of("die.agreement")
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["r2g/one", "r2g/two"]
+    assert axes.get_yticks().tolist() == [1, 0]
+    overflow, wires = axes.lines
+    np.testing.assert_array_equal(overflow.get_xdata(), [0.4, np.nan])
+    np.testing.assert_array_equal(wires.get_xdata(), [0.8, -0.1])
+    assert axes.get_xlim()[0] < -0.1
+
+
 def test_wires_are_drawn_between_gcell_centres_and_counted_above_capacity():
     axes = axes_of("die.routes")
     lines = {(*line.get_xdata(), *line.get_ydata()): line.get_linestyle() for line in axes.lines}

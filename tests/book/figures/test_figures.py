@@ -16,6 +16,7 @@ from gsrgnn.book.figures.style import DASHES, INK, PALETTE
 
 PARTS = [name for name in figures.__all__ if name not in ("show", "switch", "table")]
 WITH_LABEL = {
+    "die.agreement",
     "contenders.by_depth",
     "contenders.side_by_side",
     "die.cell_map",
@@ -30,6 +31,7 @@ WITH_LABEL = {
 NAMED_LINES = {  # their vertical axis has a name at each line
     "contenders.side_by_side",
     "contenders.step_shares",
+    "die.agreement",
     "gpu.chunks",
     "gpu.step_ranges",
     "scores.by_model",
