@@ -125,7 +125,7 @@ def sources(path: str | os.PathLike[str]) -> dict[str, Path]:
 
 
 def _lines(file: Path, kind: str | None) -> Iterator[tuple[int, list[str]]]:
-    """Number and words of each line that holds any, without colons and comments, after the one that names the `kind`."""
+    """Number and words of each line with any, without colons and comments, after that which names the `kind`."""
     with file.open(encoding="latin-1") as stream:
         for number, line in enumerate(stream, 1):
             words = line.partition("#")[0].replace(":", " ").split()
