@@ -124,20 +124,20 @@ def sources(path: str | os.PathLike[str]) -> dict[str, Path]:
     return files
 
 
-def _lines(file: Path, header: str | None) -> Iterator[tuple[int, list[str]]]:
-    """Number and words of the lines that hold any, colons and comments left out, after the one that begins `header`."""
+def _lines(file: Path, kind: str | None) -> Iterator[tuple[int, list[str]]]:
+    """Number and words of each line with any, without colons and comments, after that which names the `kind`."""
     with file.open(encoding="latin-1") as stream:
         for number, line in enumerate(stream, 1):
             words = line.partition("#")[0].replace(":", " ").split()
             if not words:
                 continue
-            if header is not None:
-                if " ".join(words[: len(header.split())]).lower() != header:
-                    raise _wrong(file, number, f"this is no .{file.suffix[1:]} file: its first line begins {header!r}")
-                header = None
+            if kind is not None:
+                if kind not in (words[0].lower(), words[-2:][0].lower()):
+                    raise _wrong(file, number, f"this is no .{kind} file, whose first line is 'UCLA {kind} 1.0'")
+                kind = None
                 continue
             yield number, words
-    if header is not None:
+    if kind is not None:
         raise ValueError(f"{file} is empty")
 
 
@@ -147,7 +147,7 @@ def _nodes(file):
     counts = _Counts(file, "NumNodes", "NumTerminals")
     sizes: list[tuple[float, ...]] = []
     kinds: list[str] = []
-    for number, words in _lines(file, "ucla nodes"):
+    for number, words in _lines(file, "nodes"):
         if counts.takes(number, words):
             continue
         kind = words[3].lower() if len(words) == 4 else ""
@@ -171,7 +171,7 @@ def _nets(file, index):
     degrees: list[int] = []
     offsets: list[tuple[float, ...]] = []
     missing = since = 0
-    for number, words in _lines(file, "ucla nets"):
+    for number, words in _lines(file, "nets"):
         if words[0] == "NetDegree":
             if missing:
                 raise _wrong(file, number, f"a net before this line lacks {missing} of its {degrees[-1]} pins")
@@ -206,7 +206,7 @@ def _places(file, index):
     turn, fixed = np.zeros(len(index), dtype=np.int64), np.zeros(len(index), dtype=bool)
     turns = {name: i for i, name in enumerate(_TURNS)}
     places, nodes, last = [], [], 0
-    for number, words in _lines(file, "ucla pl"):
+    for number, words in _lines(file, "pl"):
         if (node := index.get(words[0])) is None:
             raise _wrong(file, number, f"node {words[0][:100]!r} is not in the .nodes file")
         if len(words) < 3:
@@ -253,7 +253,7 @@ def _about_rows(file, at, size):
     counts = _Counts(file, "NumRows")
     rows: list[dict[str, float]] = []
     inside, last = False, 0
-    for number, words in _lines(file, "ucla scl"):
+    for number, words in _lines(file, "scl"):
         if counts.takes(number, words):
             continue
         last = number
@@ -306,7 +306,7 @@ def _tiles(file):
     }
     said: dict[str, NDArray[np.float64]] = {}
     where = dict.fromkeys(keys, 0)
-    for number, words in _lines(file, "route 1.0"):
+    for number, words in _lines(file, "route"):
         if words[0] in keys:
             least = -math.inf if words[0] == "GridOrigin" else 0
             said[words[0]] = np.array(_numbers(file, number, words[1:], least))

@@ -26,7 +26,7 @@ from gsrgnn.memory import check_memory
 from gsrgnn.provenance import code_hash
 
 _DIGEST = hashlib.sha256().digest_size
-_LAYOUT = ("design", "utilisation", "aspect", "macros", "seed")
+_LAYOUT = {"design": str, "utilisation": float, "aspect": float, "macros": str, "seed": int}
 _MAKE = "make them with `gsrgnn data layouts"
 
 
@@ -138,7 +138,7 @@ class LayoutDataset(Dataset):
             raise ValueError(f"{self.folder} has no layouts: {_MAKE} -o {self.folder}`")
         said = [netlist_file.about(file) for file in self.files]
         for file, words in zip(self.files, said, strict=True):
-            if any(key not in words for key in _LAYOUT):
+            if not all(isinstance(words.get(key), kind) for key, kind in _LAYOUT.items()):
                 raise ValueError(f"{file} is no layout: {_MAKE}` in a folder of their own")
         self._design_of = [words["design"] for words in said]
         super().__init__(transform=transform)

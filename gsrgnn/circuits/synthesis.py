@@ -15,7 +15,6 @@ with floating-point numbers: the same on one machine, not always on another; `co
 import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import shutil
@@ -468,8 +467,7 @@ def _package(package):
 def _package_folder(package):
     if package in _APART:
         _version(package)
-        (folder,) = importlib.util.find_spec(package).submodule_search_locations
-        return Path(folder)
+        return Path(str(importlib.metadata.distribution(package).locate_file(package)))
     return Path(_package(package).data_location)
 
 

@@ -131,6 +131,8 @@ def test_tiles_and_tracks_of_a_route_file(tmp_path):
     assert netlist.box[0].tolist() == [10, 20, 10, 21]
     found = congestion.routed(netlist)
     assert found.capacity == netlist.capacity
+    write(tmp_path, aux=FILES["aux"].replace("small.scl", "small.scl small.route"), route="UCLA " + ROUTE)
+    assert read_bookshelf(aux).capacity == netlist.capacity
     assert congestion.routed(replace(netlist, capacity=(0.1, 0.1))).share > 0
 
 

@@ -1,5 +1,3 @@
-import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -95,12 +93,11 @@ def test_a_killed_call_leaves_whole_files_and_the_next_goes_on(made, tmp_path):
         "from gsrgnn.circuits import layouts; "
         f"layouts.make_all(layouts.grid([{SMALLEST!r}]), {str(tmp_path)!r}, say=lambda line: print(line, flush=True))"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if line.startswith("2/"):
-            break
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("2/"):
+                break
+        process.kill()
     found = list(tmp_path.glob("[!.]*.npz"))
     assert 2 <= len(found) < len(list(made.iterdir()))
     for file in found:

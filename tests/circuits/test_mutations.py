@@ -191,6 +191,25 @@ def test_a_damaged_shipped_file_whose_checksum_was_forged(tmp_path, save):
     assert loaded > 0
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_file_of_ones_own(tmp_path, save):
+    file = tmp_path / "mine.npz"
+    file.write_bytes(packed(save, about=np.array('{"name": "mine"}')))
+    refused, loaded = check_all(file, lambda: circuits.load(file), f"own{save.__name__}")
+    assert refused > PER_FILE / 2
+    assert loaded > 0
+
+
+@pytest.mark.parametrize(
+    "about", ["", "[]", "null", '{"name": 1}', '{"name": ""}', "[" * 10**5, '{"name": "a\\u0007"}']
+)
+def test_a_file_that_does_not_say_what_it_is(tmp_path, about):
+    file = tmp_path / "mine.npz"
+    file.write_bytes(packed(about=np.array(about)))
+    with pytest.raises(ValueError, match=r"mine\.npz holds (no word about what it is|about of)"):
+        circuits.load(file)
+
+
 def test_damaged_numbers_of_a_shipped_file_are_refused_or_whole(tmp_path):
     """The same with the mutations inside the arrays, where neither zip nor npy would notice."""
     arrays = small_arrays()
