@@ -204,8 +204,9 @@ class _File:
             word = words.at(i)
             if word == "END":
                 whole = words.at(i + 1) == "DESIGN"
-                if not whole:
+                if not whole and words.at(i + 1) not in self.statements:  # nor of a section that nothing is read of
                     words.fail(i, f"END {words.at(i + 1)} ends nothing: {_GET}")
+                i += 2
             elif word in _SECTIONS:
                 if word in self.sections:
                     words.fail(i, f"a second {word}: give a file of one design")
@@ -417,7 +418,7 @@ def _sizes(file, library, units, components, kinds, kind, turned, die):
         found = cell_sizes.from_gaps(kind, corner, turned, file.rows(), die)
         if found is None:
             raise ValueError(
-                f"{words.path}: most cells stand in no ROW, so that their sizes cannot be guessed: give lef=..."
+                f"{words.path}: too many cells stand in no ROW, so that their sizes cannot be guessed: give lef=..."
             )
         return found[kind].astype(float), GUESSED
     names = [words.text[i] for i in kinds]
