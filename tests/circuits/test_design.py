@@ -40,11 +40,11 @@ def test_wire_length_is_that_of_the_centre_lines(tmp_path):
     )
     assert design.total_wire_length == pytest.approx(40.5 + np.sqrt(2))
     wires = design.wires
-    assert wires.layers == ["m2", "m4", "m3"]
+    assert wires.layers == ["m2", "m3", "m4"]
     assert wires.net.tolist() == [0, 0, 0, 0, 0, 0, 1, 1, -1]
     assert wires.via_net.tolist() == [0, 0]
     assert wires.via_at.tolist() == [[0.5, 10.5], [20.5, 10.5]]
-    assert wires.via_layers.tolist() == [[2, 1], [2, 1]]
+    assert wires.via_layers.tolist() == [[1, 2], [1, 2]]
 
 
 def test_a_layer_behind_a_via_that_nothing_describes(tmp_path):
