@@ -39,7 +39,7 @@ _WITH_MACROS: tuple[tuple[float, float, Macros, int], ...] = (
     (UTILISATION, 1.0, "border", 5),
     (UTILISATION, 1.0, "scattered", 6),
 )
-_SECONDS_A_PIN = 3e-5  # of one core of 2024; corrected by what is measured
+_SECONDS_A_PIN = 3e-5  # a first guess, corrected by what is measured
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch_geometric.loader import DataLoader
 
 from gsrgnn.circuits import congestion, layouts, netlist_file, packaged
 from gsrgnn.circuits.dataset import LayoutDataset
@@ -127,6 +128,9 @@ def test_an_item_is_a_circuit_that_knows_its_layout(made):
     assert data.grid == netlist.grid
     assert torch.equal(data.x, dataset[0].x), "features know nothing of a layout"
     assert "capacity" not in LayoutDataset(made, label="rudy")[0]
+    batch = next(iter(DataLoader(dataset, batch_size=2)))
+    assert batch.design == [SMALLEST, SMALLEST]
+    assert batch.utilisation.tolist() == pytest.approx([dataset[0].utilisation, dataset[1].utilisation])
 
 
 def test_a_split_has_no_design_in_two_parts(made, tmp_path):
