@@ -6,6 +6,7 @@ from small_design import NAME
 
 from gsrgnn import circuits
 from gsrgnn.circuits.features import FEATURE_NAMES, _function, _log2_drive, cell_features
+from gsrgnn.circuits.synthetic import generate
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,8 @@ from gsrgnn.circuits.features import FEATURE_NAMES, _function, _log2_drive, cell
         ("MOAI22_0100_x2_0", "and-or-invert", 1),
         ("MUX2N_x1_0", "multiplexer", 0),
         ("TIEL_0000", "constant", 0),
+        ("LOGIC1_X1", "constant", 0),
+        ("CLKBUF_X3", "buffer", np.log2(3)),
         ("adv_dbg_if_2", "other", 0),
         ("", "other", 0),
         ("NAND2B_x2", "nand", 1),
@@ -66,3 +69,10 @@ def test_sizes_count_in_place_of_boxes_where_there_are_any(design, tmp_path):
         standard = (sides - sides.mean()) / sides.std()
         np.testing.assert_allclose(x[:, FEATURE_NAMES.index(column)], standard, atol=1e-6)
     assert x[:, FEATURE_NAMES.index("is macro")].tolist() == [0, 0, 0, 1]
+
+
+def test_what_is_the_same_for_all_cells_is_0():
+    """A row's height in gcells is no round number, whose mean differs from it in the last digit."""
+    netlist = replace(generate(300), size=np.tile([2.0, 2 / 3], (300, 1)))
+    height = cell_features(netlist)[:, FEATURE_NAMES.index("height")]
+    assert (height == 0).all()
