@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDEST = 6  # row heights; 4 gcells where a gcell is 1.5 rows high
+MAX_BLOCKS = 1000
 
 
 def row_height(rows: NDArray[np.int64]) -> int:
@@ -28,7 +29,9 @@ def from_gaps(
     rows: NDArray[np.int64],
     die: tuple[float, float, float, float],
 ) -> NDArray[np.int64] | None:
-    """int64 [K, 2], width and height of each cell type; None where less than half of the cells are in rows.
+    """int64 [K, 2], width and height of each cell type.
+
+    None where fewer than half of the cells are in rows, or more than `MAX_BLOCKS` in none.
 
     kind: int64 [N], the type of each cell, from 0; corner: int64 [N, 2], its lower left corner; turned: bool [N], that
     it lies on its side; rows: int64 [R, 3], left, bottom and right, each of cells that stand side by side; die: left,
@@ -41,7 +44,8 @@ def from_gaps(
     row = np.searchsorted(_key(rows[:, 0], rows[:, 1]), _key(*corner.T), side="right") - 1
     of_row = rows[row.clip(0)]
     in_row = (row >= 0) & (of_row[:, 1] == corner[:, 1]) & (corner[:, 0] < of_row[:, 2])
-    if 2 * in_row.sum() < len(kind):
+    blocks = np.flatnonzero(~in_row)
+    if len(blocks) > min(len(kind) / 2, MAX_BLOCKS):
         return None
 
     size = np.empty_like(corner)
@@ -50,7 +54,6 @@ def from_gaps(
     x, same = corner[order, 0], np.diff(row[order], append=-1) == 0
     width = np.where(same, np.append(x[1:], 0), of_row[order, 2]) - x
     size[order] = np.column_stack([np.minimum(width, WIDEST * height), np.full(len(order), height)])
-    blocks = np.flatnonzero(~in_row)
     for block in blocks:
         (left, bottom), others = corner[block], corner[blocks]
         level = (rows[:, 1] < bottom + height) & (rows[:, 1] + height > bottom) & (rows[:, 0] > left)

@@ -64,7 +64,9 @@ class Nets(NamedTuple):
 
 
 @_jit
-def components(ids, number, first, last):
+def components(
+    ids: NDArray[np.int32], number: NDArray[np.float64], first: int, last: int
+) -> tuple[int, int, tuple[np.ndarray, ...]]:
     """(fault, place, arrays of `Components`) of the words from `first` to `last`, which is END's place."""
     room = (last - first) // 4 + 1
     place, name, kind = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32)
@@ -107,7 +109,14 @@ def _begins_wiring(word):
 
 
 @_jit
-def nets(ids, number, first, last, via_low, via_high):
+def nets(
+    ids: NDArray[np.int32],
+    number: NDArray[np.float64],
+    first: int,
+    last: int,
+    via_low: NDArray[np.int32],
+    via_high: NDArray[np.int32],
+) -> tuple[int, int, tuple[np.ndarray, ...]]:
     """(fault, place, arrays of `Nets`) of the words from `first` to `last`, which is END's place.
 
     via_low, via_high: int32, for each word the layers that a via of that name joins, -1 where that is not known.

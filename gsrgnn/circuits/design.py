@@ -16,6 +16,7 @@ joins, sc-leflib reads LEF alone, and OpenROAD's database is to be had as a prog
 """
 
 import os
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,9 +45,10 @@ _GET = "get the whole file again"
 class Wires:
     """Wires and vias of the nets, in microns.
 
-    layers: names, and where TRACKS or a LEF orders them the lowest first. net, layer: int32 [S]; ends: float64 [S, 4],
-    x and y of both ends. via_net: int32 [V]; via_layers: int32 [V, 2], the layers joined; via_at: float64 [V, 2]. A
-    layer is -1 where it follows from a via that neither VIAS nor a LEF describes.
+    layers: names, the lowest first: in a LEF's order, else by the numbers they end in or by their tracks. net, layer:
+    int32 [S]; ends: float64 [S, 4], x and y of both ends. via_net: int32 [V]; via_layers: int32 [V, 2], the layers
+    joined; via_at: float64 [V, 2]. A net is -1 where it joins no component, a layer where it follows from a via that
+    neither VIAS nor a LEF describes.
     """
 
     layers: list[str]
@@ -204,8 +206,9 @@ class _File:
             word = words.at(i)
             if word == "END":
                 whole = words.at(i + 1) == "DESIGN"
-                if not whole:
+                if not whole and words.at(i + 1) not in self.statements:  # nor of a section that nothing is read of
                     words.fail(i, f"END {words.at(i + 1)} ends nothing: {_GET}")
+                i += 2
             elif word in _SECTIONS:
                 if word in self.sections:
                     words.fail(i, f"a second {word}: give a file of one design")
@@ -417,7 +420,7 @@ def _sizes(file, library, units, components, kinds, kind, turned, die):
         found = cell_sizes.from_gaps(kind, corner, turned, file.rows(), die)
         if found is None:
             raise ValueError(
-                f"{words.path}: most cells stand in no ROW, so that their sizes cannot be guessed: give lef=..."
+                f"{words.path}: too many cells stand in no ROW, so that their sizes cannot be guessed: give lef=..."
             )
         return found[kind].astype(float), GUESSED
     names = [words.text[i] for i in kinds]
@@ -439,6 +442,16 @@ def _check_inside(words, components, corner, extent, die):
         words.fail(place, f"component {name} lies beyond the die (DIEAREA): correct its place, or DIEAREA")
 
 
+def _lowest_first(tracks):
+    """The layers that have tracks, by the numbers that their names end in, else from fine tracks to coarse ones."""
+    ends = [re.search(r"[0-9]{1,3}$", layer) for layer in tracks]
+    numbers = [int(end[0]) for end in ends if end]
+    if len(set(numbers)) == len(tracks):
+        return [layer for _, layer in sorted(zip(numbers, tracks, strict=True))]
+    pitch = [np.abs(np.diff(np.concatenate(lines))).min(initial=np.inf) for lines in tracks.values()]
+    return list(tracks) if not pitch or pitch[0] <= pitch[-1] else list(tracks)[::-1]
+
+
 def _wires(file, nets, used, die, units, order, tracks):
     words = file.words
     renumbered = np.full(len(nets.name), -1, np.int32)
@@ -452,15 +465,11 @@ def _wires(file, nets, used, die, units, order, tracks):
         for at in np.flatnonzero(beyond)[:1]:
             name, place = words.text[nets.name[net[at]]], int(nets.place[net[at]])
             words.fail(place, f"net {name} has a wire beyond the die (DIEAREA): correct the wire, or DIEAREA")
-    tracked = list(tracks)
-    pitches = [np.abs(np.diff(np.concatenate(tracks[layer]))).min(initial=np.inf) for layer in tracked]
-    if pitches and pitches[0] > pitches[-1]:
-        tracked.reverse()  # from the fine layers to the coarse ones, whichever a tool writes first
     low, high = file.via_layers
     via_low = np.where(low[nets.via] >= 0, low[nets.via], nets.via_layer)
     via_high = high[nets.via]
     seen = np.unique(np.concatenate([nets.wire_layer, via_low, via_high]))
-    layers = list(dict.fromkeys([*order, *tracked, *(words.text[i] for i in seen if i >= 0)]))
+    layers = list(dict.fromkeys([*order, *_lowest_first(tracks), *(words.text[i] for i in seen if i >= 0)]))
     number = np.full(len(words.text) + 1, -1, np.int32)
     for i, layer in enumerate(layers):
         number[words.id(layer)] = i

@@ -159,7 +159,8 @@ def routers(
     if not rows:
         raise FileNotFoundError(f"no routed design: set {r2g.VARIABLE}, or name DEF files (gsrgnn data fetch r2g)")
     for row in rows:
-        found = ", ".join(f"{words} {row['spearman'][name]:.2f}" for name, words in agreement.ESTIMATES.items())
+        ranks = {words: row["spearman"][name] for name, words in agreement.ESTIMATES.items()}
+        found = "; ".join(f"{words} {'none' if rank is None else f'{rank:.2f}'}" for words, rank in ranks.items())
         typer.echo(f"{row['circuit']}: {row['cells']:,} cells, {row['wire_length']:,.0f} um of wire; Spearman: {found}")
     if as_json:
         files.write_or_keep(json.dumps({"provenance": provenance(), "designs": rows}, indent=1) + "\n", ROUTERS)

@@ -40,11 +40,11 @@ def test_wire_length_is_that_of_the_centre_lines(tmp_path):
     )
     assert design.total_wire_length == pytest.approx(40.5 + np.sqrt(2))
     wires = design.wires
-    assert wires.layers == ["m2", "m4", "m3"]
+    assert wires.layers == ["m2", "m3", "m4"]
     assert wires.net.tolist() == [0, 0, 0, 0, 0, 0, 1, 1, -1]
     assert wires.via_net.tolist() == [0, 0]
     assert wires.via_at.tolist() == [[0.5, 10.5], [20.5, 10.5]]
-    assert wires.via_layers.tolist() == [[2, 1], [2, 1]]
+    assert wires.via_layers.tolist() == [[1, 2], [1, 2]]
 
 
 def test_a_layer_behind_a_via_that_nothing_describes(tmp_path):
@@ -147,7 +147,12 @@ REFUSED = {  # what is replaced by what, what stands in the line that is named, 
     "an end of nothing": ("VERSION 5.8 ;", "END NETS", "END NETS", "END NETS ends nothing"),
     "endless tracks": ("DO 60 STEP 1000 LAYER m3", "DO 99999999 STEP 0.001 LAYER m3", "0.001", "TRACKS has .* allowed"),
     "too many gcells": ("DO 5 STEP 15000", "DO 60000 STEP 1", "", "has .* gcells, of 16,777,216 allowed"),
-    "cells between rows": (r"ROW (.*) core 0 (\d)", r"ROW \1 core 0 7\2", "", "most cells stand in no ROW.* give lef"),
+    "cells between rows": (
+        r"ROW (.*) core 0 (\d)",
+        r"ROW \1 core 0 7\2",
+        "",
+        "too many cells stand in no ROW.* give lef",
+    ),
     "something else": ("(?s).+", "module a (b, c); endmodule\n", "", "has neither VERSION nor DESIGN: give a DEF file"),
     "nothing": ("(?s).+", "", "", "has neither VERSION nor DESIGN: give a DEF file"),
 }
