@@ -77,7 +77,8 @@ def cell_features(netlist: Netlist) -> NDArray[np.float32]:
 
     continuous = np.column_stack([drive, *np.log1p([*size.T, *counts])])
     deviation = continuous.std(axis=0)
-    continuous = (continuous - continuous.mean(axis=0)) / np.where(deviation > _ROUNDING, deviation, 1)
+    varies = deviation > _ROUNDING
+    continuous = np.where(varies, continuous - continuous.mean(axis=0), 0) / np.where(varies, deviation, 1)
     one_hot = np.eye(len(_FUNCTIONS))[function]
     macro = size[:, 1:] > MACRO_HEIGHT
     return np.hstack([one_hot, macro, continuous]).astype(np.float32)

@@ -249,7 +249,7 @@ def test_circuits_are_copied_and_stored_whole(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(label="none"), "label 'none' is unknown: it is one of circuitnet, routed, rudy"),
+        (dict(label="none"), "label 'none' is unknown: it is one of circuitnet, wires, routed, rudy"),
         (dict(label=["rudy"]), "label .'rudy'. is unknown"),
         (dict(label="circuitnet"), "made of CircuitNet's own maps: give them, or take label='routed'"),
         (dict(combine=1), "combine is 1, needed one of"),
