@@ -366,7 +366,7 @@ def test_a_map_cut_anywhere(design, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(label="true"), "label 'true' is unknown: it is one of auto, circuitnet, routed, rudy"),
+        (dict(label="true"), "label 'true' is unknown: it is one of auto, circuitnet, wires, routed, rudy"),
         (dict(combine="mean"), "combine 'mean' is unknown: it is one of max, sum, horizontal, vertical"),
         (dict(label="circuitnet"), "'synthetic/64' has no label of CircuitNet's: use label='routed'"),
     ],
