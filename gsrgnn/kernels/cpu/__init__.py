@@ -5,6 +5,7 @@ row order: results do not depend on the thread count.
 """
 
 from gsrgnn.kernels.cpu.aggregation import aggregate, aggregate_backward, aggregate_dense
+from gsrgnn.kernels.cpu.dropout import dropout
 from gsrgnn.kernels.cpu.entries import (
     from_fixed,
     magnitudes,
@@ -26,6 +27,7 @@ __all__ = [
     "aggregate",
     "aggregate_backward",
     "aggregate_dense",
+    "dropout",
     "from_fixed",
     "group_sparse",
     "group_sparse_fixed",

@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_map
 
 from gsrgnn.kernels import torch_path
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
+from gsrgnn.kernels.cuda import dropout as dropout_kernel
 from gsrgnn.kernels.cuda import entries, layer_norm, plan, products, sample, sample_atomic, sum_kept, sum_rows, top_k
 from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, INDEX, WARPS
 from gsrgnn.kernels.cuda.layer_norm import BLOCKS
@@ -37,6 +38,7 @@ __all__ = [
     "aggregate_backward",
     "aggregate_backward_atomic",
     "aggregate_dense",
+    "dropout",
     "from_fixed",
     "group_sparse",
     "group_sparse_fixed",
@@ -166,6 +168,17 @@ def scatter_add(values: Tensor, indices: Tensor, out: Tensor) -> None:
 def scatter_fixed(values: Tensor, indices: Tensor, scale: Scale, out: Tensor) -> None:
     """`reference.scatter` into the fixed-point ``out [N, D]``."""
     entries.scatter_fixed(INDEX[indices.dtype])(_rows(out), values, indices, indices.shape[1], *scale, *out.shape, out)
+
+
+@_served
+def dropout(values: Tensor, indices: Tensor, start: int, seed: Tensor, p: float, out: Tensor) -> None:
+    """``values [N, k]`` times `reference.dropout_mask` at their places, column 0 being ``start`` of the mask.
+
+    ``seed`` is int64 ``[1]``, read on the GPU. ``out [N, k]`` may be ``values``.
+    """
+    dropout_kernel.kernel(INDEX[indices.dtype])(
+        _rows(values), values, indices, indices.shape[1], len(values), start, seed, int(p * 2**31), 1 / (1 - p), out
+    )
 
 
 @_served
