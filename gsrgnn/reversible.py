@@ -110,10 +110,10 @@ class ReversibleStack(nn.Module):
             kept for the backward pass in half the bytes is what the forward pass computed with. The gradient is that of
             this forward pass, rounding being passed as the identity.
         dropout: in train mode, the probability with which an entry that GS keeps is 0 for the aggregation, the others
-            being divided by ``1 - dropout``; the residuals take it as it was. One mask ``[N, width]`` a forward pass
-            serves all layers, block f1 its first half and f2 its second, as in RevGNN (Li et al., 2021). It is no array:
-            `kernels.reference.dropout_mask` of a seed, which the forward pass draws from torch's generator of x's
-            device, says again in the backward pass what was dropped.
+            being divided by ``1 - dropout``; the residual takes it as it was. One mask ``[N, width]`` a forward pass
+            serves all layers, block f1 its first half and f2 its second, as in RevGNN (Li et al., 2021). It is not
+            stored: `kernels.reference.dropout_mask` is computed entry by entry, in the backward pass again, from a seed
+            that the forward pass draws from torch's generator of x's device.
 
     Parameters, the first axis being the layer and the second the block (f1, f2): ``weight [L, 2, d, d]``,
     ``bias [L, 2, d]`` of the Linear and ``gain [L, 2, d]``, ``shift [L, 2, d]`` of the LayerNorm, ``d = width / 2``.
@@ -176,7 +176,7 @@ class ReversibleStack(nn.Module):
             return _Stack.apply(self, graph, keep, self.draw(x.device), x, *parameters)
 
     def draw(self, device: torch.device | str = "cpu") -> tuple[Tensor, float] | None:
-        """A forward pass's dropout: its seed, int64 ``[1]`` on ``device``, and probability. None if nothing is dropped."""
+        """A forward pass's dropout: a seed, int64 ``[1]`` on ``device``, and the probability; None if there is none."""
         if not (self.training and self.dropout):
             return None
         return torch.randint(2**63 - 1, (1,), device=device), self.dropout
@@ -393,7 +393,8 @@ class ReversibleStack(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
-            f", first={self.first!r}" * bool(self.first) + f", values={self.values!r}" * (self.values != "full")
+            f", first={self.first!r}" * bool(self.first)
+            + f", values={self.values!r}" * (self.values != "full")
             + f", dropout={self.dropout}" * bool(self.dropout)
         )
 

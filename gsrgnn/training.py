@@ -69,13 +69,13 @@ def train(
     (`label_scales` gives one to a model without): ``model(x, graph)`` is in the label's units from then on, also when
     saved and loaded again. The loss is the mean squared error of the standardised label. Where no epoch has a Pearson,
     as when the label is the same for all validation cells, their squared error decides. The test cells are looked at
-    once, after the last epoch. Seed with ``torch_geometric.seed_everything`` before the model is made: the loop draws
-    nothing, so the same seed gives the same result on the same machine.
+    once, after the last epoch. Seed with ``torch_geometric.seed_everything`` before the model is made: the loop
+    draws nothing of its own, so the same seed gives the same result on the same machine.
 
     An epoch is a step, and what its parameters predict is scored. `GSRGNN` and the models of `gsrgnn.baselines` compute
-    the same in train and eval mode, so that this prediction is the next step's own forward pass; where the mode may
-    matter (`mode_matters`: dropout, BatchNorm, hooks, layers of a class that is not known) it is a pass of its own in
-    eval mode.
+    the same in train and eval mode unless they have dropout, so that this prediction is the next step's own forward
+    pass; where the mode may matter (`mode_matters`: dropout, BatchNorm, hooks, layers of a class that is not known) it
+    is a pass of its own in eval mode.
 
     Args:
         model: any module that gives ``[N, C]`` or ``[N]`` for ``model(data.x, graph)``; left in the mode it was in.

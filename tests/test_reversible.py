@@ -84,9 +84,7 @@ def test_dropout_is_one_mask_for_all_layers_and_the_gradient_that_of_autograd(gr
 
 
 def stack_of_same(stack, **options):
-    other = ReversibleStack(
-        WIDTH, stack.num_layers, K, stack.residual, stack.first, stack.values, **options
-    ).double()
+    other = ReversibleStack(WIDTH, stack.num_layers, K, stack.residual, stack.first, stack.values, **options).double()
     other.load_state_dict(stack.state_dict())
     return other
 
@@ -473,7 +471,10 @@ def test_copies_and_state_travel_without_scratch(graph, x):
         (dict(width=16, num_layers=1, k=1, residual="none"), "residual 'none' is unknown; it is one of sparse, dense"),
         (dict(width=16, num_layers=1, k=1, values="half"), "values 'half' is unknown; it is one of full, bfloat16"),
         *(
-            (dict(width=16, num_layers=1, k=1, dropout=p), f"dropout is {p!r}: it takes a number, at least 0 and below 1")
+            (
+                dict(width=16, num_layers=1, k=1, dropout=p),
+                f"dropout is {p!r}: it takes a number, at least 0 and below 1",
+            )
             for p in (1, -0.1, float("nan"), "0.5", None, True)
         ),
     ],

@@ -59,7 +59,7 @@ def dropout_mask(seed: int, num_rows: int, num_columns: int, p: float) -> np.nda
     return np.where(numbers >> np.uint64(33) >= int(p * 2**31), 1 / (1 - p), 0.0)
 
 
-def split_mix(state: np.ndarray, number: np.ndarray) -> np.ndarray:
+def split_mix(state: np.ndarray | np.uint64, number: np.ndarray) -> np.ndarray:
     """The ``number``-th 64 bits, from 0, of a SplitMix64 sequence (Steele, Lea and Flood, 2014), uint64."""
     z = state + (number.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -298,3 +298,34 @@ def test_self_check_agrees_and_no_other_device_is_offered():
     assert all(agrees for _, agrees, _ in self_check())
     with pytest.raises(ValueError, match="no kernels for device 'xpu'"):
         kernels.on("xpu")
+
+
+@given(problems(), st.integers(0, 2**63 - 2), st.sampled_from([0.1, 0.5, 0.999]), st.sampled_from([0, 300]))
+def test_dropout(problem, seed, p, start):
+    x, _, values, indices = problem
+    mask = reference.dropout_mask(seed, len(x), start + x.shape[1], p)[:, start:]
+    want, out = values * reference.gather(mask, indices).astype(x.dtype), poisoned(values.shape, x.dtype)
+    cpu.dropout(values, indices, start, np.array([seed]), p, out)
+    np.testing.assert_array_equal(out, want)
+    cpu.dropout(values, indices, start, np.array([seed]), p, values)
+    np.testing.assert_array_equal(values, want)
+
+
+def test_the_numbers_of_dropout_are_those_of_splitmix64():
+    """The first of the state 1234567, as Vigna's C program prints them."""
+    assert reference.split_mix(np.uint64(1234567), np.arange(3)).tolist() == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+    ]
+
+
+def test_a_mask_drops_its_share_of_every_row_and_column_and_keeps_the_mean():
+    for seed, p in ((0, 0.2), (1, 0.2), (2**62, 0.7)):
+        mask = reference.dropout_mask(seed, 1500, 700, p)
+        assert set(np.unique(mask)) == {0, 1 / (1 - p)}
+        for axis, count in enumerate(mask.shape):
+            share = (mask == 0).mean(axis)
+            assert np.abs(share - p).max() < 6 * (p * (1 - p) / count) ** 0.5
+        together = np.corrcoef(mask[:200])
+        assert np.abs(together - np.eye(200)).max() < 6 / 700**0.5
