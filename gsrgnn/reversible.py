@@ -97,6 +97,12 @@ class ReversibleStack(nn.Module):
     everything is recomputed and only the output is kept, whatever the depth. What is kept lies in one buffer that the
     next step uses again. Several threads may call one stack: each call has working arrays of its own.
 
+    Two groups, where equation 6 has C: Algorithms 1 and 2 are written for two. With more, the first block reads the sum
+    of groups 2 to C, so that GS selects what is GS of no group, line 10 does not say what their residuals are, and the
+    sparse one would lose C selections a layer, ``C * N * k`` values and indices to keep.
+
+    All layers are one tensor to an optimizer too; `layer_rates.set_layer_rates` freezes some, or gives each its rate.
+
     Parameters and input are float32 or float64. Under ``torch.autocast`` the stack computes in its parameters' dtype.
 
     Args:

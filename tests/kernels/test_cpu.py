@@ -312,7 +312,7 @@ def test_dropout(problem, seed, p, start):
 
 
 def test_the_numbers_of_dropout_are_those_of_splitmix64():
-    """The first of the state 1234567, as Vigna's C program prints them."""
+    """The first of the state 1234567, as other implementations give them."""
     assert reference.split_mix(np.uint64(1234567), np.arange(3)).tolist() == [
         6457827717110365317,
         3203168211198807973,
