@@ -39,7 +39,7 @@ def set_layer_rates(optimizer: torch.optim.Optimizer, stack: ReversibleStack, ra
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     if not any(id(parameter) in held for parameter in parameters):
         raise ValueError("the optimizer has not the stack's parameters: make it of model.parameters()")
-    factor = torch.tensor(checked_rates(stack, rates)).to(stack.weight)
+    factor = torch.tensor(checked_rates(stack, rates), dtype=torch.float64).to(stack.weight)
     before: list[Tensor] = []
 
     def keep(*_):

@@ -118,10 +118,7 @@ def train(
         )
     mean, deviation = moments(y[train_rows], before.dtype)
     file = None
-    stack, rates = None, None
-    if layer_rates is not None:
-        stack = _only_stack(model)
-        rates = checked_rates(stack, layer_rates)
+    rates = None if layer_rates is None else checked_rates(_only_stack(model), layer_rates)
     if checkpoint is not None:
         rows = train_rows, val_rows, test_rows
         depends = {
@@ -138,7 +135,7 @@ def train(
             )
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     if rates is not None:
-        set_layer_rates(optimizer, stack, rates)
+        set_layer_rates(optimizer, _only_stack(model), rates)
     for scale in label_scales(model, y.shape[1]):
         scale.fill(mean, deviation)
     course = file.resume(model, optimizer) if file else Course()

@@ -123,6 +123,16 @@ def test_the_stack_s_dropout_draws_anew_at_each_replay():
     assert len(set(histories[1])) == 4
 
 
+@pytest.mark.parametrize("cuda_graph", [False, True])
+def test_a_frozen_layer_stays(cuda_graph):
+    data = circuits.load(SMALL, label="rudy").to("cuda")
+    model = GSRGNN(data.num_features, 32, num_layers=3, k=4).cuda()
+    before = model.layers.weight.detach().clone()
+    graph = CircuitGraph.from_data(data)
+    train(model, data, graph, epochs=3, layer_rates=[1, 0, 0.5], cuda_graph=cuda_graph)
+    assert (model.layers.weight != before).flatten(1).any(1).tolist() == [True, False, True]
+
+
 def test_dropout_draws_the_same_in_a_captured_step():
     data = circuits.load(SMALL, label="rudy").to("cuda")
     graph, histories = CircuitGraph.from_data(data).to("cuda"), []

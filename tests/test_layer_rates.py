@@ -14,7 +14,7 @@ from gsrgnn.reversible import ReversibleStack
 from gsrgnn.training import train
 
 LAYERS, NODES = 5, 30
-RATES = [0.0, 1.0, 0.25, 2.0, 1.0]
+RATES = [0.0, 1.0, 0.1, 1.7, 1.0]
 GRAPH = CircuitGraph.from_edge_index(torch.arange(90).reshape(2, 45) * 7 % NODES, NODES, self_loops=True)
 X = (torch.arange(8.0 * NODES).reshape(NODES, 8) ** 2).sin()
 OPTIMIZERS = {
@@ -137,7 +137,7 @@ def test_train_takes_rates_and_goes_on_with_them(tmp_path):
     assert not torch.equal(whole.encoder.weight, before.encoder.weight)
     path = tmp_path / "run"
     run(2, checkpoint=path)
-    _, resumed = run(checkpoint=path, rates=torch.tensor(RATES))
+    _, resumed = run(checkpoint=path, rates=torch.tensor(RATES, dtype=torch.float64))
     assert all(map(torch.equal, resumed.parameters(), whole.parameters()))
     for other in (None, [1.0] * LAYERS):
         with pytest.raises(ValueError, match="of a training with another layer_rates: give what it was begun with"):
