@@ -128,7 +128,7 @@ def test_a_frozen_layer_stays(cuda_graph):
     data = circuits.load(SMALL, label="rudy").to("cuda")
     model = GSRGNN(data.num_features, 32, num_layers=3, k=4).cuda()
     before = model.layers.weight.detach().clone()
-    graph = CircuitGraph.from_data(data)
+    graph = CircuitGraph.from_data(data).to("cuda")
     train(model, data, graph, epochs=3, layer_rates=[1, 0, 0.5], cuda_graph=cuda_graph)
     assert (model.layers.weight != before).flatten(1).any(1).tolist() == [True, False, True]
 
