@@ -512,9 +512,9 @@ class _Block:
         return self.scratch.values.copy_(kept) if self.rounds else kept
 
     def drop(self, values, indices, block, out=None):
-        """What the block takes of ``values``, or their gradient of its own: after dropout, into ``out``.
+        """``values [N, k]``, what GS kept for the block or the gradient of what it took, after dropout.
 
-        ``out`` is the scratch's values if not given; ``values`` themselves are returned where nothing is dropped.
+        Into ``out``, which is the scratch's values if not given; where nothing is dropped, ``values`` as they are.
         """
         if self.dropout is None:
             return values
@@ -615,8 +615,8 @@ def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choic
         values = block.select(x2, 1, kept, indices)  # line 5
         if choices is not None:
             choices[layer, 1] = indices
-        if stack.residual == "sparse":
-            block.kernels.scatter_fixed(array(values), array(indices), block.scales[1], array(x2))  # of line 10
+        if stack.residual == "sparse":  # of line 10, before dropout writes over the values
+            block.kernels.scatter_fixed(array(values), array(indices), block.scales[1], array(x2))
         block.update(x1, layer, 0, block.drop(values, indices, 0), indices)  # lines 6, 7
         block.select(x1, 0, values1, indices1)  # line 8
         if choices is not None:

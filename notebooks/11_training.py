@@ -207,7 +207,7 @@ print(
 #
 # An epoch takes one step: forward, backward, Adam. What the new parameters predict is scored on the validation cells,
 # and the forward pass for that is the next step's own, since neither model computes anything else in training than in
-# prediction. One with [dropout](#dropout) does, and `train` makes it a second pass.
+# prediction. One with dropout (below) does, and `train` makes it a second pass.
 
 
 # %% tags=["hide-input"]
