@@ -4,6 +4,7 @@ import numba
 import numpy as np
 
 from gsrgnn.kernels.adjacency import Incidence
+from gsrgnn.kernels.cpu.lanes import add_rows
 from gsrgnn.kernels.cpu.row_groups import Prepared, RowGroups, sample_groups, sum_kept_groups
 from gsrgnn.kernels.cpu.threads import BLOCKS, balanced_bounds, contracted, inlined, threaded
 
@@ -82,19 +83,8 @@ def _sum_cells(to_cells, nets, direct, x, out):
 
 @inlined
 def add_row(indptr, sources, weight, in_scale, x, i, row):
-    """Add ``sum_j weight[i, j] in_scale[j] x[j]`` to ``row [D]``, two entries a pass over it."""
-    start, stop = indptr[i], indptr[i + 1]
-    paired = start + (stop - start) // 2 * 2
-    for e in range(start, paired, 2):
-        j0, j1 = sources[e], sources[e + 1]
-        w0, w1 = weight[e] * in_scale[j0], weight[e + 1] * in_scale[j1]
-        for c in range(len(row)):
-            row[c] += w0 * x[j0, c] + w1 * x[j1, c]
-    if paired < stop:
-        j = sources[paired]
-        w = weight[paired] * in_scale[j]
-        for c in range(len(row)):
-            row[c] += w * x[j, c]
+    """Add ``sum_j weight[i, j] in_scale[j] x[j]`` to ``row [D]``."""
+    add_rows(row, x, sources, weight, in_scale, indptr[i], indptr[i + 1])
 
 
 @threaded

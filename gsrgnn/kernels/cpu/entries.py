@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 
+from gsrgnn.kernels.cpu.lanes import add_rows, dot_and_add
 from gsrgnn.kernels.cpu.threads import BLOCKS, contracted, even_bounds, reassociated, steps_of, threaded
 from gsrgnn.kernels.fixed_point import Scale
 
@@ -89,22 +90,10 @@ def scatter_fixed(values: np.ndarray, indices: np.ndarray, scale: Scale, out: np
 def product(values: np.ndarray, indices: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
     """`reference.product` into ``out [N, C]``."""
     bounds = even_bounds(len(out))
-    k = indices.shape[1]
-    unrolled = k // 4 * 4
     for b in numba.prange(BLOCKS):
         for i in range(bounds[b], bounds[b + 1]):
-            row = out[i]
-            row[:] = 0
-            for t in range(0, unrolled, 4):
-                v0, v1, v2, v3 = values[i, t], values[i, t + 1], values[i, t + 2], values[i, t + 3]
-                m0, m1 = matrix[indices[i, t]], matrix[indices[i, t + 1]]
-                m2, m3 = matrix[indices[i, t + 2]], matrix[indices[i, t + 3]]
-                for c in range(len(row)):
-                    row[c] += v0 * m0[c] + v1 * m1[c] + v2 * m2[c] + v3 * m3[c]
-            for t in range(unrolled, k):
-                v, m = values[i, t], matrix[indices[i, t]]
-                for c in range(len(row)):
-                    row[c] += v * m[c]
+            out[i] = 0
+            add_rows(out[i], matrix, indices[i], values[i], None, 0, indices.shape[1])
 
 
 @reassociated
@@ -121,11 +110,5 @@ def product_backward(
     for b in numba.prange(BLOCKS):
         dmatrix[b] = 0
         for i in range(bounds[b], bounds[b + 1]):
-            g = grad[i]
             for t in range(indices.shape[1]):
-                v, m, dm = values[i, t], matrix[indices[i, t]], dmatrix[b, indices[i, t]]
-                dot = grad.dtype.type(0)
-                for c in range(len(g)):
-                    dot += g[c] * m[c]
-                    dm[c] += v * g[c]
-                dvalues[i, t] = dot
+                dvalues[i, t] = dot_and_add(grad[i], matrix, dmatrix[b], indices[i, t], values[i, t])
