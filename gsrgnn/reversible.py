@@ -562,10 +562,8 @@ class _Block:
         for dvector, by_block in zip(dvectors, s.sums, strict=True):
             torch.sum(by_block, dim=0, out=dvector)
         if self.first == "transform":
-            kernel.aggregate_dense(self.transposed, array(s.z), array(s.h), array(s.nets))
-            kernel.product_backward(
-                array(values), array(indices), array(s.matrix), array(s.h), array(s.dvalues), array(s.dmatrix)
-            )
+            above = self.transposed, array(s.z), array(s.nets)
+            kernel.product_backward(*map(array, (values, indices, s.matrix, s.h, s.dvalues, s.dmatrix)), source=above)
             torch.sum(s.dmatrix, dim=0, out=s.matrix)
             dweight.copy_(s.matrix.T)
         else:

@@ -116,9 +116,20 @@ def product(values: Tensor, indices: Tensor, matrix: Tensor, out: Tensor) -> Non
 
 
 def product_backward(
-    values: Tensor, indices: Tensor, matrix: Tensor, grad: Tensor, dvalues: Tensor, dmatrix: Tensor
+    values: Tensor,
+    indices: Tensor,
+    matrix: Tensor,
+    grad: Tensor,
+    dvalues: Tensor,
+    dmatrix: Tensor,
+    source: Source | None = None,
 ) -> None:
-    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
+    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``.
+
+    With ``source``, ``(graph, z, nets)``, ``grad`` is first made `aggregate_dense` of ``z``.
+    """
+    if source:
+        aggregate_dense(*source[:2], grad, *source[2:])
     torch.gather(grad @ matrix.T, 1, indices.long(), out=dvalues)
     _by_block(dmatrix, _dense(values, indices, len(matrix)).T @ grad)
 

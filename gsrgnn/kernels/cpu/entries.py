@@ -1,10 +1,9 @@
-"""What is done with the kept entries of each row by itself: to and from a dense matrix, and times a small one."""
+"""What is done with the kept entries of each row by itself: to and from a dense matrix."""
 
 import numba
 import numpy as np
 
-from gsrgnn.kernels.cpu.lanes import add_rows, dot_and_add
-from gsrgnn.kernels.cpu.threads import BLOCKS, contracted, even_bounds, reassociated, steps_of, threaded
+from gsrgnn.kernels.cpu.threads import BLOCKS, even_bounds, steps_of, threaded
 from gsrgnn.kernels.fixed_point import Scale
 
 INTEGER = {4: np.int32, 8: np.int64}
@@ -84,31 +83,3 @@ def scatter_fixed(values: np.ndarray, indices: np.ndarray, scale: Scale, out: np
         for t in range(indices.shape[1]):
             c = indices[i, t]
             out[i, c] = out.dtype.type(np.rint(values[i, t] * steps_of(rows[i], column[c], reach[c])))
-
-
-@contracted
-def product(values: np.ndarray, indices: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
-    """`reference.product` into ``out [N, C]``."""
-    bounds = even_bounds(len(out))
-    for b in numba.prange(BLOCKS):
-        for i in range(bounds[b], bounds[b + 1]):
-            out[i] = 0
-            add_rows(out[i], matrix, indices[i], values[i], None, 0, indices.shape[1])
-
-
-@reassociated
-def product_backward(
-    values: np.ndarray,
-    indices: np.ndarray,
-    matrix: np.ndarray,
-    grad: np.ndarray,
-    dvalues: np.ndarray,
-    dmatrix: np.ndarray,
-) -> None:
-    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
-    bounds = even_bounds(len(grad))
-    for b in numba.prange(BLOCKS):
-        dmatrix[b] = 0
-        for i in range(bounds[b], bounds[b + 1]):
-            for t in range(indices.shape[1]):
-                dvalues[i, t] = dot_and_add(grad[i], matrix, dmatrix[b], indices[i, t], values[i, t])

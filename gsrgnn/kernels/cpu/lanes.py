@@ -5,8 +5,6 @@ added. Here a tile of it stays in registers. What is compared in vectors leaves 
 matter are found without looking at the others.
 """
 
-from functools import reduce
-
 import numba
 import numpy as np
 from llvmlite import ir
@@ -101,50 +99,70 @@ def add_rows(row, x, sources, weight, scale, start, stop):
         _add_one(row, c, x, sources, weight, scale, start, stop)
 
 
-@intrinsic
-def _dot_and_add(context, grad, stop, matrix, dmatrix, row, value):
-    """The first ``stop`` columns (a multiple of `WIDE`) of `dot_and_add`."""
+def _column_tile_of(width):
+    """An intrinsic for ``width`` columns of `dot_and_add`."""
 
-    def generate(context, builder, signature, arguments):
-        kinds = signature.args
-        grad, stop, matrix, dmatrix, row, value = arguments
-        grad = _array(context, builder, kinds[0], grad)
-        columns = cgutils.unpack_tuple(builder, grad.shape, 1)[0]
-        align = context.get_abi_sizeof(value.type)
-        first = builder.mul(row, columns)
-        matrix, dmatrix = (
-            builder.gep(_array(context, builder, kind, array).data, [first])
-            for kind, array in ((kinds[2], matrix), (kinds[3], dmatrix))
-        )
-        values = every_lane(builder, value, WIDE)
-        total = cgutils.alloca_once_value(builder, ir.Constant(values.type, [0.0] * WIDE))
-        with cgutils.for_range_slice(builder, stop.type(0), stop, stop.type(WIDE)) as (c, _):
-            g = builder.load(_vector(builder, grad.data, c, WIDE), align=align)
-            m = builder.load(_vector(builder, matrix, c, WIDE), align=align)
-            builder.store(_fused(builder, builder.load(total), g, m), total)
-            target = _vector(builder, dmatrix, c, WIDE)
-            builder.store(_fused(builder, builder.load(target, align=align), g, values), target, align=align)
-        halves = builder.load(total)
-        for width in (WIDE >> n for n in range(1, WIDE.bit_length())):
-            parts = (
-                ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(first, first + width)))
-                for first in (0, width)
+    @intrinsic
+    def add_tile(context, grad, rows, values, start, stop, vector, dvector, column, dots):
+        def generate(context, builder, signature, arguments):
+            kinds = signature.args
+            grad, rows, values, start, stop, vector, dvector, column, dots = arguments
+            grad = _array(context, builder, kinds[0], grad)
+            columns = cgutils.unpack_tuple(builder, grad.shape, 2)[1]
+            rows, values, vector, dvector, dots = (
+                _array(context, builder, kinds[n], arguments[n]).data for n in (1, 2, 5, 6, 8)
             )
-            halves = reduce(builder.fadd, [builder.shuffle_vector(halves, halves, part) for part in parts])
-        return builder.extract_element(halves, ir.IntType(32)(0))
+            align = context.get_abi_sizeof(vector.type.pointee)
+            first = builder.gep(grad.data, [column])
+            by = builder.load(_vector(builder, vector, column, width), align=align)
+            target = _vector(builder, dvector, column, width)
+            total = cgutils.alloca_once_value(builder, builder.load(target, align=align))
+            with cgutils.for_range_slice(builder, start, stop, start.type(1)) as (e, _):
+                row = builder.zext(builder.load(builder.gep(rows, [e])), column.type)
+                g = builder.load(_vector(builder, first, builder.mul(row, columns), width), align=align)
+                value = every_lane(builder, builder.load(builder.gep(values, [e])), width)
+                builder.store(_fused(builder, builder.load(total), g, value), total)
+                place = _vector(builder, dots, builder.mul(e, e.type(NARROW)), NARROW)
+                dot = builder.load(place, align=align)
+                for lane in range(0, width, NARROW):
+                    dot = _fused(builder, dot, *(_lanes(builder, vector, lane) for vector in (g, by)))
+                builder.store(dot, place, align=align)
+            builder.store(builder.load(total), target, align=align)
+            return context.get_dummy_value()
 
-    return value(grad, types.intp, matrix, dmatrix, types.intp, value), generate
+        arguments = grad, rows, values, types.intp, types.intp, vector, dvector, types.intp, dots
+        return types.void(*arguments), generate
+
+    return add_tile
+
+
+def _lanes(builder, vector, first):
+    """`NARROW` lanes of a vector from ``first`` on."""
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), NARROW), list(range(first, first + NARROW)))
+    return builder.shuffle_vector(vector, vector, lanes)
+
+
+_wide_column, _narrow_column = _column_tile_of(WIDE), _column_tile_of(NARROW)
 
 
 @numba.njit(inline="always")
-def dot_and_add(grad, matrix, dmatrix, row, value):
-    """``grad [C]`` times row ``row`` of ``matrix [D, C]``; ``value * grad`` is added to that row of ``dmatrix``."""
-    wide = len(grad) // WIDE * WIDE
-    dot = _dot_and_add(grad, wide, matrix, dmatrix, np.intp(row), value)
-    for c in range(wide, len(grad)):
-        dot += grad[c] * matrix[row, c]
-        dmatrix[row, c] += value * grad[c]
-    return dot
+def dot_and_add(grad, rows, values, start, stop, vector, dvector, dots):
+    """Dot products with ``vector [C]``, and their gradient, for the rows ``g = grad[rows[e]]``, ``e = start .. stop - 1``.
+
+    ``g * vector`` is added to ``dots[e]``, spread over its `NARROW` numbers, and ``values[e] * g`` to ``dvector``.
+    """
+    if start == stop:
+        return
+    wide = len(vector) // WIDE * WIDE
+    narrow = len(vector) // NARROW * NARROW
+    for c in range(0, wide, WIDE):
+        _wide_column(grad, rows, values, start, stop, vector, dvector, c, dots)
+    for c in range(wide, narrow, NARROW):
+        _narrow_column(grad, rows, values, start, stop, vector, dvector, c, dots)
+    for e in range(start, stop):
+        for c in range(narrow, len(vector)):
+            dots[e, 0] += grad[rows[e], c] * vector[c]
+            dvector[c] += values[e] * grad[rows[e], c]
 
 
 @intrinsic

@@ -256,9 +256,20 @@ def product(values: Tensor, indices: Tensor, matrix: Tensor, out: Tensor) -> Non
 
 @_served
 def product_backward(
-    values: Tensor, indices: Tensor, matrix: Tensor, grad: Tensor, dvalues: Tensor, dmatrix: Tensor
+    values: Tensor,
+    indices: Tensor,
+    matrix: Tensor,
+    grad: Tensor,
+    dvalues: Tensor,
+    dmatrix: Tensor,
+    source: Source | None = None,
 ) -> None:
-    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
+    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``.
+
+    With ``source``, ``(graph, z, nets)``, ``grad`` is first made `aggregate_dense` of ``z``.
+    """
+    if source:
+        aggregate_dense(*source[:2], grad, *source[2:])
     index, k, tile = INDEX[indices.dtype], indices.shape[1], products.tile(len(matrix))
     products.values_gradient(_items(grad), index)(_rows(grad), indices, k, matrix, grad, *grad.shape, dvalues)
     products.matrix_gradient(index)(
