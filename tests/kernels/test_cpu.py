@@ -154,7 +154,7 @@ def test_scatter(problem):
     np.testing.assert_array_equal(out, reference.scatter(kept, indices, x.shape[1]))
 
 
-@given(problems(), st.sampled_from([1, 5, 64]))
+@given(problems(), st.sampled_from([1, 5, 16, 64, 83, 211]))
 def test_product(problem, columns):
     x, _, values, indices = problem
     matrix = np.random.default_rng(0).standard_normal((x.shape[1], columns)).astype(x.dtype)
@@ -229,13 +229,18 @@ def test_layer_norm(dtype, rows, width, seed):
         np.testing.assert_allclose(got, want, **tolerance)
 
 
-@given(DTYPES, st.integers(1, 130), st.integers(0, 2**32 - 1))
-def test_layer_norm_of_a_sum_made_on_the_way(dtype, cells, seed):
-    """Nets of all sizes, one of every cell; what `add_layer_norm` adds, `undo_layer_norm` takes off."""
-    rng, width = np.random.default_rng(seed), 24
+def pins_of(rng, cells):
+    """Nets of all sizes, one of every cell."""
     net = np.concatenate([rng.integers(1, 1 + cells // 2 + 1, 2 * cells), np.zeros(cells, int)])
     cell = np.concatenate([rng.integers(0, cells, 2 * cells), np.arange(cells)])
-    graph = CircuitGraph.from_pins(torch.tensor(cell), torch.tensor(net), cells)
+    return CircuitGraph.from_pins(torch.tensor(cell), torch.tensor(net), cells)
+
+
+@given(DTYPES, st.integers(1, 130), st.integers(0, 2**32 - 1))
+def test_layer_norm_of_a_sum_made_on_the_way(dtype, cells, seed):
+    """What `add_layer_norm` adds, `undo_layer_norm` takes off."""
+    rng, width = np.random.default_rng(seed), 24
+    graph = pins_of(rng, cells)
     h, x, grad = rng.standard_normal((3, cells, width)).astype(dtype)
     bias, gain, shift = rng.standard_normal((3, width)).astype(dtype)
     scale = scale_of(x.shape, 24 if dtype is np.float32 else 50, dtype)
@@ -257,6 +262,25 @@ def test_layer_norm_of_a_sum_made_on_the_way(dtype, cells, seed):
         want, dgain, dshift = reference.layer_norm_backward(z + bias, gain, 1e-2, grad)
         for got, wanted in ((dz, want), *zip(sums.sum(1), (want.sum(0), dgain, dshift), strict=True)):
             np.testing.assert_allclose(got, wanted, **tolerance)
+
+
+@given(DTYPES, st.integers(1, 200), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_the_gradient_of_a_product_of_a_sum_made_on_the_way(dtype, cells, k, seed):
+    rng, width, columns = np.random.default_rng(seed), 24, 83
+    graph = pins_of(rng, cells)
+    z = rng.standard_normal((cells, columns)).astype(dtype)
+    values, indices = (np.ascontiguousarray(part) for part in reference.group_sparse(rng.random((cells, width)), k))
+    values, matrix = values.astype(dtype), rng.standard_normal((width, columns)).astype(dtype)
+    exact = kernels.Adjacency(*(part.numpy() for part in graph.adjacency(torch.float64)))
+    want = reference.product_backward(values, indices, matrix, reference.aggregate_dense(exact, z.astype(float)))
+    for route in ("edges", "nets"):
+        through = graph.through(route)
+        source = operator(through, torch.from_numpy(z).dtype), z, poisoned((through.num_summed_nets, columns), dtype)
+        work, dvalues = poisoned(z.shape, dtype), poisoned(values.shape, dtype)
+        dmatrix = poisoned((cpu.BLOCKS, *matrix.shape), dtype)
+        cpu.product_backward(values, indices, matrix, work, dvalues, dmatrix, source)
+        for got, wanted in zip((dvalues, dmatrix.sum(0)), want, strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=TOLERANCE[dtype] * 1000)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -147,7 +147,7 @@ _wide_column, _narrow_column = _column_tile_of(WIDE), _column_tile_of(NARROW)
 
 @numba.njit(inline="always")
 def dot_and_add(grad, rows, values, start, stop, vector, dvector, dots):
-    """Dot products with ``vector [C]``, and their gradient, for the rows ``g = grad[rows[e]]``, ``e = start .. stop - 1``.
+    """Dot products with ``vector [C]`` and their gradient, for the rows ``g = grad[rows[e]]``, ``start <= e < stop``.
 
     ``g * vector`` is added to ``dots[e]``, spread over its `NARROW` numbers, and ``values[e] * g`` to ``dvector``.
     """
