@@ -1,5 +1,6 @@
 """What callers give, read as what is meant: numbers, flags and arrays of integers; what is none is named."""
 
+import math
 import reprlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -36,6 +37,17 @@ def natural(name: str, value: Any) -> int:
     number = None if isinstance(value, (float, np.floating)) else whole(value)
     if number is None or number < 0:
         raise ValueError(f"{name} is {shown(value)}: it takes a whole number, not below 0")
+    return number
+
+
+def probability(name: str, value: Any) -> float:
+    """``value`` as a float. Raises ValueError unless it is a number, at least 0 and below 1."""
+    try:
+        number = math.nan if isinstance(value, (str, bool, np.bool_)) else float(value)
+    except (TypeError, ValueError, RuntimeError):
+        number = math.nan
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} is {shown(value)}: it takes a number, at least 0 and below 1")
     return number
 
 

@@ -35,7 +35,7 @@ from torch.utils.checkpoint import checkpoint
 from torch_geometric.nn import GCNConv, Linear, MeanAggregation, SAGEConv, SumAggregation
 from torch_geometric.nn.models import GroupAddRev
 
-from gsrgnn.arguments import positive
+from gsrgnn.arguments import positive, probability
 from gsrgnn.cbsr import aggregate
 from gsrgnn.eager import eager
 from gsrgnn.graph import CircuitGraph, Norm
@@ -146,6 +146,11 @@ class RevGNN(_Peer):
     Going back, ``GroupAddRev`` inverts a layer, then runs it again to differentiate it: with the forward pass and
     the differentiation itself 8 aggregations a layer, each half as wide as the stream. Takes a graph with
     ``norm="mean"``. Arguments and errors as for `GCN`, and an even width.
+
+    Args:
+        dropout: in train mode, the probability with which an entry behind a ReLU is 0, the others being divided by
+            ``1 - dropout``. One mask ``[N, hidden_channels]`` a forward pass, drawn from torch's generator, is kept and
+            serves all layers, each group's block its own columns; `GSRGNN` has the same at what GS keeps.
     """
 
     def __init__(
@@ -156,10 +161,24 @@ class RevGNN(_Peer):
         *,
         num_layers: int,
         aggregation: Aggregation = "kernels",
+        dropout: float = 0.0,
     ) -> None:
         if positive("hidden_channels", hidden_channels) % 2:
             raise ValueError(f"hidden_channels is {hidden_channels}: it splits into 2 groups, so it must be even")
         super().__init__(in_channels, hidden_channels, out_channels, num_layers=num_layers, aggregation=aggregation)
+        self.dropout = probability("dropout", dropout)
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"dropout": self.dropout}
+
+    def run(self, x: Tensor, neighbours: Neighbours) -> Tensor:
+        return super().run(x, (*neighbours, *self.draw(x)))
+
+    def draw(self, x: Tensor) -> tuple[Tensor, ...]:
+        """A forward pass's mask, like ``x``; nothing where none is to be applied."""
+        if not (self.training and self.dropout):
+            return ()
+        return (torch.empty_like(x).detach().bernoulli_(1 - self.dropout) / (1 - self.dropout),)
 
     def layer(self, channels: int) -> nn.Module:
         return GroupAddRev(_SAGEBlock(self.aggregation, channels // 2), num_groups=2)
@@ -192,8 +211,10 @@ class FusedRevGNN(RevGNN):
     def run(self, x: Tensor, neighbours: Neighbours) -> Tensor:
         blocks = [block for layer in self.layers for block in layer.convs]  # type: ignore[union-attr]  # of GroupAddRev
         trained = [{name: p for name, p in block.named_parameters() if p.requires_grad} for block in blocks]
+        mask = zip(*(whole.chunk(2, dim=1) for whole in self.draw(x)), strict=True)
+        beside = [(*neighbours, *own) for own in mask] or [neighbours] * 2
         return _FusedStack.apply(
-            blocks, [list(own) for own in trained], neighbours, x, *(p for own in trained for p in own.values())
+            blocks, [list(own) for own in trained], beside, x, *(p for own in trained for p in own.values())
         )
 
 
@@ -288,8 +309,9 @@ class _SAGEBlock(nn.Module):
         self.norm.reset_parameters()
         self.conv.reset_parameters()
 
-    def forward(self, x, neighbours):
-        return self.conv(self.norm(x).relu(), neighbours)
+    def forward(self, x, neighbours, mask=None):
+        x = self.norm(x).relu()
+        return self.conv(x if mask is None else x * mask, neighbours)
 
 
 class _RoutedSAGEConv(SAGEConv):
@@ -317,17 +339,20 @@ for _kind in (*_OWN, *_PYG):
 
 
 class _FusedStack(torch.autograd.Function):
-    """Layers ``y1 = x1 + f1(x2)``, ``y2 = x2 + f2(y1)`` over ``blocks`` f1, f2, f1, f2, ..."""
+    """Layers ``y1 = x1 + f1(x2)``, ``y2 = x2 + f2(y1)`` over ``blocks`` f1, f2, f1, f2, ...
+
+    ``beside`` is what f1 takes beside its group, and what f2 does.
+    """
 
     @staticmethod
-    def forward(ctx, blocks, names, neighbours, x, *parameters):
+    def forward(ctx, blocks, names, beside, x, *parameters):
         x1, x2 = (half.clone() for half in x.chunk(2, dim=1))
         for f1, f2 in zip(blocks[::2], blocks[1::2], strict=True):
-            x1 += f1(x2, *neighbours)
-            x2 += f2(x1, *neighbours)
+            x1 += f1(x2, *beside[0])
+            x2 += f2(x1, *beside[1])
         out = torch.cat([x1, x2], dim=1)
         ctx.save_for_backward(out, *parameters)
-        ctx.blocks, ctx.names, ctx.neighbours = blocks, names, neighbours
+        ctx.blocks, ctx.names, ctx.beside = blocks, names, beside
         return out
 
     @staticmethod
@@ -343,7 +368,7 @@ class _FusedStack(torch.autograd.Function):
             own = dict(zip(names, parameters[start:], strict=True))
             del parameters[start:]
             with torch.enable_grad():
-                update = functional_call(block, own, (source, *ctx.neighbours))
+                update = functional_call(block, own, (source, *ctx.beside[number % 2]))
             target -= update.detach()
             dsource, *dparameters = torch.autograd.grad(update, [source, *own.values()], target_grad)
             source_grad += dsource

@@ -85,8 +85,9 @@ class GSRGNN(NodeModel):
         residual: ``"sparse"`` (Algorithm 1) or ``"dense"`` (fully invertible).
         first: ``"aggregate"`` or ``"transform"``; if not given, the cheaper, see `ReversibleStack`.
         values: ``"full"``, or ``"bfloat16"``, which rounds what GS keeps and halves what it takes.
+        dropout: probability with which an entry that GS keeps is dropped before aggregation, in train mode.
 
-    Raises ValueError for any other width, depth, k, residual, order or values.
+    Raises ValueError for any other width, depth, k, residual, order, values or dropout.
     """
 
     layers: ReversibleStack
@@ -102,8 +103,9 @@ class GSRGNN(NodeModel):
         residual: Residual = "sparse",
         first: Order | None = None,
         values: Values = "full",
+        dropout: float = 0.0,
     ) -> None:
-        layers = ReversibleStack(hidden_channels, num_layers, k, residual, first, values)
+        layers = ReversibleStack(hidden_channels, num_layers, k, residual, first, values, dropout)
         super().__init__(in_channels, hidden_channels, out_channels)
         self.layers = layers
 
@@ -115,6 +117,7 @@ class GSRGNN(NodeModel):
             "residual": stack.residual,
             "first": stack.first,
             "values": stack.values,
+            "dropout": stack.dropout,
         }
 
     def inverse(self, y: Tensor, graph: CircuitGraph) -> Tensor:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.utils.weak import TensorWeakRef
 
 from gsrgnn import kernels
-from gsrgnn.arguments import positive
+from gsrgnn.arguments import positive, probability
 from gsrgnn.cbsr import array, capturing, check_devices, check_graph, check_k, check_rows, index_dtype, operator
 from gsrgnn.eager import eager
 from gsrgnn.graph import CircuitGraph
@@ -97,6 +97,12 @@ class ReversibleStack(nn.Module):
     everything is recomputed and only the output is kept, whatever the depth. What is kept lies in one buffer that the
     next step uses again. Several threads may call one stack: each call has working arrays of its own.
 
+    Two groups, where equation 6 has C: Algorithms 1 and 2 are written for two. With more, the first block reads the sum
+    of groups 2 to C, so that GS selects what is GS of no group, line 10 does not say what their residuals are, and the
+    sparse one would lose C selections a layer, ``C * N * k`` values and indices to keep.
+
+    All layers are one tensor to an optimizer too; `layer_rates.set_layer_rates` freezes some, or gives each its rate.
+
     Parameters and input are float32 or float64. Under ``torch.autocast`` the stack computes in its parameters' dtype.
 
     Args:
@@ -109,11 +115,16 @@ class ReversibleStack(nn.Module):
         values: ``"full"``, or ``"bfloat16"``: GS rounds the values that it keeps, for all that follows, so that what is
             kept for the backward pass in half the bytes is what the forward pass computed with. The gradient is that of
             this forward pass, rounding being passed as the identity.
+        dropout: in train mode, the probability with which an entry that GS keeps is 0 for the aggregation, the others
+            being divided by ``1 - dropout``; the residual takes it as it was. One mask ``[N, width]`` a forward pass
+            serves all layers, block f1 its first half and f2 its second, as in RevGNN (Li et al., 2021). It is not
+            stored: `kernels.reference.dropout_mask` is computed entry by entry, in the backward pass again, from a seed
+            that the forward pass draws from torch's generator of x's device.
 
     Parameters, the first axis being the layer and the second the block (f1, f2): ``weight [L, 2, d, d]``,
     ``bias [L, 2, d]`` of the Linear and ``gain [L, 2, d]``, ``shift [L, 2, d]`` of the LayerNorm, ``d = width / 2``.
 
-    Raises ValueError for any other width, depth, k, residual, order or values.
+    Raises ValueError for any other width, depth, k, residual, order, values or dropout.
     """
 
     def __init__(
@@ -124,6 +135,7 @@ class ReversibleStack(nn.Module):
         residual: Residual = "sparse",
         first: Order | None = None,
         values: Values = "full",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         width, num_layers = positive("width", width), positive("num_layers", num_layers)
@@ -138,6 +150,7 @@ class ReversibleStack(nn.Module):
         k = check_k(k, width // 2)
         self.width, self.num_layers, self.k = width, num_layers, k
         self.residual, self.first, self.values = residual, first, values
+        self.dropout = probability("dropout", dropout)
         shape = num_layers, 2, width // 2
         self.weight = nn.Parameter(torch.empty(*shape, width // 2))
         self.bias = nn.Parameter(torch.empty(shape))
@@ -166,12 +179,21 @@ class ReversibleStack(nn.Module):
         x = self._input(x, graph, parameters)
         keep = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *parameters))
         with torch.autocast(x.device.type, enabled=False):
-            return _Stack.apply(self, graph, keep, x, *parameters)
+            return _Stack.apply(self, graph, keep, self.draw(x.device), x, *parameters)
+
+    def draw(self, device: torch.device | str = "cpu") -> tuple[Tensor, float] | None:
+        """A forward pass's dropout: a seed, int64 ``[1]`` on ``device``, and the probability; None if there is none."""
+        if not (self.training and self.dropout):
+            return None
+        return torch.randint(2**63 - 1, (1,), device=device), self.dropout
 
     @eager
     @torch.no_grad()
     def inverse(self, y: Tensor, graph: CircuitGraph) -> Tensor:
-        """The ``x`` whose `forward` is ``y [N, width]``, up to rounding. Only the dense residual has one."""
+        """The ``x`` whose `forward` is ``y [N, width]``, up to rounding. Only the dense residual has one.
+
+        Raises ValueError for the sparse one, and in train mode with dropout.
+        """
         if self.residual != "dense":
             raise ValueError(
                 "the sparse residual drops part of group 2 in every layer and has no inverse: use residual='dense'"
@@ -191,7 +213,10 @@ class ReversibleStack(nn.Module):
     @eager
     @torch.no_grad()
     def choices(self, x: Tensor, graph: CircuitGraph) -> Tensor:
-        """The columns that GS keeps in each layer for an input ``x``: ``[L, 2, N, k]``, of group 1 and of group 2."""
+        """The columns that GS keeps in each layer for an input ``x``: ``[L, 2, N, k]``, of group 1 and of group 2.
+
+        Raises ValueError in train mode with dropout.
+        """
         chosen = x.new_empty(self.num_layers, 2, len(x), self.k, dtype=index_dtype(self.width // 2))
         with self._block(x, graph) as block:
             _forward(self, block, x, block.scratch.groups, choices=chosen)
@@ -200,6 +225,11 @@ class ReversibleStack(nn.Module):
 
     @contextmanager
     def _block(self, x, graph):
+        if self.training and self.dropout:
+            raise ValueError(
+                "in train mode each forward pass of a stack with dropout has a mask of its own: call .eval() on it "
+                "before inverse and choices"
+            )
         parameters = self.parameters_now()
         self._input(x, graph, parameters)
         integer, scale = self.scale(x, parameters)
@@ -369,7 +399,9 @@ class ReversibleStack(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.width}, num_layers={self.num_layers}, k={self.k}, residual={self.residual!r}" + (
-            f", first={self.first!r}" * bool(self.first) + f", values={self.values!r}" * (self.values != "full")
+            f", first={self.first!r}" * bool(self.first)
+            + f", values={self.values!r}" * (self.values != "full")
+            + f", dropout={self.dropout}" * bool(self.dropout)
         )
 
 
@@ -425,7 +457,7 @@ class _Block:
     ``z`` is the LayerNorm's input less the bias, ``h`` what was made first: ``A S`` or ``S W^T``.
     """
 
-    def __init__(self, stack, graph, scratch, parameters, scale):
+    def __init__(self, stack, graph, scratch, parameters, scale, dropout=None):
         self.kernels = kernels.on(graph.device.type)
         self.operator = operator(graph, parameters.weight.dtype)
         self.transposed = operator(graph, parameters.weight.dtype, transposed=True)
@@ -433,6 +465,7 @@ class _Block:
         self.scratch, self.scale = scratch, scale
         self.scales = [Scale(*map(array, group)) for group in scale]
         self.rounds = stack.values == "bfloat16"
+        self.dropout = dropout
         self.first = stack.first or cheaper_order(self.operator, graph.num_nodes, stack.width // 2, stack.k)
 
     def split(self, x, groups):
@@ -478,6 +511,18 @@ class _Block:
         """What `select` returned when it filled ``kept``."""
         return self.scratch.values.copy_(kept) if self.rounds else kept
 
+    def drop(self, values, indices, block, out=None):
+        """``values [N, k]``, what GS kept for the block or the gradient of what it took, after dropout.
+
+        Into ``out``, which is the scratch's values if not given; where nothing is dropped, ``values`` as they are.
+        """
+        if self.dropout is None:
+            return values
+        out, (seed, p) = self.scratch.values if out is None else out, self.dropout
+        start = block * self.scratch.h.shape[1]
+        self.kernels.dropout(array(values), array(indices), start, array(seed), p, array(out))
+        return out
+
     def run(self, layer, block, values, indices):
         """Fill ``h``, and ``z`` too unless it is a sum over neighbours.
 
@@ -517,10 +562,8 @@ class _Block:
         for dvector, by_block in zip(dvectors, s.sums, strict=True):
             torch.sum(by_block, dim=0, out=dvector)
         if self.first == "transform":
-            kernel.aggregate_dense(self.transposed, array(s.z), array(s.h), array(s.nets))
-            kernel.product_backward(
-                array(values), array(indices), array(s.matrix), array(s.h), array(s.dvalues), array(s.dmatrix)
-            )
+            above = self.transposed, array(s.z), array(s.nets)
+            kernel.product_backward(*map(array, (values, indices, s.matrix, s.h, s.dvalues, s.dmatrix)), source=above)
             torch.sum(s.dmatrix, dim=0, out=s.matrix)
             dweight.copy_(s.matrix.T)
         else:
@@ -570,29 +613,29 @@ def _forward(stack, block, x, groups, kept_values=None, kept_indices=None, choic
         values = block.select(x2, 1, kept, indices)  # line 5
         if choices is not None:
             choices[layer, 1] = indices
-        block.update(x1, layer, 0, values, indices)  # lines 6, 7
-        if stack.residual == "sparse":
-            block.kernels.scatter_fixed(array(values), array(indices), block.scales[1], array(x2))  # of line 10
+        if stack.residual == "sparse":  # of line 10, before dropout writes over the values
+            block.kernels.scatter_fixed(array(values), array(indices), block.scales[1], array(x2))
+        block.update(x1, layer, 0, block.drop(values, indices, 0), indices)  # lines 6, 7
         block.select(x1, 0, values1, indices1)  # line 8
         if choices is not None:
             choices[layer, 0] = indices1
-        block.update(x2, layer, 1, values1, indices1)  # lines 9, 10
+        block.update(x2, layer, 1, block.drop(values1, indices1, 1), indices1)  # lines 9, 10
 
 
 class _Stack(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, stack, graph, keep, x, *parameters):
+    def forward(ctx, stack, graph, keep, dropout, x, *parameters):
         parameters = Parameters(*parameters)
         integer, scale = stack.scale(x, parameters)
         with stack.scratch(x, graph, integer) as scratch:
-            block = _Block(stack, graph, scratch, parameters, scale)
+            block = _Block(stack, graph, scratch, parameters, scale, dropout)
             groups, *kept = stack.kept(x, integer) if keep else (scratch.groups,)
             _forward(stack, block, x, groups, *kept)
             block.refuse(x)
             if keep:
                 ctx.save_for_backward(*parameters, *scale[0], *scale[1][1:], groups, *kept)  # the rows' are the same
                 ctx.groups, ctx.version, ctx.readers = TensorWeakRef(groups), groups._version, 0
-            ctx.stack, ctx.graph = stack, graph
+            ctx.stack, ctx.graph, ctx.dropout = stack, graph, dropout
             return block.join(groups)  # line 11
 
     @staticmethod
@@ -619,13 +662,14 @@ class _Stack(torch.autograd.Function):
                 torch.autocast(grad.device.type, enabled=False),
                 stack.scratch(grad, ctx.graph, kept[0].dtype) as scratch,
             ):
-                dx = _backward(stack, _Block(stack, ctx.graph, scratch, parameters, scale), grad, *kept, gradients)
+                block = _Block(stack, ctx.graph, scratch, parameters, scale, ctx.dropout)
+                dx = _backward(stack, block, grad, *kept, gradients)
         finally:
             with _handing_over:
                 ctx.readers -= 1
                 if kept and not ctx.readers:
                     stack.give_back(*kept)
-        return None, None, None, dx, *gradients
+        return None, None, None, None, dx, *gradients
 
 
 def _saved(ctx: Any) -> tuple[Parameters, tuple[Scale, Scale], tuple[Tensor, Tensor, Tensor]]:
@@ -649,14 +693,17 @@ def _backward(stack, block, grad, groups, kept_values, kept_indices, gradients):
     values, indices, dvalues = block.scratch.values, block.scratch.indices, block.scratch.dvalues
     for layer in reversed(range(stack.num_layers)):
         block.select(x1, 0, values, indices)
-        block.undo(x2, g2, layer, 1, values, indices, gradients)
+        block.undo(x2, g2, layer, 1, block.drop(values, indices, 1), indices, gradients)
+        block.drop(dvalues, indices, 1, out=dvalues)
         block.kernels.scatter_add(array(dvalues), array(indices), array(g1))
         if stack.residual == "dense":
             block.select(x2, 1, values, indices)
-            block.undo(x1, g1, layer, 0, values, indices, gradients)
+            block.undo(x1, g1, layer, 0, block.drop(values, indices, 0), indices, gradients)
+            block.drop(dvalues, indices, 0, out=dvalues)
             block.kernels.scatter_add(array(dvalues), array(indices), array(g2))
         else:  # x2 is lost and not needed; of g2 the residual path passes the kept positions alone
             values2, indices2 = block.selected(kept_values[layer]), kept_indices[layer]
-            block.undo(x1, g1, layer, 0, values2, indices2, gradients)
+            block.undo(x1, g1, layer, 0, block.drop(values2, indices2, 0), indices2, gradients)
+            block.drop(dvalues, indices2, 0, out=dvalues)
             block.kernels.scatter_over(array(dvalues), array(indices2), array(g2))
     return torch.cat([g1, g2], dim=1)

@@ -19,6 +19,7 @@ from gsrgnn.checkpoint import Checkpoint, Course, digest
 from gsrgnn.cuda_graph import captured
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.label import label_scales, moments, split_label
+from gsrgnn.layer_rates import Rates, checked_rates, set_layer_rates
 from gsrgnn.memory import freed_memory_kept
 from gsrgnn.metrics import correlations
 from gsrgnn.model_file import PathLike, copied
@@ -58,6 +59,7 @@ def train(
     *,
     epochs: int,
     learning_rate: float = 1e-3,
+    layer_rates: Rates | None = None,
     patience: int | None = None,
     progress: Progress = None,
     checkpoint: PathLike | None = None,
@@ -69,18 +71,20 @@ def train(
     (`label_scales` gives one to a model without): ``model(x, graph)`` is in the label's units from then on, also when
     saved and loaded again. The loss is the mean squared error of the standardised label. Where no epoch has a Pearson,
     as when the label is the same for all validation cells, their squared error decides. The test cells are looked at
-    once, after the last epoch. Seed with ``torch_geometric.seed_everything`` before the model is made: the loop draws
-    nothing, so the same seed gives the same result on the same machine.
+    once, after the last epoch. Seed with ``torch_geometric.seed_everything`` before the model is made: the loop
+    draws nothing of its own, so the same seed gives the same result on the same machine.
 
     An epoch is a step, and what its parameters predict is scored. `GSRGNN` and the models of `gsrgnn.baselines` compute
-    the same in train and eval mode, so that this prediction is the next step's own forward pass; where the mode may
-    matter (`mode_matters`: dropout, BatchNorm, hooks, layers of a class that is not known) it is a pass of its own in
-    eval mode.
+    the same in train and eval mode unless they have dropout, so that this prediction is the next step's own forward
+    pass; where the mode may matter (`mode_matters`: dropout, BatchNorm, hooks, layers of a class that is not known) it
+    is a pass of its own in eval mode.
 
     Args:
         model: any module that gives ``[N, C]`` or ``[N]`` for ``model(data.x, graph)``; left in the mode it was in.
         data: PyG ``Data`` with ``x``, ``y [N]`` or ``[N, C]`` of any real dtype, and the three masks, bool ``[N]``.
         graph: its `CircuitGraph`.
+        layer_rates: by which ``learning_rate`` is multiplied for each layer of the model's `ReversibleStack`, which it
+            has one of: 0 freezes a layer (`set_layer_rates`).
         patience: stop after so many epochs in a row without a better one; None goes through all.
         progress: called with each row of the history as it is made, the model having that epoch's parameters; it may
             use the model, and must not change it. Or whether to show a bar with the time left; None shows one in a
@@ -95,9 +99,9 @@ def train(
             same.
 
     Raises ValueError, the model being untouched, for fewer than one epoch, no parameter to train, a label or masks that
-    `split_label` or `moments` refuses or that differ from the predictions in columns, or a checkpoint of another model,
-    label, graph or learning rate or of more epochs; and when the loss or a prediction stops being finite. OSError where
-    there can be no checkpoint.
+    `split_label` or `moments` refuses or that differ from the predictions in columns, layer rates that do not fit the
+    model, or a checkpoint of another model, label, graph or rate or of more epochs; and when the loss or a prediction
+    stops being finite. OSError where there can be no checkpoint.
     """
     epochs = positive("epochs", epochs)
     patience = None if patience is None else positive("patience", patience)
@@ -114,10 +118,12 @@ def train(
         )
     mean, deviation = moments(y[train_rows], before.dtype)
     file = None
+    rates = None if layer_rates is None else checked_rates(_only_stack(model), layer_rates)
     if checkpoint is not None:
         rows = train_rows, val_rows, test_rows
         depends = {
             "learning_rate": float(learning_rate),
+            "layer_rates": rates,
             "x": digest(data.x),
             "label or split": digest([rows, [y[part] for part in rows]]),
             "graph": digest(graph.operator()),
@@ -128,6 +134,8 @@ def train(
                 f"{checkpoint} has {file.epochs} epochs and epochs is {epochs}: ask for as many, or name another file"
             )
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    if rates is not None:
+        set_layer_rates(optimizer, _only_stack(model), rates)
     for scale in label_scales(model, y.shape[1]):
         scale.fill(mean, deviation)
     course = file.resume(model, optimizer) if file else Course()
@@ -232,6 +240,17 @@ def predict(model: nn.Module, data: Data, graph: CircuitGraph) -> Tensor:
     torch.clear_autocast_cache()
     with _mode(model, train=False):
         return _columns(model(data.x, graph), len(data.x))
+
+
+def _only_stack(model):
+    """The `ReversibleStack` in ``model``. Raises ValueError unless there is one and no other."""
+    stacks = [module for module in model.modules() if isinstance(module, ReversibleStack)]
+    if len(stacks) != 1:
+        raise ValueError(
+            f"{type(model).__name__} has {len(stacks)} ReversibleStacks and layer_rates is for one: where layers have "
+            "parameters of their own, freeze them with layer.requires_grad_(False)"
+        )
+    return stacks[0]
 
 
 def _columns(output, size):

@@ -43,8 +43,10 @@ from torch_geometric import seed_everything
 from gsrgnn import GSRGNN, CircuitGraph, circuits
 from gsrgnn.baselines import RevGNN
 from gsrgnn.book import figures
+from gsrgnn.kernels import reference
 from gsrgnn.lab.exactness import plain
 from gsrgnn.lab.measure import kept_bytes
+from gsrgnn.layer_rates import set_layer_rates
 from gsrgnn.reversible import ReversibleStack
 from gsrgnn.training import train
 
@@ -205,7 +207,7 @@ print(
 #
 # An epoch takes one step: forward, backward, Adam. What the new parameters predict is scored on the validation cells,
 # and the forward pass for that is the next step's own, since neither model computes anything else in training than in
-# prediction. One with dropout does, and `train` makes it a second pass.
+# prediction. One with dropout (below) does, and `train` makes it a second pass.
 
 
 # %% tags=["hide-input"]
@@ -311,11 +313,153 @@ Markdown(
 # one, training was cut short. A cell's neighbours lie near it and share its label in part, so a random split by
 # cells, which the paper's counts point to, is kinder than a split by circuits would be.
 #
+# ## Dropout
+#
+# **Dropout** sets an entry to zero with probability $p$ while a model is trained, another set of entries at each step,
+# and divides the others by $1 - p$, which leaves the mean as it was. RevGNN draws one mask of $N \times D$ numbers for
+# a forward pass, keeps it, and uses it in all layers. `GSRGNN(..., dropout=p)` does that to what $\mathrm{GS}$ keeps,
+# before it is aggregated; the residual takes it undropped.
+#
+# No mask is kept here. Each of its entries is computed from a seed, the row and the column by a hash
+# (`gsrgnn.kernels.reference.dropout_mask`), and the backward pass computes it again from the same seed. So the gradient
+# is that of the forward pass with the mask written out, and besides what the layers keep without dropout there is one
+# number, the seed.
+
+# %%
+dropping = ReversibleStack(hidden_channels, num_layers, k, dropout=0.2).double()
+torch.manual_seed(seed)
+drawn, p = (
+    dropping.draw()
+)  # the forward pass below, seeded the same, draws the same
+mask = reference.dropout_mask(int(drawn), small.num_nodes, hidden_channels, p)
+torch.manual_seed(seed)
+ours, theirs = (
+    torch.autograd.grad(y.square().sum(), [x, *dropping.parameters()])
+    for y in (
+        dropping(x, small_graph),
+        plain(dropping, x, small_graph, mask=torch.from_numpy(mask)),
+    )
+)
+error = max(
+    float((a - b).norm() / b.norm()) for a, b in zip(ours, theirs, strict=True)
+)
+assert error < 1e-9
+apart = [x, *dropping.parameters(), *stack.parameters()]
+with_dropout, without = (
+    kept_bytes(lambda which=which: which(x, small_graph), apart)
+    for which in (dropping, stack)
+)
+assert with_dropout - without == 8
+print(f"entries of the mask that are zero: {(mask == 0).mean():.1%}")
+print(f"largest relative difference of a gradient: {error:.1e}")
+print(f"kept without dropout {without:,} bytes, with it {with_dropout:,}: the seed")
+
+# %% [markdown]
+# The seed comes from torch's generator, so that `torch.manual_seed` repeats a training. In eval mode nothing is
+# dropped; only there does the stack have an inverse, since a mask that was drawn is known to its own backward pass
+# alone.
+#
+# ## Layers at rest, and a rate for each
+#
+# Someone who trains on from a model may want its first layers to stay as they are, or to move slowly. PyTorch's means
+# for it, `requires_grad_(False)` and the optimiser's parameter groups, take whole parameters, and here one parameter
+# holds all layers.
+#
+# Multiplying the gradient of a layer by a factor $c$ is no substitute. Adam steps by $m / (\sqrt{v} + \epsilon)$, the
+# mean of the gradients over the root of the mean of their squares: $m$ becomes $c\,m$ and $\sqrt{v}$ becomes
+# $c\sqrt{v}$, and the step stays the same but for the tiny $\epsilon$. Nor does a gradient of zero hold a layer: the
+# mean of earlier ones still moves it, and so does weight decay. What can be scaled is the step.
+# `gsrgnn.layer_rates.set_layer_rates(optimizer, model.layers, rates)` lets the optimiser step, then puts each layer at
+# `rates[l]` of its way; `train(..., layer_rates=rates)` does it for its own Adam.
+
+
+# %%
+def first_step(optimiser, factor=1.0, rate=1.0):
+    """How far a first step moves layer 0, by Euclid's norm."""
+    seed_everything(seed)
+    stack = ReversibleStack(hidden_channels, num_layers, k).double()
+    before = stack.weight[0].detach().clone()
+    optimizer = optimiser(stack.parameters(), lr=1e-3)
+    set_layer_rates(optimizer, stack, [rate] + [1.0] * (num_layers - 1))
+    stack(x.detach(), small_graph).square().sum().backward()
+    stack.weight.grad[0] *= factor
+    optimizer.step()
+    return (stack.weight[0] - before).norm().item()
+
+
+changes = {
+    "gradient times 0.1": {"factor": 0.1},
+    "rate 0.1": {"rate": 0.1},
+    "rate 0": {"rate": 0.0},
+}
+steps = pd.DataFrame(
+    {
+        optimiser.__name__: {
+            name: first_step(optimiser, **change) / first_step(optimiser)
+            for name, change in changes.items()
+        }
+        for optimiser in (torch.optim.SGD, torch.optim.Adam)
+    }
+)
+assert abs(steps.loc["gradient times 0.1", "Adam"] - 1) < 1e-2
+assert (steps.loc["rate 0.1"] - 0.1).abs().max() < 1e-9
+assert (steps.loc["rate 0"] == 0).all()
+figures.table(
+    steps, "{:.3f}", "A first step of layer 0, as a share of the full one"
+)
+
+# %% [markdown]
+# With momentum and weight decay a rate gives what parameters of its own for each layer give, and a layer of rate 0 keeps
+# its parameters to the last bit (the tests compare them). Here the first half of the layers stays as it was drawn while
+# the second is trained, on the small circuit.
+
+# %%
+seed_everything(seed)
+model = GSRGNN(small.num_features, hidden_channels, num_layers=num_layers, k=k)
+drawn = model.layers.weight.detach().clone()
+rates = [0.0 if layer < num_layers // 2 else 1.0 for layer in range(num_layers)]
+train(model, small, small_graph, epochs=min(5, epochs), layer_rates=rates)
+moved = (model.layers.weight != drawn).flatten(1).any(dim=1)
+assert moved.tolist() == [rate > 0 for rate in rates]
+print(f"layers that moved: {int(moved.sum())} of {num_layers}")
+
+# %% [markdown]
+# ## Two groups and no more
+#
+# RevGNN may have more than two groups. Equation (6) of the paper lets the first block of $C$ groups read the sum of
+# groups 2 to $C$, and every other block the group before it. Algorithms 1 and 2 are written for two, where that sum is
+# group 2 itself: one selection is the block's input, the residual of line 10, and all that has to be kept. For $C > 2$
+# these come apart. What $\mathrm{GS}$ selects of the sum is not what it selects of any group; line 10 does not say what
+# the residuals of groups 2 to $C$ are; and if each is what $\mathrm{GS}$ keeps of the group, what the next layer drops
+# takes with it the inputs of all blocks but the second. Then $C$ selections have to be kept for each layer: of the sum,
+# of the groups 2 to $C - 1$ as they are updated, and of the last group. What groups save is weights, $C\,(D/C)^2$ a
+# layer, and for that a smaller width does as well: two groups of a stream of $D \sqrt{2 / C}$ columns have as many. So
+# `GSRGNN` has two.
+
+# %%
+rows = {
+    C: {
+        "weights a layer": C * (hidden_channels // C) ** 2,
+        "selections kept a layer": 1 if C == 2 else C,
+        "bytes kept, a cell and layer": (1 if C == 2 else C) * k * (4 + 1),
+        "width of two groups with as many weights": hidden_channels
+        * (2 / C) ** 0.5,
+    }
+    for C in (2, 4)
+}
+figures.table(
+    pd.DataFrame(rows).T.rename_axis("groups"),
+    "{:,.0f}",
+    "What groups would cost and save, at the same k a group",
+)
+
+# %% [markdown]
 # ## Recap
 #
 # - A reversible layer recomputes its input from its output; the gradient is exact.
 # - The sparse residual keeps $k$ values and indices a row and layer, the dense one nothing.
 # - Both models trained on the whole graph at once, on a CPU.
+# - Dropout keeps no mask; a rate for each layer scales the optimiser's step, and 0 freezes the layer.
 #
 # ## Exercises
 #

@@ -60,6 +60,25 @@ def test_fused_is_revgnn(aggregation, x):
     torch.testing.assert_close(result(fused, graph(RevGNN), x), result(rev, graph(RevGNN), x), rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("kind", [RevGNN, FusedRevGNN, CompiledRevGNN])
+def test_dropout_is_one_mask_for_all_layers(kind, x, request):
+    """As PyG's example of RevGNN has it: behind the ReLU, a group's block its columns of the mask."""
+    if kind is CompiledRevGNN:
+        request.getfixturevalue("counter")
+    model, here, want = make(kind, dropout=0.4), graph(kind), make(RevGNN)
+    torch.manual_seed(5)
+    got = result(model, here, x)
+    torch.manual_seed(5)
+    mask = torch.empty(64, 16, dtype=torch.float64).bernoulli_(0.6) / 0.6
+    for layer in want.layers:
+        for block, columns in zip(layer.convs, mask.chunk(2, dim=1), strict=True):
+            block.norm.register_forward_hook(lambda _, given, out, columns=columns: out.relu() * columns)
+    torch.testing.assert_close(got, result(want, here, x), rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(model.eval()(x, here), make(RevGNN)(x, here), rtol=1e-9, atol=1e-11)
+    with pytest.raises(ValueError, match="dropout is 1: it takes a number, at least 0 and below 1"):
+        make(kind, dropout=1)
+
+
 @pytest.fixture
 def counter(monkeypatch):
     """Counts the graphs that are compiled, which run as they are traced."""

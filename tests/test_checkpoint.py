@@ -64,6 +64,7 @@ class Own(nn.Module):
 
 MODELS = {
     "GSRGNN": lambda: GSRGNN(4, 8, num_layers=2, k=2),
+    "GSRGNN with dropout": lambda: GSRGNN(4, 8, num_layers=2, k=2, dropout=0.3),
     "RevGNN": lambda: RevGNN(4, 8, num_layers=2),
     "own": Own,
     "own, compiled": lambda: torch.compile(Own(), backend="eager"),
@@ -222,6 +223,7 @@ def changed(**values):
         ({"data": changed(val_mask=torch.arange(60) % 10 == 6)}, "another label or split:"),
         ({"data": (DATA[0], CircuitGraph.from_edge_index(torch.zeros(2, 1).long(), 60))}, "another graph:"),
         ({"model": "RevGNN"}, r"of another model, GSRGNN\(in_channels=4, .*, and this is RevGNN\(in_channels=4"),
+        ({"model": "GSRGNN with dropout"}, r"of another model, .*dropout=0.0\), and this is .*dropout=0.3\)"),
         ({"model": "own"}, r"of another model, GSRGNN\(.*, and this is .*Own"),
         ({"epochs": 2}, "has 3 epochs and epochs is 2"),
     ],

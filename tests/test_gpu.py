@@ -3,6 +3,7 @@
 pytest -m gpu
 """
 
+import copy
 import threading
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, aggregate, baselines, circuits, group_sparse, load_model
 from gsrgnn.kernels.gpu import gpu_missing
+from gsrgnn.reversible import ReversibleStack
 from gsrgnn.training import predict, train
 
 MISSING = gpu_missing()
@@ -89,6 +91,46 @@ def test_training_is_the_same_on_both(make, cuda_graph, recwarn):
         )
     np.testing.assert_allclose(*histories, rtol=2e-2, atol=1e-2)
     assert [str(warning.message) for warning in recwarn if "no CUDA graph" in str(warning.message)] == []
+
+
+@pytest.mark.parametrize("residual", ["sparse", "dense"])
+def test_the_stack_s_dropout_is_of_a_seed_on_the_gpu(residual):
+    data = circuits.load(SMALL, label="rudy")
+    graph, results = CircuitGraph.from_data(data), []
+    stack = ReversibleStack(32, 3, 4, residual, dropout=0.3)
+    x, (seed, p) = torch.randn(graph.num_nodes, 32), stack.draw("cuda")
+    drawn = {"cuda": (seed, p), "cpu": (seed.cpu(), p)}
+    assert seed.is_cuda
+    for device in ("cpu", "cuda"):
+        run, given = copy.deepcopy(stack).to(device), x.clone().to(device).requires_grad_()
+        run.draw = lambda device: drawn[device.type]
+        out = run(given, graph.to(device))
+        out.square().mean().backward()
+        results.append([t.detach().cpu() for t in (out, given.grad, *(p.grad for p in run.parameters()))])
+    for want, got in zip(*results, strict=True):
+        assert (got - want).norm() <= 2e-2 * want.norm()
+
+
+def test_the_stack_s_dropout_draws_anew_at_each_replay():
+    data = circuits.load(SMALL, label="rudy").to("cuda")
+    graph, histories = CircuitGraph.from_data(data).to("cuda"), []
+    for cuda_graph in (False, True):
+        seed_everything(0)
+        model = GSRGNN(data.num_features, 32, num_layers=2, k=4, dropout=0.5).cuda()
+        result = train(model, data, graph, epochs=4, learning_rate=1e-30, cuda_graph=cuda_graph)  # nothing moves
+        histories.append(result.history.loss.to_numpy())
+    np.testing.assert_allclose(*histories, rtol=1e-5)
+    assert len(set(histories[1])) == 4
+
+
+@pytest.mark.parametrize("cuda_graph", [False, True])
+def test_a_frozen_layer_stays(cuda_graph):
+    data = circuits.load(SMALL, label="rudy").to("cuda")
+    model = GSRGNN(data.num_features, 32, num_layers=3, k=4).cuda()
+    before = model.layers.weight.detach().clone()
+    graph = CircuitGraph.from_data(data).to("cuda")
+    train(model, data, graph, epochs=3, layer_rates=[1, 0, 0.5], cuda_graph=cuda_graph)
+    assert (model.layers.weight != before).flatten(1).any(1).tolist() == [True, False, True]
 
 
 def test_dropout_draws_the_same_in_a_captured_step():

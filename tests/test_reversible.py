@@ -7,6 +7,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from gsrgnn import CircuitGraph
+from gsrgnn.kernels import reference
 from gsrgnn.lab.exactness import gradient_error, plain
 from gsrgnn.reversible import FIXED, ORDERS, RESIDUALS, VALUES, ReversibleStack
 
@@ -28,8 +29,8 @@ def x():
     return torch.randn(NODES, WIDTH, dtype=torch.float64, requires_grad=True)
 
 
-def stack_of(num_layers, residual, first=None, values="full"):
-    stack = ReversibleStack(WIDTH, num_layers, K, residual, first, values).double()
+def stack_of(num_layers, residual, first=None, values="full", dropout=0.0):
+    stack = ReversibleStack(WIDTH, num_layers, K, residual, first, values, dropout).double()
     for parameter in (stack.gain, stack.shift):
         torch.nn.init.normal_(parameter)
     return stack
@@ -54,6 +55,102 @@ def test_forward_and_gradient_are_those_of_autograd(graph, x, num_layers, residu
     got = gradients(stack, stack, x, graph, weight)
     for ours, theirs in zip(got, want, strict=True):
         assert (ours - theirs).norm() <= 1e-9 * theirs.norm()
+
+
+def mask_of_the_next_pass(stack):
+    """``[N, width]``, of the forward pass that follows; it will draw the same."""
+    state = torch.get_rng_state()
+    seed, p = stack.draw()
+    torch.set_rng_state(state)
+    return torch.from_numpy(reference.dropout_mask(int(seed), NODES, WIDTH, p))
+
+
+@pytest.mark.parametrize("values", VALUES)
+@pytest.mark.parametrize("first", ORDERS)
+@pytest.mark.parametrize("residual", RESIDUALS)
+def test_dropout_is_one_mask_for_all_layers_and_the_gradient_that_of_autograd(graph, x, residual, first, values):
+    stack, weight = stack_of(5, residual, first, values, dropout=0.4), torch.randn_like(x)
+    mask = mask_of_the_next_pass(stack)
+    assert 0.3 < (mask == 0).float().mean() < 0.5
+    state = torch.get_rng_state()
+    torch.testing.assert_close(stack(x, graph), plain(stack, x, graph, mask=mask), rtol=1e-12, atol=1e-12)
+    torch.set_rng_state(state)
+    with torch.no_grad():
+        torch.testing.assert_close(stack(x, graph), plain(stack, x, graph, mask=mask), rtol=1e-12, atol=1e-12)
+    other = mask_of_the_next_pass(stack)
+    assert not torch.equal(other, mask)
+    want = gradients(lambda *a: plain(stack, *a, mask=other), stack, x, graph, weight)
+    got = gradients(stack, stack, x, graph, weight)
+    for ours, theirs in zip(got, want, strict=True):
+        assert (ours - theirs).norm() <= 1e-9 * theirs.norm()
+    stack.eval()
+    assert torch.equal(stack(x, graph), stack_of_same(stack, dropout=0.0)(x, graph))
+
+
+def stack_of_same(stack, **options):
+    other = ReversibleStack(WIDTH, stack.num_layers, K, stack.residual, stack.first, stack.values, **options).double()
+    other.load_state_dict(stack.state_dict())
+    return other
+
+
+def test_dropout_is_not_stored(graph):
+    saved = []
+    for dropout in (0.0, 0.5):
+        stack, x, kept = ReversibleStack(WIDTH, 7, K, dropout=dropout), torch.randn(NODES, WIDTH), []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, kept=kept: kept.append(t.nbytes) or t, lambda t: t):
+            stack(x, graph)
+        saved.append(kept)
+    assert saved[0] == saved[1]
+
+
+def test_dropout_is_drawn_from_torch_s_generator_and_changed_by_nothing_after_it(graph, x):
+    stack = stack_of(3, "sparse", dropout=0.5)
+
+    def result(between=lambda: None):
+        torch.manual_seed(3)
+        out = stack(x, graph)
+        between()
+        return out, *torch.autograd.grad(out.square().sum(), [x, *stack.parameters()])
+
+    def another_pass():
+        torch.rand(7)
+        stack(x.detach() + 1, graph)
+        stack.eval()
+        stack.dropout = 0.1
+
+    want, again, disturbed = result(), result(), result(another_pass)
+    for first, second, third in zip(want, again, disturbed, strict=True):
+        assert torch.equal(first, second)
+        assert torch.equal(first, third)
+
+
+@pytest.mark.parametrize("first", ORDERS)
+def test_with_dropout_going_back_ends_at_the_input_to_the_last_bit(netlist, first):
+    x = torch.randn(NODES, WIDTH).requires_grad_()
+    stack = ReversibleStack(WIDTH, 200, K, "dense", first, dropout=0.3)
+    stack(x, netlist).sum().backward()
+    with stack.scratch(x, netlist) as scratch:
+        for recovered, group, scale in zip(scratch.groups, x.detach().chunk(2, dim=1), stack.scale(x)[1], strict=True):
+            assert torch.equal(recovered, (group * scale.dense()).round().to(torch.int32))
+
+
+def test_with_dropout_there_is_an_inverse_in_eval_mode_alone(graph, x):
+    stack = stack_of(5, "dense", dropout=0.5)
+    for ask in (stack.inverse, stack.choices):
+        with pytest.raises(ValueError, match=r"has a mask of its own: call .eval\(\) on it"):
+            ask(x, graph)
+    stack.eval()
+    torch.testing.assert_close(stack.inverse(stack(x, graph), graph), x.detach(), rtol=0, atol=1e-10)
+
+
+def test_a_checkpoint_draws_the_dropout_again(graph, x):
+    stack = stack_of(3, "sparse", dropout=0.5)
+    torch.manual_seed(0)
+    want = torch.autograd.grad(stack(x, graph).square().sum(), [x, *stack.parameters()])
+    torch.manual_seed(0)
+    checkpoint(stack, x, graph, use_reentrant=False).square().sum().backward()
+    for tensor, gradient in zip([x, *stack.parameters()], want, strict=True):
+        torch.testing.assert_close(tensor.grad, gradient)
 
 
 @pytest.mark.parametrize("residual", RESIDUALS)
@@ -377,6 +474,13 @@ def test_copies_and_state_travel_without_scratch(graph, x):
         (dict(width=16, num_layers=1, k=0), "k is 0"),
         (dict(width=16, num_layers=1, k=1, residual="none"), "residual 'none' is unknown; it is one of sparse, dense"),
         (dict(width=16, num_layers=1, k=1, values="half"), "values 'half' is unknown; it is one of full, bfloat16"),
+        *(
+            (
+                dict(width=16, num_layers=1, k=1, dropout=p),
+                f"dropout is {p!r}: it takes a number, at least 0 and below 1",
+            )
+            for p in (1, -0.1, float("nan"), "0.5", None, True)
+        ),
     ],
 )
 def test_bad_stack(arguments, message):

@@ -7,8 +7,9 @@ from gsrgnn.kernels.adjacency import Incidence
 Order: TypeAlias = Literal["aggregate", "transform"]
 
 # Two cores, a graph of 6 million pairs: adding a row to another, an entry to a scattered place, and the three
-# products of kept entries with a matrix that a step makes; each for one number.
-COST = {"row": 6, "scattered": 50, "kept": 20}
+# products of kept entries with a matrix that a step makes; each for one number. The last is 6 where dense products are
+# slow (an EPYC) and some 14 where they are fast (a Xeon).
+COST = {"row": 6, "scattered": 50, "kept": 10}
 
 
 def cheaper_order(operator: Any, num_rows: int, width: int, k: int) -> Order:

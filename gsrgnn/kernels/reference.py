@@ -13,6 +13,7 @@ __all__ = [
     "aggregate",
     "aggregate_backward",
     "aggregate_dense",
+    "dropout_mask",
     "gather",
     "group_sparse",
     "layer_norm",
@@ -20,6 +21,7 @@ __all__ = [
     "product",
     "product_backward",
     "scatter",
+    "split_mix",
     "to_fixed",
 ]
 
@@ -43,6 +45,26 @@ def scatter(values: np.ndarray, indices: np.ndarray, num_columns: int) -> np.nda
 def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """``x[i, I[i, t]]``: the transpose of `scatter`, hence its backward."""
     return np.take_along_axis(x, indices.astype(np.int64), axis=1)
+
+
+def dropout_mask(seed: int, num_rows: int, num_columns: int, p: float) -> np.ndarray:
+    """Float64 ``[num_rows, num_columns]``: 0 with probability ``p``, ``1 / (1 - p)`` elsewhere.
+
+    Nothing is drawn one after the other: entry ``(i, c)`` is number ``c`` of the `split_mix` sequence whose state is
+    number ``i`` of the sequence of ``seed``, and is kept where that lies above a share ``p`` of all numbers. So any
+    entry is known without the others.
+    """
+    rows = split_mix(np.uint64(seed), np.arange(num_rows))
+    numbers = split_mix(rows[:, None], np.arange(num_columns))
+    return np.where(numbers >> np.uint64(33) >= int(p * 2**31), 1 / (1 - p), 0.0)
+
+
+def split_mix(state: np.ndarray | np.uint64, number: np.ndarray) -> np.ndarray:
+    """The ``number``-th 64 bits, from 0, of a SplitMix64 sequence (Steele, Lea and Flood, 2014), uint64."""
+    z = state + (number.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
 
 def aggregate(adjacency: Adjacency, values: np.ndarray, indices: np.ndarray, num_columns: int) -> np.ndarray:

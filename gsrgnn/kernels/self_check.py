@@ -48,6 +48,9 @@ def self_check(device_type: str = "cpu", seed: int = 0) -> list[tuple[str, bool,
     out[:] = 0
     kernels.scatter_add(values, indices, out)
     compare("scatter_add", (out, reference.scatter(values, indices, width)))
+    mask = reference.dropout_mask(seed=2**62 + 5, num_rows=num_nodes, num_columns=3 + width, p=0.4)[:, 3:]
+    kernels.dropout(values, indices, 3, np.array([2**62 + 5]), 0.4, dvalues)
+    compare("dropout", (dvalues, values * reference.gather(mask, indices)))
     matrix = rng.standard_normal((width, 7)).astype(np.float32)
     products = np.empty((num_nodes, 7), np.float32)
     kernels.product(values, indices, matrix, products)

@@ -73,6 +73,14 @@ def scatter_fixed(values: Tensor, indices: Tensor, scale: Scale, out: Tensor) ->
     out.zero_().scatter_(1, index, (values * scale.dense().gather(1, index)).round().to(out.dtype))
 
 
+def dropout(values: Tensor, indices: Tensor, start: int, seed: Tensor, p: float, out: Tensor) -> None:
+    """``values [N, k]`` times `reference.dropout_mask` at their places, column 0 being ``start`` of the mask."""
+    rows = _split_mix(seed, torch.arange(len(values), device=values.device))
+    numbers = _split_mix(rows[:, None], indices.long() + start)
+    kept = _shifted(numbers, 33) >= int(p * 2**31)
+    torch.mul(values, kept.to(values.dtype) * (1 / (1 - p)), out=out)
+
+
 def aggregate(
     graph: Adjacency | Incidence, values: Tensor, indices: Tensor, out: Tensor, nets: Tensor | None = None
 ) -> None:
@@ -108,9 +116,20 @@ def product(values: Tensor, indices: Tensor, matrix: Tensor, out: Tensor) -> Non
 
 
 def product_backward(
-    values: Tensor, indices: Tensor, matrix: Tensor, grad: Tensor, dvalues: Tensor, dmatrix: Tensor
+    values: Tensor,
+    indices: Tensor,
+    matrix: Tensor,
+    grad: Tensor,
+    dvalues: Tensor,
+    dmatrix: Tensor,
+    source: Source | None = None,
 ) -> None:
-    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
+    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``.
+
+    With ``source``, ``(graph, z, nets)``, ``grad`` is first made `aggregate_dense` of ``z``.
+    """
+    if source:
+        aggregate_dense(*source[:2], grad, *source[2:])
     torch.gather(grad @ matrix.T, 1, indices.long(), out=dvalues)
     _by_block(dmatrix, _dense(values, indices, len(matrix)).T @ grad)
 
@@ -169,6 +188,19 @@ def _select(x, values, indices):
 def _largest(x, indices):
     """The columns of as many of each row's largest entries as ``indices`` has, ascending."""
     return torch.sort(x, dim=1, descending=True, stable=True).indices[:, : indices.shape[1]].sort(dim=1).values
+
+
+def _split_mix(state, number):
+    """`reference.split_mix` in int64, whose sums and products have the same bits."""
+    z = state + (number + 1) * (0x9E3779B97F4A7C15 - 2**64)
+    z = (z ^ _shifted(z, 30)) * (0xBF58476D1CE4E5B9 - 2**64)
+    z = (z ^ _shifted(z, 27)) * (0x94D049BB133111EB - 2**64)
+    return z ^ _shifted(z, 31)
+
+
+def _shifted(z, bits):
+    """As of an unsigned number: zeros come from the left."""
+    return (z >> bits) & (2 ** (64 - bits) - 1)
 
 
 def _dense(values, indices, width):

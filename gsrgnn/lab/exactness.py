@@ -11,10 +11,17 @@ from gsrgnn.graph import CircuitGraph
 from gsrgnn.reversible import EPS, ReversibleStack
 
 
-def plain(stack: ReversibleStack, x: Tensor, graph: CircuitGraph, choices: Tensor | None = None) -> Tensor:
+def plain(
+    stack: ReversibleStack,
+    x: Tensor,
+    graph: CircuitGraph,
+    choices: Tensor | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
     """Algorithm 1 with every activation kept by autograd: ``x [N, width]`` through the layers of a `ReversibleStack`.
 
     ``choices [L, 2, N, k]`` are the columns to keep in place of the largest, as `ReversibleStack.choices` gives them.
+    ``mask [N, width]`` is what dropout multiplies the kept entries by, the first half for block f1, before aggregation.
     """
 
     def keep(group, layer, number):
@@ -34,6 +41,9 @@ def plain(stack: ReversibleStack, x: Tensor, graph: CircuitGraph, choices: Tenso
     weight, bias, gain, shift = (parameter.flatten(0, 1).unbind() for parameter in stack.parameters())
 
     def block(kept, layer, number):
+        if mask is not None:
+            factors = mask.chunk(2, dim=1)[number].gather(1, kept.indices.long())
+            kept = CBSR(kept.values * factors, kept.indices, kept.num_columns)
         at = 2 * layer + number
         z = linear(aggregate(graph, kept), weight[at], bias[at])
         return layer_norm(z, z.shape[1:], gain[at], shift[at], EPS)

@@ -11,6 +11,7 @@ import copy
 import os
 import sys
 import traceback
+import warnings
 from contextlib import ExitStack
 from unittest.mock import patch
 
@@ -29,6 +30,7 @@ if SIMULATED:
     import simulated_warp
 
     sys.modules["gsrgnn.kernels.cuda.warp"] = simulated_warp
+    warnings.filterwarnings("ignore", "overflow encountered in scalar")  # which is what a hash does
 
 from gsrgnn import CircuitGraph, cbsr, kernels, reversible  # noqa: E402
 from gsrgnn.kernels import Adjacency, Incidence, index_dtype, reference  # noqa: E402
@@ -259,6 +261,18 @@ def check_entries(width, k):
     np.testing.assert_array_equal(out, reference.to_fixed(reference.scatter(values, indices, width), steps))
 
 
+def check_dropout(width, k):
+    values, indices = kept(5, width, k)
+    for seed, p in ((0, 0.5), (2**63 - 2, 0.1), (2**40 + 3, 0.999)):
+        mask = reference.dropout_mask(seed, 5, 7 + width, p)[:, 7:]
+        want = values * reference.gather(mask, indices).astype(np.float32)
+        out, over = poisoned(values.shape), torch.from_numpy(values.copy())
+        operators.dropout(tensors(values), tensors(indices), 7, torch.tensor([seed]), p, out)
+        operators.dropout(over, tensors(indices), 7, torch.tensor([seed]), p, over)
+        np.testing.assert_array_equal(out, want)
+        np.testing.assert_array_equal(over, want)
+
+
 def check_product(width, k, columns):
     count = 5
     values, indices = kept(count, width, k)
@@ -303,11 +317,11 @@ def check_layer_norm(count, width):
         assert operators.add_layer_norm(tensors(z), *vectors, 1e-2, scale, out) == count // 2
 
 
-def check_stack(residual, first, via):
+def check_stack(residual, first, via, dropout=0.0):
     """The reversible stack on these kernels, forward, back and inverted, beside the same on the CPU's."""
     graph = CircuitGraph.from_pins([0, 1, 2, 2, 3, 4, 5, 5], [0, 0, 0, 1, 1, 2, 2, 2], 6).through(via)
     torch.manual_seed(0)
-    stack = reversible.ReversibleStack(8, 2, 2, residual, first)
+    stack = reversible.ReversibleStack(8, 2, 2, residual, first, dropout=dropout)
     x = torch.randn(6, 8)
     results = []
     for simulated in (False, True):
@@ -317,10 +331,11 @@ def check_stack(residual, first, via):
                 for module in (cbsr, reversible):
                     patches.enter_context(patch.object(module, "array", lambda tensor: tensor.detach().contiguous()))
                     patches.enter_context(patch.object(module, "operator", operator))
+            torch.manual_seed(1)
             run, given = copy.deepcopy(stack), x.clone().requires_grad_()
             out = run(given, graph)
             (out * torch.linspace(-1, 1, 8)).sum().backward()
-            if simulated and residual == "dense":
+            if simulated and residual == "dense" and not dropout:
                 close(run.inverse(out.detach(), graph), x)
             results.append([out.detach(), given.grad, *(p.grad for p in run.parameters())])
     for want, got in zip(*results, strict=True):
@@ -353,6 +368,8 @@ CHECKS = [
     (check_nets, 33, 33),
     (check_entries, 40, 4),
     (check_entries, 300, 33),
+    (check_dropout, 40, 4),
+    (check_dropout, 300, 33),
     (check_product, 40, 4, 40),
     (check_product, 33, 33, 7),
     (check_layer_norm, 5, 40),
@@ -360,6 +377,7 @@ CHECKS = [
     (check_layer_norm, 2, 192),
     (check_stack, "sparse", "aggregate", "nets"),
     (check_stack, "dense", "transform", "edges"),
+    (check_stack, "sparse", "aggregate", "edges", 0.4),
 ]
 IN_ANY_ORDER = [  # each kernel, small
     (check_top_k, 33, 33, True),
@@ -369,6 +387,7 @@ IN_ANY_ORDER = [  # each kernel, small
     (check_bfloat16, 40, 8),
     (check_nets, 33, 4),
     (check_entries, 40, 4),
+    (check_dropout, 40, 4),
     (check_product, 33, 4, 7),
     (check_layer_norm, 3, 1),
 ]
@@ -386,6 +405,7 @@ AT_SIZE = [
     (check_nets, 192, 16),
     (check_atomic, 192, 7, "mean"),
     (check_entries, 1024, 128),
+    (check_dropout, 1024, 128),
     (check_product, 192, 64, 192),
     (check_product, 1024, 3, 50),
     (check_layer_norm, 700, 96),

@@ -154,7 +154,7 @@ def test_scatter(problem):
     np.testing.assert_array_equal(out, reference.scatter(kept, indices, x.shape[1]))
 
 
-@given(problems(), st.sampled_from([1, 5, 64]))
+@given(problems(), st.sampled_from([1, 5, 16, 64, 83, 211]))
 def test_product(problem, columns):
     x, _, values, indices = problem
     matrix = np.random.default_rng(0).standard_normal((x.shape[1], columns)).astype(x.dtype)
@@ -229,13 +229,18 @@ def test_layer_norm(dtype, rows, width, seed):
         np.testing.assert_allclose(got, want, **tolerance)
 
 
-@given(DTYPES, st.integers(1, 130), st.integers(0, 2**32 - 1))
-def test_layer_norm_of_a_sum_made_on_the_way(dtype, cells, seed):
-    """Nets of all sizes, one of every cell; what `add_layer_norm` adds, `undo_layer_norm` takes off."""
-    rng, width = np.random.default_rng(seed), 24
+def pins_of(rng, cells):
+    """Nets of all sizes, one of every cell."""
     net = np.concatenate([rng.integers(1, 1 + cells // 2 + 1, 2 * cells), np.zeros(cells, int)])
     cell = np.concatenate([rng.integers(0, cells, 2 * cells), np.arange(cells)])
-    graph = CircuitGraph.from_pins(torch.tensor(cell), torch.tensor(net), cells)
+    return CircuitGraph.from_pins(torch.tensor(cell), torch.tensor(net), cells)
+
+
+@given(DTYPES, st.integers(1, 130), st.integers(0, 2**32 - 1))
+def test_layer_norm_of_a_sum_made_on_the_way(dtype, cells, seed):
+    """What `add_layer_norm` adds, `undo_layer_norm` takes off."""
+    rng, width = np.random.default_rng(seed), 24
+    graph = pins_of(rng, cells)
     h, x, grad = rng.standard_normal((3, cells, width)).astype(dtype)
     bias, gain, shift = rng.standard_normal((3, width)).astype(dtype)
     scale = scale_of(x.shape, 24 if dtype is np.float32 else 50, dtype)
@@ -257,6 +262,25 @@ def test_layer_norm_of_a_sum_made_on_the_way(dtype, cells, seed):
         want, dgain, dshift = reference.layer_norm_backward(z + bias, gain, 1e-2, grad)
         for got, wanted in ((dz, want), *zip(sums.sum(1), (want.sum(0), dgain, dshift), strict=True)):
             np.testing.assert_allclose(got, wanted, **tolerance)
+
+
+@given(DTYPES, st.integers(1, 200), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_the_gradient_of_a_product_of_a_sum_made_on_the_way(dtype, cells, k, seed):
+    rng, width, columns = np.random.default_rng(seed), 24, 83
+    graph = pins_of(rng, cells)
+    z = rng.standard_normal((cells, columns)).astype(dtype)
+    values, indices = (np.ascontiguousarray(part) for part in reference.group_sparse(rng.random((cells, width)), k))
+    values, matrix = values.astype(dtype), rng.standard_normal((width, columns)).astype(dtype)
+    exact = kernels.Adjacency(*(part.numpy() for part in graph.adjacency(torch.float64)))
+    want = reference.product_backward(values, indices, matrix, reference.aggregate_dense(exact, z.astype(float)))
+    for route in ("edges", "nets"):
+        through = graph.through(route)
+        source = operator(through, torch.from_numpy(z).dtype), z, poisoned((through.num_summed_nets, columns), dtype)
+        work, dvalues = poisoned(z.shape, dtype), poisoned(values.shape, dtype)
+        dmatrix = poisoned((cpu.BLOCKS, *matrix.shape), dtype)
+        cpu.product_backward(values, indices, matrix, work, dvalues, dmatrix, source)
+        for got, wanted in zip((dvalues, dmatrix.sum(0)), want, strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=TOLERANCE[dtype] * 1000)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -298,3 +322,34 @@ def test_self_check_agrees_and_no_other_device_is_offered():
     assert all(agrees for _, agrees, _ in self_check())
     with pytest.raises(ValueError, match="no kernels for device 'xpu'"):
         kernels.on("xpu")
+
+
+@given(problems(), st.integers(0, 2**63 - 2), st.sampled_from([0.1, 0.5, 0.999]), st.sampled_from([0, 300]))
+def test_dropout(problem, seed, p, start):
+    x, _, values, indices = problem
+    mask = reference.dropout_mask(seed, len(x), start + x.shape[1], p)[:, start:]
+    want, out = values * reference.gather(mask, indices).astype(x.dtype), poisoned(values.shape, x.dtype)
+    cpu.dropout(values, indices, start, np.array([seed]), p, out)
+    np.testing.assert_array_equal(out, want)
+    cpu.dropout(values, indices, start, np.array([seed]), p, values)
+    np.testing.assert_array_equal(values, want)
+
+
+def test_the_numbers_of_dropout_are_those_of_splitmix64():
+    """The first of the state 1234567, as other implementations give them."""
+    assert reference.split_mix(np.uint64(1234567), np.arange(3)).tolist() == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+    ]
+
+
+def test_a_mask_drops_its_share_of_every_row_and_column_and_keeps_the_mean():
+    for seed, p in ((0, 0.2), (1, 0.2), (2**62, 0.7)):
+        mask = reference.dropout_mask(seed, 1500, 700, p)
+        assert set(np.unique(mask)) == {0, 1 / (1 - p)}
+        for axis, count in enumerate(mask.shape):
+            share = (mask == 0).mean(axis)
+            assert np.abs(share - p).max() < 6 * (p * (1 - p) / count) ** 0.5
+        together = np.corrcoef(mask[:200])
+        assert np.abs(together - np.eye(200)).max() < 6 / 700**0.5

@@ -159,15 +159,15 @@ def gsr_step(first):
         def count(name, *given):
             given = dict(zip(arguments(name), given, strict=False))
             if given.get("source"):
-                graph, h, _ = given["source"]
-                count("aggregate_dense", graph, h, given["z"])
+                graph, x, _ = given["source"]
+                count("aggregate_dense", graph, x, given["grad" if name == "product_backward" else "z"])
             moved = (given[argument] for argument in f"{READ[name]} {WRITTEN[name]}".split())
             counts[phase[0]]["scatter" if name.startswith("scatter") else name] += sum(map(bytes_of, moved))
 
         def counted(name, kernel):
-            def call(*given):
-                count(name, *given)
-                return kernel(*given)
+            def call(*given, **source):
+                count(name, *given, *source.values())
+                return kernel(*given, **source)
 
             return call
 

@@ -1,11 +1,17 @@
 """Sums over neighbours: of CBSR rows, of dense rows, and sampled at the kept positions; by edges or through nets."""
 
+from typing import Any, TypeAlias
+
 import numba
 import numpy as np
 
 from gsrgnn.kernels.adjacency import Incidence
+from gsrgnn.kernels.cpu.lanes import add_rows
 from gsrgnn.kernels.cpu.row_groups import Prepared, RowGroups, sample_groups, sum_kept_groups
 from gsrgnn.kernels.cpu.threads import BLOCKS, balanced_bounds, contracted, inlined, threaded
+
+Source: TypeAlias = tuple[Prepared, np.ndarray, np.ndarray | None]
+"""A graph, an array and a work array for the nets' sums: what `aggregate_dense` makes of them is made on the way."""
 
 
 def aggregate(
@@ -40,15 +46,10 @@ def aggregate_backward(
 def aggregate_dense(graph: Prepared, x: np.ndarray, out: np.ndarray, nets: np.ndarray | None = None) -> None:
     """`reference.aggregate_dense` into ``out [N, D]``, ``graph`` and ``nets`` as for `aggregate`."""
     if isinstance(graph, Incidence):
-        sum_to_nets(graph, x, nets)
+        _sum_rows(graph.to_nets, x, nets)
         _sum_cells(graph.to_cells, nets, graph.direct, x, out)
     else:
         _sum_rows(graph.adjacency if isinstance(graph, RowGroups) else graph, x, out)
-
-
-def sum_to_nets(incidence: Incidence, x: np.ndarray, nets: np.ndarray | None) -> None:
-    """The first half of `aggregate_dense` through the nets: ``nets [M, D]`` receives each net's sum."""
-    _sum_rows(incidence.to_nets, x, nets)
 
 
 @contracted
@@ -65,36 +66,42 @@ def _sum_rows(adjacency, x, out):
                 row[c] *= out_scale[i]
 
 
+def second_half(source: Source | None, z: np.ndarray) -> tuple[Any, Any, Any, Any]:
+    """What `sum_cell` has to sum for each row of ``z``; four times None where ``z`` is there."""
+    if source is None:
+        return None, None, None, None
+    graph, x, nets = source
+    if not isinstance(graph, Incidence):
+        aggregate_dense(graph, x, z)
+        return None, None, None, None
+    _sum_rows(graph.to_nets, x, nets)
+    return graph.to_cells, nets, graph.direct, x
+
+
 @contracted
 def _sum_cells(to_cells, nets, direct, x, out):
-    indptr, sources, weight, _, ones = to_cells
-    indptr1, sources1, weight1, out_scale, in_scale = direct
-    bounds = balanced_bounds(indptr + indptr1)
+    bounds = balanced_bounds(to_cells[0] + direct[0])
     for b in numba.prange(BLOCKS):
         for i in range(bounds[b], bounds[b + 1]):
-            row = out[i]
-            row[:] = 0
-            add_row(indptr, sources, weight, ones, nets, i, row)
-            add_row(indptr1, sources1, weight1, in_scale, x, i, row)
-            for c in range(len(row)):
-                row[c] *= out_scale[i]
+            sum_cell(to_cells, nets, direct, x, i, out[i])
+
+
+@inlined
+def sum_cell(to_cells, nets, direct, x, i, row):
+    """Row ``i`` of `aggregate_dense` through the nets into ``row [D]``, the nets' sums being there."""
+    indptr, sources, weight, _, ones = to_cells
+    indptr1, sources1, weight1, out_scale, in_scale = direct
+    row[:] = 0
+    add_row(indptr, sources, weight, ones, nets, i, row)
+    add_row(indptr1, sources1, weight1, in_scale, x, i, row)
+    for c in range(len(row)):
+        row[c] *= out_scale[i]
 
 
 @inlined
 def add_row(indptr, sources, weight, in_scale, x, i, row):
-    """Add ``sum_j weight[i, j] in_scale[j] x[j]`` to ``row [D]``, two entries a pass over it."""
-    start, stop = indptr[i], indptr[i + 1]
-    paired = start + (stop - start) // 2 * 2
-    for e in range(start, paired, 2):
-        j0, j1 = sources[e], sources[e + 1]
-        w0, w1 = weight[e] * in_scale[j0], weight[e + 1] * in_scale[j1]
-        for c in range(len(row)):
-            row[c] += w0 * x[j0, c] + w1 * x[j1, c]
-    if paired < stop:
-        j = sources[paired]
-        w = weight[paired] * in_scale[j]
-        for c in range(len(row)):
-            row[c] += w * x[j, c]
+    """Add ``sum_j weight[i, j] in_scale[j] x[j]`` to ``row [D]``."""
+    add_rows(row, x, sources, weight, in_scale, indptr[i], indptr[i + 1])
 
 
 @threaded

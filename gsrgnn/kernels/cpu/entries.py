@@ -1,9 +1,9 @@
-"""What is done with the kept entries of each row by itself: to and from a dense matrix, and times a small one."""
+"""What is done with the kept entries of each row by itself: to and from a dense matrix."""
 
 import numba
 import numpy as np
 
-from gsrgnn.kernels.cpu.threads import BLOCKS, contracted, even_bounds, reassociated, steps_of, threaded
+from gsrgnn.kernels.cpu.threads import BLOCKS, even_bounds, steps_of, threaded
 from gsrgnn.kernels.fixed_point import Scale
 
 INTEGER = {4: np.int32, 8: np.int64}
@@ -83,49 +83,3 @@ def scatter_fixed(values: np.ndarray, indices: np.ndarray, scale: Scale, out: np
         for t in range(indices.shape[1]):
             c = indices[i, t]
             out[i, c] = out.dtype.type(np.rint(values[i, t] * steps_of(rows[i], column[c], reach[c])))
-
-
-@contracted
-def product(values: np.ndarray, indices: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
-    """`reference.product` into ``out [N, C]``."""
-    bounds = even_bounds(len(out))
-    k = indices.shape[1]
-    unrolled = k // 4 * 4
-    for b in numba.prange(BLOCKS):
-        for i in range(bounds[b], bounds[b + 1]):
-            row = out[i]
-            row[:] = 0
-            for t in range(0, unrolled, 4):
-                v0, v1, v2, v3 = values[i, t], values[i, t + 1], values[i, t + 2], values[i, t + 3]
-                m0, m1 = matrix[indices[i, t]], matrix[indices[i, t + 1]]
-                m2, m3 = matrix[indices[i, t + 2]], matrix[indices[i, t + 3]]
-                for c in range(len(row)):
-                    row[c] += v0 * m0[c] + v1 * m1[c] + v2 * m2[c] + v3 * m3[c]
-            for t in range(unrolled, k):
-                v, m = values[i, t], matrix[indices[i, t]]
-                for c in range(len(row)):
-                    row[c] += v * m[c]
-
-
-@reassociated
-def product_backward(
-    values: np.ndarray,
-    indices: np.ndarray,
-    matrix: np.ndarray,
-    grad: np.ndarray,
-    dvalues: np.ndarray,
-    dmatrix: np.ndarray,
-) -> None:
-    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
-    bounds = even_bounds(len(grad))
-    for b in numba.prange(BLOCKS):
-        dmatrix[b] = 0
-        for i in range(bounds[b], bounds[b + 1]):
-            g = grad[i]
-            for t in range(indices.shape[1]):
-                v, m, dm = values[i, t], matrix[indices[i, t]], dmatrix[b, indices[i, t]]
-                dot = grad.dtype.type(0)
-                for c in range(len(g)):
-                    dot += g[c] * m[c]
-                    dm[c] += v * g[c]
-                dvalues[i, t] = dot

@@ -4,14 +4,10 @@ One kernel does both, so that the same machine code makes an update and takes it
 that gives ``x`` back to the last bit, in whatever order the compiler adds up a row.
 """
 
-from typing import Any, TypeAlias
-
 import numba
 import numpy as np
 
-from gsrgnn.kernels.adjacency import Incidence
-from gsrgnn.kernels.cpu.aggregation import add_row, aggregate_dense, sum_to_nets
-from gsrgnn.kernels.cpu.row_groups import Prepared
+from gsrgnn.kernels.cpu.aggregation import Source, second_half, sum_cell
 from gsrgnn.kernels.cpu.threads import (
     BLOCKS,
     balanced_bounds,
@@ -22,8 +18,6 @@ from gsrgnn.kernels.cpu.threads import (
     steps_of,
 )
 from gsrgnn.kernels.fixed_point import Scale
-
-Source: TypeAlias = tuple[Prepared, np.ndarray, np.ndarray]
 
 
 def add_layer_norm(
@@ -46,7 +40,7 @@ def add_layer_norm(
     """
     nothing = np.empty((0, z.shape[1]), z.dtype)
     bad = _update(
-        *_second_half(source, z), z, bias, gain, shift, eps, scale, sign, x, nothing, nothing, nothing, nothing
+        *second_half(source, z), z, bias, gain, shift, eps, scale, sign, x, nothing, nothing, nothing, nothing
     )
     return first(bad)
 
@@ -70,19 +64,7 @@ def undo_layer_norm(
     ``x`` is what it was before, to the last bit; ``z`` becomes the gradient with respect to ``z`` for the incoming
     ``grad [N, D]``; ``dbias``, ``dgain`` and ``dshift`` ``[BLOCKS, D]`` receive the parameters' gradients by block.
     """
-    _update(*_second_half(source, z), z, bias, gain, shift, eps, scale, -1, x, grad, dbias, dgain, dshift)
-
-
-def _second_half(source: Source | None, z: np.ndarray) -> tuple[Any, Any, Any, Any]:
-    """What `_update` still has to sum for each row of ``z``; four times None where ``z`` is there."""
-    if source is None:
-        return None, None, None, None
-    graph, h, nets = source
-    if not isinstance(graph, Incidence):
-        aggregate_dense(graph, h, z)
-        return None, None, None, None
-    sum_to_nets(graph, h, nets)
-    return graph.to_cells, nets, graph.direct, h
+    _update(*second_half(source, z), z, bias, gain, shift, eps, scale, -1, x, grad, dbias, dgain, dshift)
 
 
 @reassociated
@@ -91,12 +73,7 @@ def _update(to_cells, nets, direct, h, z, bias, gain, shift, eps, scale, sign, x
     backward = len(grad) > 0
     rows, column, reach = scale
     sign, integer = z.dtype.type(sign), x.dtype.type
-    if direct is None:
-        bounds = even_bounds(len(z))
-    else:
-        indptr, sources, weight, _, ones = to_cells
-        indptr1, sources1, weight1, out_scale, in_scale = direct
-        bounds = balanced_bounds(indptr + indptr1)
+    bounds = even_bounds(len(z)) if direct is None else balanced_bounds(to_cells[0] + direct[0])
     first_bad = np.full(BLOCKS, -1, np.int64)
     for b in numba.prange(BLOCKS):
         if backward:
@@ -108,11 +85,7 @@ def _update(to_cells, nets, direct, h, z, bias, gain, shift, eps, scale, sign, x
             if direct is not None:
                 if not backward:
                     row = z[bounds[b]]  # stays in cache; no later row needs it
-                row[:] = 0
-                add_row(indptr, sources, weight, ones, nets, i, row)
-                add_row(indptr1, sources1, weight1, in_scale, h, i, row)
-                for c in range(width):
-                    row[c] *= out_scale[i]
+                sum_cell(to_cells, nets, direct, h, i, row)
             mean, rstd = _moments(row, bias, eps)
             if not (np.isfinite(mean) and rstd > 0):  # it is 0 where the variance overflows
                 first_bad[b] = i

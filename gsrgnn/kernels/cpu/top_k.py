@@ -9,6 +9,7 @@ far outliers) the range is halved, so that the number of probes stays below that
 import numba
 import numpy as np
 
+from gsrgnn.kernels.cpu.lanes import count_reaching, find_reaching
 from gsrgnn.kernels.cpu.threads import BLOCKS, even_bounds, first, inner, steps_of, threaded
 from gsrgnn.kernels.fixed_point import Scale
 
@@ -31,13 +32,12 @@ def _group_sparse(x, values, indices, keys, exponent):
     bounds = even_bounds(len(x))
     first_bad = np.full(BLOCKS, -1, np.int64)
     for b in numba.prange(BLOCKS):
-        columns = np.empty(x.shape[1], indices.dtype)
         place = 0.5
         for i in range(bounds[b], bounds[b + 1]):
             if not _float_keys(x[i], keys[b], exponent):
                 first_bad[b] = i
                 break
-            place = _select_columns(keys[b], indices[i], columns, place)
+            place = _select_columns(keys[b], indices[i], place)
             for t in range(indices.shape[1]):
                 values[i, t] = x[i, indices[i, t]]
     return first_bad
@@ -59,7 +59,6 @@ def _group_sparse_fixed(x, scale, limits, values, indices, keys, exponent):
     rows, column, reach = scale
     most_column, least_reach, most_reach = limits
     for b in numba.prange(BLOCKS):
-        columns = np.empty(x.shape[1], indices.dtype)
         floats = np.empty(x.shape[1], values.dtype)
         place = 0.5
         for i in range(bounds[b], bounds[b + 1]):
@@ -70,14 +69,14 @@ def _group_sparse_fixed(x, scale, limits, values, indices, keys, exponent):
             else:
                 steps = _one_step(rows[i], column, reach)
             if steps > 0:
-                place = _select_columns(x[i], indices[i], columns, place)
+                place = _select_columns(x[i], indices[i], place)
                 for t in range(indices.shape[1]):
                     values[i, t] = values.dtype.type(x[i, indices[i, t]]) / steps
             else:
                 for c in range(x.shape[1]):
                     floats[c] = values.dtype.type(x[i, c]) / steps_of(rows[i], column[c], reach[c])
                 _float_keys(floats, keys[b], exponent)
-                place = _select_columns(keys[b], indices[i], columns, place)
+                place = _select_columns(keys[b], indices[i], place)
                 for t in range(indices.shape[1]):
                     values[i, t] = floats[indices[i, t]]
 
@@ -108,8 +107,8 @@ def _float_keys(row, keys, exponent):
 
 
 @inner
-def _select_columns(keys, indices, columns, place):
-    """The columns of the ``len(indices)`` largest keys, ascending, ties to the lowest; ``columns`` is a work array.
+def _select_columns(keys, indices, place):
+    """The columns of the ``len(indices)`` largest keys, ascending, ties to the lowest.
 
     ``place`` is where between the smallest and the largest key to look first, 0 .. 1. Returns where the end was.
     """
@@ -120,17 +119,12 @@ def _select_columns(keys, indices, columns, place):
         high = max(high, keys[j])
     bottom, span = np.float64(low), np.float64(high) - np.float64(low)
     low, reach = _threshold(keys, k, low, high, place)
-    t = 0
     if reach == k:
-        for j in range(len(keys)):
-            columns[t] = j
-            t += keys[j] >= low
-            if t == k:
-                break
-        for t in range(k):
-            indices[t] = columns[t]
+        find_reaching(keys, low, indices)
     else:
-        ties = k - _count(keys, low + 1)
+        t, ties = 0, k
+        for j in range(len(keys)):
+            ties -= keys[j] > low
         for j in range(len(keys)):
             if keys[j] > low or keys[j] == low and ties > 0:
                 ties -= keys[j] == low
@@ -149,7 +143,7 @@ def _threshold(keys, k, low, high, place):
         probe = integer(low + np.int64((np.float64(high) - np.float64(low)) * place) + 1)
         if probes > INTERPOLATED or not low < probe <= high:
             probe = integer((low | high) - ((low ^ high) >> integer(1)))
-        count = _count(keys, probe)
+        count = count_reaching(keys, probe)
         if count >= k:
             low, reach = probe, count
         else:
@@ -157,12 +151,3 @@ def _threshold(keys, k, low, high, place):
         place = (reach - k) / (reach - beyond)
         probes += 1
     return low, reach
-
-
-@inner
-def _count(keys, least):
-    """How many keys are ``least`` or more."""
-    count = np.int32(0)
-    for j in range(len(keys)):
-        count = np.int32(count + np.int32(keys[j] >= least))  # named at each step: a sum of int32 is int64 to Numba
-    return count

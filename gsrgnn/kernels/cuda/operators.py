@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_map
 
 from gsrgnn.kernels import torch_path
 from gsrgnn.kernels.adjacency import Adjacency, Incidence
+from gsrgnn.kernels.cuda import dropout as dropout_kernel
 from gsrgnn.kernels.cuda import entries, layer_norm, plan, products, sample, sample_atomic, sum_kept, sum_rows, top_k
 from gsrgnn.kernels.cuda.compiler import BFLOAT16, FLOAT, INDEX, WARPS
 from gsrgnn.kernels.cuda.layer_norm import BLOCKS
@@ -37,6 +38,7 @@ __all__ = [
     "aggregate_backward",
     "aggregate_backward_atomic",
     "aggregate_dense",
+    "dropout",
     "from_fixed",
     "group_sparse",
     "group_sparse_fixed",
@@ -169,6 +171,17 @@ def scatter_fixed(values: Tensor, indices: Tensor, scale: Scale, out: Tensor) ->
 
 
 @_served
+def dropout(values: Tensor, indices: Tensor, start: int, seed: Tensor, p: float, out: Tensor) -> None:
+    """``values [N, k]`` times `reference.dropout_mask` at their places, column 0 being ``start`` of the mask.
+
+    ``seed`` is int64 ``[1]``, read on the GPU. ``out [N, k]`` may be ``values``.
+    """
+    dropout_kernel.kernel(INDEX[indices.dtype])(
+        _rows(values), values, indices, indices.shape[1], len(values), start, seed, int(p * 2**31), 1 / (1 - p), out
+    )
+
+
+@_served
 def aggregate(
     graph: Adjacency | Incidence, values: Tensor, indices: Tensor, out: Tensor, nets: Tensor | None = None
 ) -> None:
@@ -243,9 +256,20 @@ def product(values: Tensor, indices: Tensor, matrix: Tensor, out: Tensor) -> Non
 
 @_served
 def product_backward(
-    values: Tensor, indices: Tensor, matrix: Tensor, grad: Tensor, dvalues: Tensor, dmatrix: Tensor
+    values: Tensor,
+    indices: Tensor,
+    matrix: Tensor,
+    grad: Tensor,
+    dvalues: Tensor,
+    dmatrix: Tensor,
+    source: Source | None = None,
 ) -> None:
-    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``."""
+    """`reference.product_backward` into ``dvalues [N, k]`` and, by block, ``dmatrix [BLOCKS, D, C]``.
+
+    With ``source``, ``(graph, z, nets)``, ``grad`` is first made `aggregate_dense` of ``z``.
+    """
+    if source:
+        aggregate_dense(*source[:2], grad, *source[2:])
     index, k, tile = INDEX[indices.dtype], indices.shape[1], products.tile(len(matrix))
     products.values_gradient(_items(grad), index)(_rows(grad), indices, k, matrix, grad, *grad.shape, dvalues)
     products.matrix_gradient(index)(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gsrgnn.kernels.cuda import (
+    dropout,
     entries,
     layer_norm,
     probes,
@@ -76,6 +77,7 @@ def specialisations(width: int = 192, ks: Sequence[int] = (8, 64)) -> dict[str, 
     kernels |= {
         "add up pieces": sum_kept.combine(),
         "add up pieces, onto": sum_kept.combine(True),
+        "dropout": dropout.kernel(index),
         "to_fixed": entries.to_fixed(),
         "from_fixed": entries.from_fixed(),
         "scatter_add": entries.scatter_add(index),

@@ -68,7 +68,7 @@ def profile(
         "aggregate_dense": 2 * stream + nets,
         "aggregate": kept + stream + nets,
         "aggregate_backward": stream + 2 * kept + nets,
-        "product_backward": stream + 2 * kept,
+        "product_backward": stream + nets + 2 * kept,  # the sum over neighbours made on the way
         "scatter_fixed": kept + stream,
         "scatter_add": kept + 2 * stream,
         "scatter_over": 2 * kept + 2 * stream,
