@@ -43,7 +43,8 @@ def build(
     files = [_checked(Path(source)) for source in sources]
     if not files:
         raise ValueError("no Verilog files: name one or more")
-    top = _top(files, top)
+    known = modules(files)
+    top = _top(files, known, top)
     folders = list(dict.fromkeys(file.resolve().parent for file in files))
     mounted = {f"rtl{i}": folder for i, folder in enumerate(folders)}
     names = [f"/rtl{folders.index(file.resolve().parent)}/{file.name}" for file in files]
@@ -53,7 +54,8 @@ def build(
         try:
             seconds = synthesis.run_yosys(synthesis.script(recipe), Path(temporary), mounted)
         except RuntimeError as error:
-            raise RuntimeError(_with_folders(f"Yosys failed on {top}: {error}".rstrip(), folders)) from error
+            words = _with_folders(f"Yosys failed on {top}: {error}".rstrip(), folders)
+            raise RuntimeError(words if top in known else f"{words}\n{_listed(known)}") from error
         say(f"synthesised in {seconds:.0f} s")
         mapped = synthesis.mapped_netlist(Path(temporary) / "netlist.json")
     netlist, maps = synthesis.laid_out(top, *mapped, say)
@@ -86,19 +88,24 @@ def _checked(file):
     return file
 
 
-def _top(files, top):
-    known = modules(files)
-    there = f"there are {', '.join(known[:20])}{', ...' * (len(known) > 20)}" if known else "the files define none"
+def _top(files, known, top):
     if top is None:
         if len(known) == 1:
             return known[0]
-        raise ValueError(f"which module is the top? {there}: name it with --top")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", top) or (top not in known and not _includes(files)):
-        raise ValueError(f"no module {top[:100]!r}: {there}")
+        raise ValueError(f"which module is the top? {_listed(known)}: name it with --top")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", top) or (top not in known and not _has_macros(files)):
+        raise ValueError(f"no module {top[:100]!r}: {_listed(known)}")
     return top
 
 
-def _includes(files):
+def _listed(known):
+    if not known:
+        return "the files define none"
+    return f"there are {', '.join(known[:20])}{', ...' * (len(known) > 20)}"
+
+
+def _has_macros(files):
+    """Whether there are macros or included files, which may define modules that `modules` does not see."""
     return any("`" in file.read_text(encoding="utf-8", errors="replace") for file in files)
 
 

@@ -116,6 +116,22 @@ def test_what_does_not_synthesise_shows_yosyss_words_and_their_line(tmp_path, te
 
 
 @needs_yosys
+def test_a_top_that_is_in_no_file_is_answered_with_those_that_are(tmp_path):
+    (file,) = write(tmp_path, t_v="`define X 1\nmodule t(input a, output b); assign b = ~a; endmodule")
+    with pytest.raises(RuntimeError, match=r"(?s)'u' is not a valid top-level module.*\nthere are t$"):
+        verilog.build([file], "u", tmp_path / "made.npz")
+
+
+@needs_yosys
+def test_gates_of_another_library_with_their_modules(tmp_path):
+    cells = "module NANDX2(input A, B, output Y); assign Y = !(A & B); endmodule"
+    gates = "module t(input a, b, output y); wire n; NANDX2 u(a, b, n); NANDX2 v(.A(n), .B(b), .Y(y)); endmodule"
+    files = write(tmp_path, cells_v=cells, gates_v=gates)
+    netlist, _, _ = netlist_file.read(verilog.build(files, "t", tmp_path / "t.npz", say=lambda line: None))
+    assert 1 <= netlist.num_cells <= 2
+
+
+@needs_yosys
 def test_a_design_that_computes_nothing_is_refused(tmp_path):
     (file,) = write(tmp_path, t_v="module t(input a, output b); assign b = a; endmodule")
     with pytest.raises(ValueError, match="Yosys left no cells"):
