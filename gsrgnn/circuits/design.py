@@ -1,8 +1,9 @@
 """Placed and routed designs from DEF files: the netlist, where its cells lie, and the wires of its nets.
 
 `read_def` reads DEF 5.8 as OpenROAD and commercial tools write it, plain or gzip, and of LEF what `gsrgnn.circuits.lef`
-says. The parser is our own: of the packages that are kept up, KLayout reads DEF into shapes and drops which pins a net
-joins, sc-leflib reads LEF alone, and OpenROAD's database is to be had as a program only.
+says. The parser is our own: `lefdef` (last released in 2023) gives no wires and aborts the process on a damaged file,
+KLayout reads DEF into shapes and drops which pins a net joins, sc-leflib reads LEF alone, and OpenROAD's own database
+is no package.
 
 - Cells of the netlist are the components that a net names. The others (taps, fillers) are counted and are in no
   graph.

@@ -78,7 +78,7 @@ def cell_features(netlist: Netlist) -> NDArray[np.float32]:
     continuous = np.column_stack([drive, *np.log1p([*size.T, *counts])])
     deviation = continuous.std(axis=0)
     varies = deviation > _ROUNDING
-    continuous = (continuous - continuous.mean(axis=0)) * varies / np.where(varies, deviation, 1)
+    continuous = np.where(varies, continuous - continuous.mean(axis=0), 0) / np.where(varies, deviation, 1)
     one_hot = np.eye(len(_FUNCTIONS))[function]
     macro = size[:, 1:] > MACRO_HEIGHT
     return np.hstack([one_hot, macro, continuous]).astype(np.float32)

@@ -42,6 +42,8 @@ class Words:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not isinstance(path, (str, os.PathLike)):
+            raise ValueError(f"path is {path!r:.200}: give the path of a DEF or LEF file")
         self.path = Path(path)
         whole = b"".join([_PREFIX, *_chunks(self.path)])
         self._bytes = np.frombuffer(whole, np.uint8)

@@ -181,6 +181,8 @@ def test_a_cell_that_no_lef_knows(tmp_path):
     check_line(path, str(error.value), "- c INV_X4")
     with pytest.raises(FileNotFoundError, match="no file .*none.lef"):
         read_def(path, tmp_path / "none.lef")
+    with pytest.raises(ValueError, match="path is 5: give the path of a DEF or LEF file"):
+        read_def(5)
 
 
 BAD_LEF = {
