@@ -109,7 +109,7 @@ print(f"circuit: {name}")
 if not name.startswith("circuitnet/"):
     kind = (
         "one that ships with the package"
-        if name.startswith("riscv/")
+        if name in circuits.packaged.names()
         else "SYNTHETIC"
     )
     print(

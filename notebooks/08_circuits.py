@@ -13,7 +13,7 @@
 # %% [markdown]
 # # The circuits
 #
-# The book's circuits are of four kinds: CircuitNet's, for whoever has downloaded them; cores that come with the
+# The book's circuits are of four kinds: CircuitNet's, for whoever has downloaded them; designs that come with the
 # package; designs of a public flow, placed and routed by an open tool; and synthetic netlists that stand in for the
 # rows of the paper's Table 1. This chapter sets them beside each other, shows how a label comes about where no chip's
 # router has made one, and holds our router against a real one.
@@ -68,7 +68,7 @@ from gsrgnn.provenance import code_hash
 # |:--|:--|:--|:--|:--|
 # | **real** | `circuitnet/...` | a chip design's | the design's | CircuitNet's where its maps are, else simulated |
 # | **routed** | `r2g/...` | synthesised from open RTL | OpenROAD's | OpenROAD's wires over its tracks |
-# | **shipped** | `riscv/...` | synthesised from open RTL | ours | simulated, ships with the netlist |
+# | **shipped** | `riscv/...`, `crypto/...`, `bus/...`, `dsp/...` | synthesised from open RTL | ours | simulated, ships with the netlist |
 # | **synthetic** | `synthetic/...` | generated | generated | simulated |
 #
 # All are loaded in the same way, and all say where their label comes from. CircuitNet {cite:p}`circuitnet2023` is
@@ -78,7 +78,8 @@ from gsrgnn.provenance import code_hash
 found = circuits.available()
 paper = f"circuitnet/{table1.rows()[-1].name}"  # 7157-zero-riscy-a
 here = [*[paper] * (paper in found), *shipped, stand_in]
-kinds = {"circuitnet": "real", "riscv": "shipped", "synthetic": "synthetic"}
+kinds = {name: "shipped" for name in shipped}
+kinds |= {paper: "real", stand_in: "synthetic"}
 if paper not in found:
     print(
         "CircuitNet's 7157 was not found (CIRCUITNET_ROOT): the tables and\n"
@@ -119,7 +120,7 @@ def counted(name):
 # %% [markdown]
 # ## The shipped circuits
 #
-# A processor core in a hardware description language (RTL) was turned into a netlist by Yosys, an open synthesis
+# A design in a hardware description language (RTL) was turned into a netlist by Yosys, an open synthesis
 # tool: logic becomes gates of a small library, registers become flip-flops. Memories above a stated number of words
 # stay whole. Such a block is a **macro**: a cell of many gcells, placed first, which wires can hardly cross.
 
@@ -151,8 +152,8 @@ figures.table(
             for name, about in origins.items()
         }
     ).T,
-    caption="Where they come from. The RTL is that of the Python packages "
-    f"pythondata-cpu-..., in the version named; Yosys {', '.join(yosys)}.",
+    caption="Where they come from. The RTL is that of a Python package, "
+    f"in the version named; Yosys {', '.join(yosys)}.",
 )
 
 # %% [markdown]
@@ -172,7 +173,7 @@ for name in here:
     alike.loc["edges of the largest net", name] = size * (size - 1)
 titles = {
     name: f"{'7157' if name == paper else name.split('/')[1]} "
-    f"({kinds[name.split('/')[0]]})"
+    f"({kinds[name]})"
     for name in here
 }
 
@@ -354,7 +355,7 @@ print(f"room under a macro: {congestion.UNDER_MACRO:.0%} of a gcell's capacity")
 def with_maps(name):
     """A circuit as `load` gives it by default, and the overflow it is made of."""
     netlist, placed = netlists[name], name.partition("/")[2]
-    if name.startswith("riscv/"):
+    if name in packaged.names():
         maps = packaged.read(name)[1]
     elif name.startswith("circuitnet/") and circuitnet.overflow_files(placed):
         maps = congestion.Congestion(
