@@ -30,11 +30,18 @@ OVERFLOW = np.array([[0, 0.5], [0, 0], [0, 0], [2, 0]])
 WIRES = np.array([[1, 0], [2, 0]]), np.array([[0], [0], [1]])
 RECORD = {
     "complete": True,
-    "parameters": {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "memory_layers": [2, 4]},
-    "graph": {"nodes": 64, "edges": 486},
+    "parameters": {
+        "circuit": "synthetic/64",
+        "hidden": 16,
+        "layers": 2,
+        "k": [4],
+        "only": "RevGNN csr,GSR k=4 nets,RevGNN edge_index",
+        "memory_layers": [2, 4],
+    },
+    "graph": {"nodes": 64, "edges": 486, "features": 7, "summed_nets": 9, "entries": 80},
     "provenance": {"CPU": "Z80"},
     "threads": {"torch": 2},
-    "floor": {"seconds": 0.01},
+    "speeds": {"multiplications": 1e9, "bytes": 1e9},
     "rows": [
         {
             "name": "RevGNN csr",
