@@ -69,9 +69,9 @@ run = max(alike, key=rows_measured, default=None)
 def what_was_run():
     if run is None:
         return (
-            "There is no record in `results` yet. `gsrgnn bench` makes one: a few minutes with its defaults on two "
-            "cores, and `gsrgnn bench --help` says how to choose the circuit, the width and the depth. This page "
-            "shows it when the book is built again."
+            "There is no record in `results` that this code reads. `gsrgnn bench` makes one: a few minutes with its "
+            "defaults on two cores, and `gsrgnn bench --help` says how to choose the circuit, the width and the depth. "
+            "This page shows it when the book is built again."
         )
     p, sizes, made = run["parameters"], run["graph"], run["provenance"]
     lines = [
@@ -186,8 +186,8 @@ Markdown(what_was_run())
 # group 2 is written and read once: $7 N d$. Adam moves seven numbers a parameter.
 #
 # The terms are added. Arithmetic may hide behind traffic, or in part; were all of it hidden, the larger of the two
-# would be left. And a machine whose caches hold these arrays can be faster than the floor says: compare the size of one
-# array, given below, with its last cache.
+# would be left, so the table has them too. And a machine whose caches hold these arrays can be faster than the floor
+# says: compare the size of one array, given below, with its last cache.
 
 # %% tags=["hide-input"]
 WHAT = {
@@ -204,21 +204,26 @@ WHAT = {
 
 
 def floor_table():
-    """Terms of the floor, a column a k, in milliseconds."""
-    least = {
-        name: terms
-        for name, terms in floors(run).items()
-        if name.startswith(("GSR k", "GSR bfloat16")) and name.endswith("nets")
-    }
-    if not least:
-        return None
-    table = 1e3 * pd.DataFrame(least)
-    table.columns = [
-        name.removeprefix("GSR ").removesuffix(" nets") for name in table
-    ]
-    table.loc["floor"] = table.sum()
-    table.insert(0, "amount", [*WHAT.values(), ""])
-    return table
+    """Terms of the floor, a column a k: milliseconds, and their share."""
+    milliseconds = 1e3 * pd.DataFrame(
+        {
+            name.removeprefix("GSR ").removesuffix(" nets"): terms
+            for name, terms in floors(run).items()
+            if name.startswith(("GSR k", "GSR bfloat16")) and name.endswith("nets")
+        }
+    )
+    whole = milliseconds.sum()
+    arithmetic = milliseconds.loc[["products", "encoder", "sums"]].sum()
+    shown = milliseconds.map("{:,.1f}".format) + (milliseconds / whole).map(
+        " ({:.0%})".format
+    )
+    shown.insert(0, "amount", list(WHAT.values()))
+    shown.loc["floor"] = ["", *whole.map("{:,.1f}".format)]
+    shown.loc["arithmetic"] = ["", *arithmetic.map("{:,.1f}".format)]
+    shown.loc["traffic"] = ["", *(whole - arithmetic).map("{:,.1f}".format)]
+    return figures.table(
+        shown, caption="The floor and its terms, in milliseconds (and shares)"
+    )
 
 
 if run:
@@ -227,27 +232,17 @@ if run:
     display(
         Markdown(
             f"Here $N$ = {sizes['nodes']:,}, $E$ = {sizes['entries']:,} and $M$ = {sizes['summed_nets']:,}; an array of "
-            f"$N d$ numbers has {array / 1e6:,.1f} MB. The machine's best: {speeds['multiplications'] / 1e9:,.1f} billion "
+            f"$N d$ numbers has {array / 1e6:,.2f} MB. The machine's best: {speeds['multiplications'] / 1e9:,.1f} billion "
             f"multiplications and {speeds['bytes'] / 1e9:,.1f} GB a second."
         )
     )
-    if (terms := floor_table()) is not None:
-        display(
-            figures.table(
-                terms, caption="The floor and its terms, in milliseconds"
-            ).format("{:,.1f}", subset=terms.columns[1:])
-        )
-        multiplied = terms.loc[["products", "encoder", "sums"], terms.columns[1:]]
-        shares = (multiplied.sum() / terms.loc["floor", terms.columns[1:]]).map(
-            "{:.0%}".format
-        )
+    if least := [*floors(run).values()]:
+        display(floor_table())
         display(
             Markdown(
-                "Share of the multiplications and additions: "
-                + ", ".join(f"{name} {share}" for name, share in shares.items())
-                + ". Of the sums over the neighbours, the additions take "
-                f"{terms.loc['sums'].iloc[1]:,.1f} ms and what they have to move, $h$, $z'$ and the nets, "
-                f"{terms.loc[['crossing', 'nets'], terms.columns[1]].sum():,.1f} ms."
+                "Of the sums over the neighbours, the additions take "
+                f"{1e3 * least[0]['sums']:,.1f} ms, and what they have to move, $h$, $z'$ and the nets' sums, "
+                f"{1e3 * (least[0]['crossing'] + least[0]['nets']):,.1f} ms."
             )
         )
 
@@ -276,36 +271,13 @@ if run:
 
 
 # %% tags=["hide-input"]
-def beside_the_floor():
-    """Rows of GSR-GNN, their floors, and what would be left of these were all arithmetic hidden."""
-    arithmetic = ["products", "encoder", "sums"]
-    lines = {}
-    for name, terms in floors(run).items():
-        multiplied = sum(terms[part] for part in arithmetic)
-        moved = sum(terms.values()) - multiplied
-        step = report.step_seconds(run, name)
-        lines[name] = {
-            "step": 1e3 * step,
-            "floor": 1e3 * (multiplied + moved),
-            "step / floor": step / (multiplied + moved),
-            "larger of the two": 1e3 * max(multiplied, moved),
-        }
-    return pd.DataFrame(lines).T
-
-
-if run and len(apart := beside_the_floor()):
-    display(
-        figures.table(
-            apart,
-            caption="Milliseconds: the step, its floor, and the larger of the floor's arithmetic and its traffic",
-        ).format("{:,.1f}", na_rep="–")
-    )
-
-# %% tags=["hide-input"]
 if run:
     display(
         figures.show(
-            figures.bench.steps(run),
+            figures.bench.steps(
+                run,
+                {name: sum(terms.values()) for name, terms in floors(run).items()},
+            ),
             alt="Bar chart, a bar a model and route, of the seconds that a training step takes, on a logarithmic axis, "
             "with a line across each bar of GSR-GNN at its floor. The table above has the numbers.",
             caption="A training step; filled: GSR-GNN, the line across is its floor.",

@@ -30,18 +30,10 @@ OVERFLOW = np.array([[0, 0.5], [0, 0], [0, 0], [2, 0]])
 WIRES = np.array([[1, 0], [2, 0]]), np.array([[0], [0], [1]])
 RECORD = {
     "complete": True,
-    "parameters": {
-        "circuit": "synthetic/64",
-        "hidden": 16,
-        "layers": 2,
-        "k": [4],
-        "only": "RevGNN csr,GSR k=4 nets,RevGNN edge_index",
-        "memory_layers": [2, 4],
-    },
-    "graph": {"nodes": 64, "edges": 486, "features": 7, "summed_nets": 9, "entries": 80},
+    "parameters": {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "memory_layers": [2, 4]},
+    "graph": {"nodes": 64, "edges": 486},
     "provenance": {"CPU": "Z80"},
     "threads": {"torch": 2},
-    "speeds": {"multiplications": 1e9, "bytes": 1e9},
     "rows": [
         {
             "name": "RevGNN csr",
@@ -118,7 +110,7 @@ A, G = EXAMPLE["adjacency"].array, BACKWARD["G"].array
 
 DRAW: dict[str, Callable] = {
     "bench.memory": lambda: figures.bench.memory(RECORD),
-    "bench.steps": lambda: figures.bench.steps(RECORD),
+    "bench.steps": lambda: figures.bench.steps(RECORD, {"GSR k=4 nets": 0.01}),
     "contenders.by_depth": lambda: figures.contenders.by_depth(BY_DEPTH, "MB", SOURCE),
     "contenders.side_by_side": lambda: figures.contenders.side_by_side(
         TIMES, "seconds", {"RevGNN edge_index": 28.0}, SOURCE

@@ -6,22 +6,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, LogLocator, NullFormatter
 
 from gsrgnn.book.figures.style import INK, PALETTE, new_figure, styled
-from gsrgnn.lab.bench.floor import floors
 
 __all__ = ["memory", "steps"]
 
 
 @styled
-def steps(record: dict) -> Figure:
+def steps(record: dict, floors: dict[str, float]) -> Figure:
     """Seconds of a training step, a bar a row, on a logarithmic axis; GSR-GNN's bars with their floors as lines.
 
     Args:
         record: as `gsrgnn.lab.bench.record.read` gives it. Rows without a time say why; GSR-GNN's bars are filled.
+        floors: seconds of the floor, by the name of a row that has one.
     """
     rows = record["rows"]
     figure, axes = _rows_axes(rows)
-    least = {name: sum(terms.values()) for name, terms in floors(record).items()}
-    shown = [*least.values(), *(row["seconds"]["step"] for row in rows if "seconds" in row)]
+    shown = [*floors.values(), *(row["seconds"]["step"] for row in rows if "seconds" in row)]
     left, right = min(shown, default=1) / 2, 2.5 * max(shown, default=1)
     for place, row in enumerate(rows):
         if "seconds" not in row:
@@ -30,8 +29,8 @@ def steps(record: dict) -> Figure:
         step = row["seconds"]["step"]
         axes.barh(place, step - left, left=left, height=0.72, **_bar(row))
         axes.text(step * 1.06, place, _seconds(step), fontsize=7, va="center")
-        if row["name"] in least:
-            axes.vlines(least[row["name"]], place - 0.45, place + 0.45, color=PALETTE[1], linewidth=2)
+        if row["name"] in floors:
+            axes.vlines(floors[row["name"]], place - 0.45, place + 0.45, color=PALETTE[1], linewidth=2)
     handle = mpl.lines.Line2D([], [], color=PALETTE[1], linewidth=2, label="floor")
     axes.legend(handles=[handle], loc="lower center", bbox_to_anchor=(0.5, 1.0))
     axes.set(xscale="log", xlim=(left, right), xlabel="seconds a training step (median)")
