@@ -34,16 +34,18 @@ seed = 0
 
 # %%
 import textwrap
+from datetime import datetime
 
 import pandas as pd
 import torch
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, circuits
 from gsrgnn.baselines import RevGNN
 from gsrgnn.book import figures
 from gsrgnn.kernels import reference
+from gsrgnn.lab.bench.record import read_all
 from gsrgnn.lab.exactness import plain
 from gsrgnn.lab.measure import kept_bytes
 from gsrgnn.layer_rates import set_layer_rates
@@ -452,6 +454,44 @@ figures.table(
     "{:,.0f}",
     "What groups would cost and save, at the same k a group",
 )
+
+# %% [markdown]
+# ## A step in a script of one's own
+#
+# What does a step cost outside `train`? A program that makes large arrays and lets them go gets them from the system
+# anew each time, and the system hands them out in pages of 4 KiB, each with a **page fault**. `train` keeps freed memory
+# while it runs, and a loop of one's own does so within `gsrgnn.memory.freed_memory_kept()`. `gsrgnn bench` times the
+# four side by side; these are the last that it wrote to `results`.
+
+# %% tags=["hide-input"]
+bench_records, _ = read_all("results")
+with_loops = sorted(
+    (record for record in bench_records if record.get("as_run")),
+    key=lambda record: datetime.fromisoformat(record["provenance"]["date"]),
+)
+if with_loops:
+    record = with_loops[-1]
+    p, as_run = record["parameters"], pd.DataFrame(record["as_run"])
+    display(
+        figures.table(
+            pd.DataFrame(
+                {
+                    "ms": 1e3 * as_run["seconds"],
+                    "page faults": as_run["page_faults"],
+                    "over the bench's step": as_run["seconds"]
+                    / as_run["seconds"][0],
+                }
+            ).set_axis(as_run["name"].rename(None)),
+            {
+                "ms": "{:,.0f}",
+                "page faults": "{:,.0f}",
+                "over the bench's step": "{:.2f}",
+            },
+            f"{as_run['row'][0]}, {p['circuit']}, width {p['hidden']}, {p['layers']} layers",
+        )
+    )
+else:
+    print("No record in results has these times yet: gsrgnn bench makes one.")
 
 # %% [markdown]
 # ## Recap

@@ -20,7 +20,7 @@
 # Afterwards you can
 #
 # - say what a step of GSR-GNN costs beside each baseline, and which of them is the one to beat;
-# - say how far it is from the least that its matrix products take on the same machine;
+# - say what a step has to multiply and to move at least, and how far each k is from that;
 # - make the same record of your own machine and circuit.
 
 # %% tags=["parameters"]
@@ -35,6 +35,7 @@ from IPython.display import Markdown, display
 
 from gsrgnn.book import figures, steps
 from gsrgnn.lab.bench import report
+from gsrgnn.lab.bench.floor import floors
 from gsrgnn.lab.bench.record import calls, differences, read, read_all
 from gsrgnn.lab.bench.targets import targets
 
@@ -68,9 +69,9 @@ run = max(alike, key=rows_measured, default=None)
 def what_was_run():
     if run is None:
         return (
-            "There is no record in `results` yet. `gsrgnn bench` makes one: a few minutes with its defaults on two "
-            "cores, and `gsrgnn bench --help` says how to choose the circuit, the width and the depth. This page "
-            "shows it when the book is built again."
+            "There is no record in `results` that this code reads. `gsrgnn bench` makes one: a few minutes with its "
+            "defaults on two cores, and `gsrgnn bench --help` says how to choose the circuit, the width and the depth. "
+            "This page shows it when the book is built again."
         )
     p, sizes, made = run["parameters"], run["graph"], run["provenance"]
     lines = [
@@ -155,44 +156,101 @@ Markdown(what_was_run())
 #
 # ## The floor
 #
-# A model cannot be faster than its matrix products. The **floor** is a time measured on the same machine: what the
-# dense products of one step take alone, with nothing around them, and what the bytes that a step must move take at the
-# speed of a large copy. A block of GSR-GNN that aggregates first has four dense products of its weight with something
-# $N$ rows high, each of $N (D/2)^2$ multiplications: one forward, one when it is recomputed, and two for the gradients
-# of its input and of its weight. There are two blocks a layer, so $8 L$ products, and those of the encoder. The bytes:
-# the stream in and out once a layer going forward, with its gradient going back, and for Adam seven numbers a
-# parameter.
+# How fast could a step be? Before any step is timed, what it has to multiply and to move is counted. The **floor** is
+# what that takes at two speeds of the machine: the multiplications at the speed of a dense product, the bytes at that of
+# a large copy. Selection, normalisation and rounding are counted as nothing.
 #
-# With [transform first](10_reversible.ipynb) a block's Linear is sparse, and the dense products are not made. So a step
-# may come near this floor, or under it; it is what an engine that makes the products can reach at best.
+# Let $N$ cells have groups of $d = D/2$ columns, and $L$ layers two blocks each. A block computes $f = \mathrm{LN}(A S
+# W^T)$, where $S$ has $k$ entries a row. A step makes it three times: forward, going back again, and its gradient.
+#
+# **What is multiplied.** $S W^T$ takes $N k d$ multiplications with their additions. It is made forward and again, and
+# its gradient is two such products, of the values and of $W$: $4 N k d$ a block, of which $k = d$ makes the dense
+# products. A sum over the neighbours adds $E$ rows of $d$ numbers: each pin adds a row to its net, and one to its cell;
+# on nets of two and three pins each pair adds one. That is $3 E d$ additions a block. The encoder takes $2 N F D$ for $F$
+# features.
+#
+# **What is moved.** Say that an array of $N d$ numbers does not stay in a cache from one pass to the next. Whatever needs
+# its own row alone can be one pass, however many steps it has. A row needs others in the sums alone: those of $h = S W^T$,
+# and going back those of $z'$, the gradient at the sum. They run over the nets, and each is gathered, so that no two
+# threads write to one row. So $h$ and $z'$ have to be written before they are read, and so have the $M$ nets' sums: $6 N
+# d$ and $6 M d$ numbers a block for its three sums.
+#
+# What lies between two sums is one pass. Going forward it normalises, adds to a group, selects and multiplies. Going back
+# it differentiates one block, takes another off, selects and multiplies anew. So group 1 is read and written once a layer
+# forward, and once with its gradient going back: $6 N d$. Of group 2 Algorithm 1 leaves $k$ entries a row, which are
+# kept: written and read forward, read for both passes of the block going back, $4 N k$ values of 4 bytes (2 in bfloat16)
+# with indices of one. Its gradient has as many entries, and stays within a pass. The dense residual has the traffic of
+# group 1 in its place.
+#
+# At the ends the encoder writes group 1, the head reads it twice and writes its gradient, the encoder reads that, and
+# group 2 is written and read once: $7 N d$. Adam moves seven numbers a parameter.
+#
+# The terms are added. Arithmetic may hide behind traffic, or in part; were all of it hidden, the larger of the two
+# would be left, so the table has them too. And a machine whose caches hold these arrays can be faster than the floor
+# says: compare the size of one array, given below, with its last cache.
 
 # %% tags=["hide-input"]
-if run:
-    least = run["floor"]
-    streams = least["streamed_bytes"] / least["copy_bytes_per_second"]
-    parts = pd.DataFrame(
+WHAT = {
+    "products": "8 L N k d",
+    "encoder": "2 N F D",
+    "sums": "6 L E d",
+    "crossing": "12 L · 4 N d",
+    "nets": "12 L · 4 M d",
+    "groups": "6 L · 4 N d",
+    "kept": "4 L · N k (4 + 1)",
+    "ends": "7 · 4 N d + 8 N F + 4 E",
+    "optimizer": "28 a parameter",
+}
+
+
+def floor_table():
+    """Terms of the floor, a column a k: milliseconds, and their share."""
+    milliseconds = 1e3 * pd.DataFrame(
         {
-            "dense products": [
-                f"{least['multiplications'] / 1e9:,.2f} billion multiplications",
-                f"{least['multiplications'] / least['products_seconds'] / 1e9:,.1f} billion a second",
-                f"{1e3 * least['products_seconds']:,.1f}",
-            ],
-            "streams": [
-                f"{least['streamed_bytes'] / 1e6:,.0f} MB",
-                f"{least['copy_bytes_per_second'] / 1e9:,.1f} GB a second",
-                f"{1e3 * streams:,.1f}",
-            ],
-            "floor": ["", "", f"{1e3 * least['seconds']:,.1f}"],
-        },
-        index=["how much", "at", "milliseconds"],
-    ).T
-    display(figures.table(parts))
+            name.removeprefix("GSR ").removesuffix(" nets"): terms
+            for name, terms in floors(run).items()
+            if name.startswith(("GSR k", "GSR bfloat16")) and name.endswith("nets")
+        }
+    )
+    whole = milliseconds.sum()
+    arithmetic = milliseconds.loc[["products", "encoder", "sums"]].sum()
+    shown = milliseconds.map("{:,.1f}".format) + (milliseconds / whole).map(
+        " ({:.0%})".format
+    )
+    shown.insert(0, "amount", list(WHAT.values()))
+    shown.loc["floor"] = ["", *whole.map("{:,.1f}".format)]
+    shown.loc["arithmetic"] = ["", *arithmetic.map("{:,.1f}".format)]
+    shown.loc["traffic"] = ["", *(whole - arithmetic).map("{:,.1f}".format)]
+    return figures.table(
+        shown, caption="The floor and its terms, in milliseconds (and shares)"
+    )
+
+
+if run:
+    sizes, speeds = run["graph"], run["speeds"]
+    array = 2 * sizes["nodes"] * run["parameters"]["hidden"]
+    display(
+        Markdown(
+            f"Here $N$ = {sizes['nodes']:,}, $E$ = {sizes['entries']:,} and $M$ = {sizes['summed_nets']:,}; an array of "
+            f"$N d$ numbers has {array / 1e6:,.2f} MB. The machine's best: {speeds['multiplications'] / 1e9:,.1f} billion "
+            f"multiplications and {speeds['bytes'] / 1e9:,.1f} GB a second."
+        )
+    )
+    if least := [*floors(run).values()]:
+        display(floor_table())
+        display(
+            Markdown(
+                "Of the sums over the neighbours, the additions take "
+                f"{1e3 * least[0]['sums']:,.1f} ms, and what they have to move, $h$, $z'$ and the nets' sums, "
+                f"{1e3 * (least[0]['crossing'] + least[0]['nets']):,.1f} ms."
+            )
+        )
 
 # %% [markdown]
 # ## Time of a step
 #
 # The last three columns are ratios of a whole step: RevGNN's on an `edge_index`, which is what the paper's baseline
-# does, over this row's; the fastest peer's over this row's; and this row's over the floor.
+# does, over this row's; the fastest peer's over this row's; and a GSR row's over the floor of its k.
 
 # %% tags=["hide-input"]
 if run:
@@ -211,14 +269,18 @@ if run:
     ).format(formats, na_rep="–")
     display(style)
 
+
 # %% tags=["hide-input"]
 if run:
     display(
         figures.show(
-            figures.bench.steps(run),
+            figures.bench.steps(
+                run,
+                {name: sum(terms.values()) for name, terms in floors(run).items()},
+            ),
             alt="Bar chart, a bar a model and route, of the seconds that a training step takes, on a logarithmic axis, "
-            "with the floor as a vertical line. The table above has the numbers.",
-            caption="A training step; filled: GSR-GNN.",
+            "with a line across each bar of GSR-GNN at its floor. The table above has the numbers.",
+            caption="A training step; filled: GSR-GNN, the line across is its floor.",
         )
     )
 
@@ -256,9 +318,9 @@ if run:
 # %% [markdown]
 # ## Where a step of GSR-GNN goes
 #
-# The same step, kernel by kernel. The fourth column is the least that a kernel has to read and write, and the fifth at
-# which speed it does; beside the speed of a large copy, with the floor above, it says whether memory holds a kernel
-# back or its own work.
+# What holds a step that is not at its floor? The same step, kernel by kernel. The fourth column is the least that a
+# kernel has to read and write by itself, which is more than the floor where two kernels could be one; the fifth is at
+# which speed it does, and the sixth that speed beside the one of a large copy.
 
 # %% tags=["hide-input"]
 if run and run.get("profile"):
@@ -277,6 +339,10 @@ if run and run.get("profile"):
                     profile["moved_bytes"], profile["seconds"], strict=True
                 )
             ],
+            "of a copy, %": 100
+            * profile["moved_bytes"].where(profile["moved_bytes"] > 0)
+            / profile["seconds"]
+            / run["speeds"]["bytes"],
             "share, %": 100 * profile["seconds"] / profile["seconds"].sum(),
         }
     )
@@ -285,18 +351,22 @@ if run and run.get("profile"):
     )
     display(
         style.format(
-            {name: "{:,.1f}" for name in ("ms", "MB", "GB/s", "share, %")},
+            {
+                name: "{:,.1f}"
+                for name in ("ms", "MB", "GB/s", "of a copy, %", "share, %")
+            },
             na_rep="–",
         )
     )
-    least_ms = (
-        1e3 * profile["moved_bytes"].sum() / run["floor"]["copy_bytes_per_second"]
-    )
+    least_ms = 1e3 * profile["moved_bytes"].sum() / run["speeds"]["bytes"]
     display(
         Markdown(
             f"All kernels together move {profile['moved_bytes'].sum() / 1e9:,.1f} GB at least, which takes "
             f"{least_ms:,.0f} ms at the speed of a large copy: "
-            f"{100 * least_ms / shown['ms'].sum():.0f}% of the step."
+            f"{100 * least_ms / shown['ms'].sum():.0f}% of the step. What moves its bytes at more than half of that "
+            f"speed takes {shown.loc[shown['of a copy, %'] > 50, 'share, %'].sum():.0f}% of the step: memory holds it. "
+            f"Other kernels take {shown.loc[shown['of a copy, %'] <= 50, 'share, %'].sum():.0f}%: their own work holds "
+            "them, or that the rows which they gather lie scattered."
         )
     )
 
@@ -306,9 +376,46 @@ if run and run.get("profile"):
 # stream and of its gradient between PyTorch's arrays and the stack's.
 #
 # What was tried on the way here, and kept: a top k that interpolates in place of halving, pairs for small nets, the end
-# of a block fused with its last sum, eight rows of edges at a time. Tried and without gain: numbering cells and nets so
-# that neighbours lie close, huge pages. Not tried: fusing a block's selection and product with the end of the block
-# before, which would save reading the group once more; halving the bytes with numbers of 16 bits.
+# of a block fused with its last sum, eight rows of edges at a time, values of 16 bits where they are kept. Tried and
+# without gain: huge pages, prefetching the rows of the nets by software, and numbering cells and nets so that neighbours
+# lie close. The order that a circuit comes in, one along a Hilbert curve over its placement, reverse Cuthill-McKee and
+# depth first are about equally fast; only a random order is much slower. Gathering rows of the nets is held by memory,
+# selecting by its own work.
+#
+# ## Values in bfloat16
+#
+# `GSRGNN(values="bfloat16")` rounds what GS keeps, so that an entry takes 3 bytes in place of 5. All else is as it was,
+# and so is most of the floor.
+
+# %% tags=["hide-input"]
+if run:
+    pairs = [
+        (name, f"GSR {name.removeprefix('GSR bfloat16 ')}")
+        for name in table.index
+        if name.startswith("GSR bfloat16")
+    ]
+    both = table.loc[
+        [one for pair in pairs for one in reversed(pair) if one in table.index],
+        [
+            "step ms",
+            "this / floor",
+            *(
+                name
+                for name in table
+                if name.startswith(("kept", "peak", "growth"))
+            ),
+        ],
+    ]
+    if len(both):
+        display(
+            figures.table(both, caption="Values in float32 and in bfloat16").format(
+                "{:,.1f}", na_rep="–"
+            )
+        )
+    else:
+        print("The record has no row in bfloat16.")
+
+# %% [markdown]
 #
 # ## Memory
 #
@@ -514,7 +621,7 @@ if run and run["gradient"]:
 #
 # - The route matters as much as the model: a message for every edge is what makes the paper's baseline slow.
 # - The honest rival is the fastest peer, not the slowest, and it has a column of its own.
-# - The floor says what is left to gain.
+# - The floor says what is left to gain. It falls with k as far as the arrays that have to pass memory let it.
 #
 # ## Exercises
 #

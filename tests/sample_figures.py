@@ -35,7 +35,6 @@ RECORD = {
     "graph": {"nodes": 64, "edges": 486},
     "provenance": {"CPU": "Z80"},
     "threads": {"torch": 2},
-    "floor": {"seconds": 0.01},
     "rows": [
         {
             "name": "RevGNN csr",
@@ -112,7 +111,7 @@ A, G = EXAMPLE["adjacency"].array, BACKWARD["G"].array
 
 DRAW: dict[str, Callable] = {
     "bench.memory": lambda: figures.bench.memory(RECORD),
-    "bench.steps": lambda: figures.bench.steps(RECORD),
+    "bench.steps": lambda: figures.bench.steps(RECORD, {"GSR k=4 nets": 0.01}),
     "contenders.by_depth": lambda: figures.contenders.by_depth(BY_DEPTH, "MB", SOURCE),
     "contenders.side_by_side": lambda: figures.contenders.side_by_side(
         TIMES, "seconds", {"RevGNN edge_index": 28.0}, SOURCE

@@ -11,27 +11,28 @@ __all__ = ["memory", "steps"]
 
 
 @styled
-def steps(record: dict) -> Figure:
-    """Seconds of a training step, a bar a row, and the floor as a line, on a logarithmic axis.
+def steps(record: dict, floors: dict[str, float]) -> Figure:
+    """Seconds of a training step, a bar a row, on a logarithmic axis; GSR-GNN's bars with their floors as lines.
 
     Args:
         record: as `gsrgnn.lab.bench.record.read` gives it. Rows without a time say why; GSR-GNN's bars are filled.
+        floors: seconds of the floor, by the name of a row that has one.
     """
     rows = record["rows"]
     figure, axes = _rows_axes(rows)
-    floor = record["floor"]["seconds"]
-    times = [row["seconds"]["step"] for row in rows if "seconds" in row]
-    left = min([floor, *times]) / 2
+    shown = [*floors.values(), *(row["seconds"]["step"] for row in rows if "seconds" in row)]
+    left, right = min(shown, default=1) / 2, 2.5 * max(shown, default=1)
     for place, row in enumerate(rows):
         if "seconds" not in row:
-            axes.text(floor * 1.1, place, row["state"], fontsize=7, fontstyle="italic", va="center")
+            axes.text(left * 1.1, place, row["state"], fontsize=7, fontstyle="italic", va="center")
             continue
         step = row["seconds"]["step"]
         axes.barh(place, step - left, left=left, height=0.72, **_bar(row))
         axes.text(step * 1.06, place, _seconds(step), fontsize=7, va="center")
-    axes.axvline(floor, color=PALETTE[1], linestyle="--", linewidth=1.2)
-    axes.text(floor, -1.1, f"floor {_seconds(floor)}", color=PALETTE[1], fontsize=7, ha="center")
-    right = 2.5 * max([floor, *times])
+        if row["name"] in floors:
+            axes.vlines(floors[row["name"]], place - 0.45, place + 0.45, color=PALETTE[1], linewidth=2)
+    handle = mpl.lines.Line2D([], [], color=PALETTE[1], linewidth=2, label="floor")
+    axes.legend(handles=[handle], loc="lower center", bbox_to_anchor=(0.5, 1.0))
     axes.set(xscale="log", xlim=(left, right), xlabel="seconds a training step (median)")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right < 100 * left else (1,)))
     axes.xaxis.set_major_formatter("{x:g}")

@@ -10,12 +10,14 @@ from statistics import median
 
 from gsrgnn.lab import measure
 from gsrgnn.lab.bench.contenders import rows
+from gsrgnn.lab.bench.floor import floors
 from gsrgnn.lab.bench.trainer import PHASES
 from gsrgnn.lab.files import shown
 from gsrgnn.lab.records import checksum, load, read_each
 from gsrgnn.provenance import machine, provenance
 
-FORMAT = "gsrgnn bench 1"
+FORMAT = "gsrgnn bench 2"
+OLDER = ("gsrgnn bench 1",)  # their floor was of dense products, the same for every k
 STATES = ("measured", "left out", "not installed", "failed", "not reached")
 
 
@@ -81,9 +83,9 @@ def observations(record: dict) -> list[dict]:
     """The rows of the record as flat dicts, one a contender and depth of the memory: what `records.publish` takes.
     One a contender where no memory was asked for.
 
-    Seconds are medians, with the lowest and the highest time; bytes are those of the record.
+    Seconds are medians, with the lowest and the highest time; bytes are those of the record. GSR-GNN's have a floor.
     """
-    found = []
+    found, least = [], floors(record)
     for entry in record["rows"]:
         line = {
             "contender": entry["name"],
@@ -91,8 +93,9 @@ def observations(record: dict) -> list[dict]:
             "state": entry["state"],
             "note": entry["note"],
             "kept_bytes": entry.get("kept_bytes"),
-            "floor_seconds": record["floor"]["seconds"],
         }
+        if entry["name"] in least:
+            line["floor_seconds"] = sum(least[entry["name"]].values())
         for phase, seconds in entry.get("seconds", {}).items():
             times = entry["times"][phase]
             line |= {f"{phase}_seconds": seconds, f"{phase}_low": min(times), f"{phase}_high": max(times)}
@@ -114,7 +117,7 @@ _PARTS = {
     "graph": dict,
     "threads": dict,
     "provenance": dict,
-    "floor": dict,
+    "speeds": dict,
     "rows": list,
     "top_k": list,
     "gradient": list,
@@ -132,19 +135,22 @@ _PARAMETERS = {
     "limit": (int, float),
     "device": str,
 }
+_GRAPH = ("nodes", "edges", "nets", "pins", "features", "summed_nets", "entries")
 _ROW = {"name": str, "ours": bool, "state": str, "note": str, "memory": dict}
 
 
 def _check(record):
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise _Wrong(f"is no record of the format {FORMAT!r}")
+        made = record.get("format") if isinstance(record, dict) else None
+        older = f", but of the older {made!r}" if made in OLDER else ""
+        raise _Wrong(f"is no record of the format {FORMAT!r}{older}")
     _has(record, _PARTS, "the record")
     _has(record["parameters"], _PARAMETERS, "parameters")
-    _has(record["graph"], dict.fromkeys(("nodes", "edges", "nets", "pins", "features"), int), "graph")
+    _has(record["graph"], dict.fromkeys(_GRAPH, int), "graph")
     _has(record["threads"], {"torch": int, "numba": int}, "threads")
     _has(record["provenance"], {"code hash": str, "date": str, "CPU": str, "torch": str}, "provenance")
-    for name in ("products_seconds", "multiplications", "streamed_bytes", "copy_bytes_per_second", "seconds"):
-        _positive(record["floor"], name, "floor")
+    for name in ("multiplications", "bytes"):
+        _positive(record["speeds"], name, "speeds")
     p = record["parameters"]
     wanted = [row.name for row in rows(p["hidden"], p["k"], p["only"])]
     for entry in record["rows"]:

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from gsrgnn.lab.bench.contenders import REFERENCE
+from gsrgnn.lab.bench.floor import floors
 from gsrgnn.lab.bench.record import calls
 from gsrgnn.lab.bench.trainer import PHASES
 
@@ -15,10 +16,10 @@ def table(record: dict) -> pd.DataFrame:
 
     Columns: forward, backward and step in ms (medians); kept for the backward pass, peak memory and growth by depth,
     in MB of 10^6 bytes; how many times faster the step is than RevGNN's on an edge_index and than the best other
-    model's (`best_peer`); how many times the floor it takes; and a note where something is missing. Growth is what
-    the peak adds to the process before the model was made.
+    model's (`best_peer`); how many times its floor a row of GSR-GNN takes; and a note where something is missing.
+    Growth is what the peak adds to the process before the model was made.
     """
-    reference, peer = step_seconds(record, REFERENCE), best_peer(record)
+    reference, peer, least = step_seconds(record, REFERENCE), best_peer(record), floors(record)
     on_gpu, shown = record["parameters"]["device"] == "cuda", []
     for entry in record["rows"]:
         line = {"row": entry["name"]}
@@ -43,7 +44,7 @@ def table(record: dict) -> pd.DataFrame:
         line |= {
             "RevGNN edge_index / this": reference / step,
             "best peer / this": (peer["seconds"]["step"] if peer else math.nan) / step,
-            "this / floor": step / record["floor"]["seconds"],
+            "this / floor": step / sum(least.get(entry["name"], {"": math.nan}).values()),
             "note": "; ".join(notes),
         }
         shown.append(line)
@@ -52,7 +53,7 @@ def table(record: dict) -> pd.DataFrame:
 
 def report(record: dict) -> str:
     """The record in text: what was run and where, the table, and what its ratios refer to."""
-    p, graph, least, made = (record[part] for part in ("parameters", "graph", "floor", "provenance"))
+    p, graph, speeds, made = (record[part] for part in ("parameters", "graph", "speeds", "provenance"))
     shown = table(record)
     notes = shown.pop("note")
     formats = [
@@ -72,9 +73,8 @@ def report(record: dict) -> str:
         "",
         f"* {REFERENCE}: its step over this row's",
         f"best peer  {peer['name']}, {peer['seconds']['step'] * 1e3:,.1f} ms" if peer else "best peer  none",
-        f"floor      {least['seconds'] * 1e3:,.1f} ms: {least['products_seconds'] * 1e3:,.1f} ms of dense products "
-        f"({least['multiplications'] / least['products_seconds'] / 1e9:,.0f} billion multiplications a second), "
-        f"{least['streamed_bytes'] / 1e6:,.0f} MB at {least['copy_bytes_per_second'] / 1e9:,.1f} GB/s",
+        f"floor      in ms, at {speeds['multiplications'] / 1e9:,.0f} billion multiplications and "
+        f"{speeds['bytes'] / 1e9:,.1f} GB a second: {_floor_words(record)}",
         *(
             f"{entry['row']}, {entry['name']}: {entry['seconds'] * 1e3:,.1f} ms, {entry['page_faults']:,} page faults"
             for entry in record.get("as_run", ())
@@ -82,6 +82,10 @@ def report(record: dict) -> str:
         *(f"{name}: {note}" for name, note in notes.items() if note),
     ]
     return "\n".join(lines if record["complete"] else ["INCOMPLETE: the run ended early", *lines])
+
+
+def _floor_words(record):
+    return ", ".join(f"{name} {sum(terms.values()) * 1e3:,.1f}" for name, terms in floors(record).items()) or "no GSR"
 
 
 def _two_lines(name):

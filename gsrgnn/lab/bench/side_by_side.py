@@ -16,7 +16,7 @@ from gsrgnn.kernels.gpu import gpu_missing
 from gsrgnn.lab import measure
 from gsrgnn.lab.bench.as_run import as_run
 from gsrgnn.lab.bench.contenders import rows
-from gsrgnn.lab.bench.floor import floor
+from gsrgnn.lab.bench.floor import speeds
 from gsrgnn.lab.bench.gradients import gradients
 from gsrgnn.lab.bench.kernels import profile, top_k
 from gsrgnn.lab.bench.memory import measure_memory
@@ -110,10 +110,10 @@ def run(
     data = circuits.load(circuit)
     inputs = on({"x": data.x, "y": data.y, "cell": data.cell, "net": data.net}, device)
     graphs = graphs_of(inputs)
-    measure_floor = partial(floor, len(data.x), data.num_features, hidden, layers, len(data.cell), device)
+    measure_speeds = partial(speeds, len(data.x), hidden, device)
     unfinished = output.with_suffix(".partial.json")
     goes_on = earlier(unfinished, parameters) if window.bounded else None
-    record = goes_on or _begun(parameters, graphs["mean"], data, contenders, measure_floor())
+    record = goes_on or _begun(parameters, graphs["mean"], data, contenders, measure_speeds())
     measured: list[str] = []
     if window.bounded:
         record.setdefault("calls", []).append({"date": provenance()["date"], "measured": measured})
@@ -131,7 +131,7 @@ def run(
         start = time.monotonic()
         try:
             with measure.bounded_memory() if device == "cpu" else nullcontext():
-                measure_times(record, contenders, inputs, graphs, measure_floor, window, say)
+                measure_times(record, contenders, inputs, graphs, measure_speeds, window, say)
         except Closed:
             if not window.left:
                 record["had"] = LONGER * (time.monotonic() - start)
@@ -183,8 +183,9 @@ def run(
     return record
 
 
-def _begun(parameters, graph, data, contenders, least) -> dict[str, Any]:
-    """A record in which nothing but the floor has been measured."""
+def _begun(parameters, graph, data, contenders, speeds) -> dict[str, Any]:
+    """A record in which nothing but the machine's speeds has been measured."""
+    through_nets = graph.through("nets")
     return {
         "format": FORMAT,
         "complete": False,
@@ -195,10 +196,12 @@ def _begun(parameters, graph, data, contenders, least) -> dict[str, Any]:
             "nets": graph.num_nets,
             "pins": len(data.cell),
             "features": data.num_features,
+            "summed_nets": through_nets.num_summed_nets,
+            "entries": sum(len(part.indices) for part in through_nets.operator()),
         },
         "threads": {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()},
         "provenance": provenance(),
-        "floor": least,
+        "speeds": speeds,
         "rows": [{"name": row.name, "ours": row.ours, **NOT_REACHED, "memory": {}} for row in contenders],
         "profile": [],
         "as_run": [],

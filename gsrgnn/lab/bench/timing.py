@@ -11,7 +11,7 @@ from gsrgnn.lab.bench.contenders import Row
 from gsrgnn.lab.bench.trainer import PHASES, Trainer
 from gsrgnn.lab.window import Window
 
-FLOOR = "floor"
+SPEEDS = "speeds"
 
 
 def measure_times(
@@ -19,18 +19,18 @@ def measure_times(
     contenders: list[Row],
     inputs: dict[str, Tensor],
     graphs: dict[str, CircuitGraph],
-    measure_floor: Callable[[], dict[str, float]],
+    measure_speeds: Callable[[], dict[str, float]],
     window: Window,
     say: Callable[[str], None],
 ) -> None:
-    """Put into the record's rows what came of each: its times, or why it has none; into "floor" the lowest.
+    """Put into the record's rows what came of each: its times, or why it has none; into "speeds" the highest.
 
     A row is left out where a step with one layer, times the depth, is over the limit. The times are followed by the
     bytes that each keeps and, on a GPU, by GSR-GNN's step as one CUDA graph. Raises `Closed` where all that is not
     expected to fit into the window: rows that take turns are measured in one go.
     """
     parameters = record["parameters"]
-    depth, entries, trainers, calls = parameters["layers"], {}, {}, {FLOOR: measure_floor}
+    depth, entries, trainers, calls = parameters["layers"], {}, {}, {SPEEDS: measure_speeds}
     for row, entry in zip(contenders, record["rows"], strict=True):
         entries[row.name] = entry
         try:
@@ -48,9 +48,9 @@ def measure_times(
     captured = parameters["device"] == "cuda"  # as many steps again for GSR-GNN's
     window.need(max((parameters["steps"] + 2) * turn * (1 + captured), record.get("had", 0.0)), "the times of all rows")
     for name, result in measure.in_turn(calls, parameters["steps"]):
-        if name == FLOOR:  # the lowest: it is what the machine can do
+        if name == SPEEDS:  # the highest: it is what the machine can do
             if not isinstance(result, Exception):
-                record["floor"] = min(record["floor"], result, key=lambda least: least["seconds"])
+                record[SPEEDS] = {kind: max(speed, result[kind]) for kind, speed in record[SPEEDS].items()}
             continue
         entry = entries[name]
         if isinstance(result, Exception):

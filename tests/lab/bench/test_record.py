@@ -68,15 +68,16 @@ def first(record):
 
 
 MUTATIONS = {
-    "another format": (put(whole, "format", "gsrgnn bench 0"), "is no record of the format 'gsrgnn bench 1'"),
-    "no floor": (remove(whole, "floor"), "the record lacks 'floor'"),
+    "another format": (put(whole, "format", "gsrgnn bench 0"), "is no record of the format 'gsrgnn bench 2'"),
+    "an older format": (put(whole, "format", "gsrgnn bench 1"), "'gsrgnn bench 2', but of the older 'gsrgnn bench 1'"),
+    "no speeds": (remove(whole, "speeds"), "the record lacks 'speeds'"),
     "no nodes": (remove(lambda r: r["graph"], "nodes"), "graph lacks 'nodes'"),
     "no code hash": (remove(lambda r: r["provenance"], "code hash"), "provenance lacks 'code hash'"),
     "a missing row": (remove(lambda r: r["rows"], 3), r"missing: CheckpointSAGE sqrt\(L\) csr; unknown: none"),
     "an unknown row": (put(first, "name", "GAT"), "missing: RevGNN edge_index; unknown: GAT"),
     "rows in a table": (put(whole, "rows", {}), "the record has {} for 'rows'"),
     "NaN": (put(lambda r: first(r)["seconds"], "step", math.nan), "holds NaN for a number"),
-    "a negative time": (put(lambda r: r["floor"], "seconds", -1.0), "floor has -1.0 for 'seconds'"),
+    "a negative time": (put(lambda r: r["speeds"], "bytes", -1.0), "speeds has -1.0 for 'bytes'"),
     "text for a time": (put(lambda r: first(r)["seconds"], "forward", "fast"), "has 'fast' for 'forward'"),
     "a better median": (put(lambda r: first(r)["seconds"], "step", 1e-9), "are not the median of 5 times"),
     "a round too few": (lambda r: first(r)["times"]["step"].pop(), "are not the median of 5 times"),
@@ -108,7 +109,7 @@ def test_files_that_are_no_record(tmp_path):
     path = tmp_path / "record.json"
     with pytest.raises(FileNotFoundError, match="gsrgnn bench makes one"):
         read(path)
-    for content in (b"", b"{", b"[]", b"\xff\xfe", b'{"format": "gsrgnn bench 1"}'):
+    for content in (b"", b"{", b"[]", b"\xff\xfe", b'{"format": "gsrgnn bench 2"}'):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="record.json"):
             read(path)

@@ -38,8 +38,8 @@ def test_a_row_that_fails_says_so_and_the_others_go_on(run, tmp_path, monkeypatc
         "FusedRevGNN csr: failed: out of memory",
     ):
         assert line in report(record)
-    for draw in (figures.bench.steps, figures.bench.memory):
-        texts = [text.get_text() for text in draw(record).axes[0].texts]
+    for figure in (figures.bench.steps(record, {}), figures.bench.memory(record)):
+        texts = [text.get_text() for text in figure.axes[0].texts]
         assert texts.count("not installed") == 1
 
 
@@ -89,7 +89,7 @@ def test_ctrl_c_keeps_what_was_measured_and_no_half_of_a_record(run, tmp_path, m
     assert not record["complete"]
     assert record["rows"][0]["state"] == "measured"
     assert report(record).startswith("INCOMPLETE")
-    assert "INCOMPLETE" in figures.bench.steps(record).get_supxlabel()
+    assert "INCOMPLETE" in figures.bench.steps(record, {}).get_supxlabel()
 
 
 def test_calls_with_a_window_measure_each_part_once(run, tmp_path, monkeypatch):
