@@ -68,7 +68,7 @@ from gsrgnn.provenance import code_hash
 # |:--|:--|:--|:--|:--|
 # | **real** | `circuitnet/...` | a chip design's | the design's | CircuitNet's where its maps are, else simulated |
 # | **routed** | `r2g/...` | synthesised from open RTL | OpenROAD's | OpenROAD's wires over its tracks |
-# | **shipped** | `riscv/...`, `crypto/...`, `bus/...`, `dsp/...` | synthesised from open RTL | ours | simulated, ships with the netlist |
+# | **shipped** | `riscv/...` and others | synthesised from open RTL | ours | simulated, ships with the netlist |
 # | **synthetic** | `synthetic/...` | generated | generated | simulated |
 #
 # All are loaded in the same way, and all say where their label comes from. CircuitNet {cite:p}`circuitnet2023` is
@@ -172,8 +172,7 @@ for name in here:
     size = np.bincount(netlists[name].net).max()
     alike.loc["edges of the largest net", name] = size * (size - 1)
 titles = {
-    name: f"{'7157' if name == paper else name.split('/')[1]} "
-    f"({kinds[name]})"
+    name: f"{'7157' if name == paper else name.split('/')[1]} ({kinds[name]})"
     for name in here
 }
 

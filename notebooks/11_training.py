@@ -69,7 +69,11 @@ data = circuits.load(name)
 graph = CircuitGraph.from_data(data, norm="mean")
 print(f"circuit   {name}")
 if not name.startswith("circuitnet/"):
-    kind = "ships with the package" if name in circuits.packaged.names() else "SYNTHETIC"
+    kind = (
+        "ships with the package"
+        if name in circuits.packaged.names()
+        else "SYNTHETIC"
+    )
     print(f"          {kind}: no CircuitNet files were found or asked for")
 print(f"graph     {graph.num_nodes:,} cells, {graph.num_edges:,} directed edges")
 print(
