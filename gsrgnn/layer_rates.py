@@ -29,13 +29,15 @@ def set_layer_rates(optimizer: torch.optim.Optimizer, stack: ReversibleStack, ra
         rates: ``[L]`` finite numbers, at least 0.
 
     Returns the rates as a tensor ``[L]`` that every step reads: change it in place to freeze and unfreeze layers.
-    Raises ValueError for other rates, and for an optimizer that has not the stack's parameters or is `REFUSED`.
+    Raises ValueError for other rates, for a parametrized stack, and for an optimizer that has not its
+    parameters or is `REFUSED`.
     """
     if isinstance(optimizer, REFUSED):
         raise ValueError(
             f"{type(optimizer).__name__}'s steps are not in proportion to its rate: take Adam, AdamW, SGD or RMSprop"
         )
-    parameters = [*stack.parameters(recurse=False)]
+    if len(parameters := [*stack.parameters(recurse=False)]) < len(stack.parameters_now()):
+        raise ValueError("the stack's parameters are parametrized and have no layers of their own: undo that first")
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     if not any(id(parameter) in held for parameter in parameters):
         raise ValueError("the optimizer has not the stack's parameters: make it of model.parameters()")
@@ -49,7 +51,9 @@ def set_layer_rates(optimizer: torch.optim.Optimizer, stack: ReversibleStack, ra
     def put(*_):
         back = 1 - factor.to(parameters[0])
         for parameter, old in zip(parameters, before, strict=True):
-            parameter.lerp_(old, back.view(-1, *[1] * (old.ndim - 1)))  # at 0 and at 1 exact
+            share = back.view(-1, *[1] * (old.ndim - 1))
+            parameter.lerp_(old, share)  # exact where the rate is 1
+            torch.where(share == 1, old, parameter, out=parameter)  # a frozen layer takes no NaN of its step either
         before.clear()
 
     optimizer.register_step_pre_hook(keep)

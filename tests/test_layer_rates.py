@@ -103,6 +103,19 @@ def test_rates_of_one_change_nothing():
     assert all(map(torch.equal, *results))
 
 
+@pytest.mark.parametrize("gradient", [float("nan"), float("inf"), 3e38])
+def test_a_frozen_layer_takes_nothing_of_a_step_that_is_not_finite(gradient):
+    stack = made()
+    before, optimizer = copy.deepcopy(stack), torch.optim.SGD(stack.parameters(), 10.0)
+    set_layer_rates(optimizer, stack, RATES)
+    for parameter in stack.parameters():
+        parameter.grad = torch.full_like(parameter, gradient)
+    optimizer.step()
+    for name, parameter in stack.named_parameters():
+        assert torch.equal(parameter[0], getattr(before, name)[0])
+        assert not parameter[1].isfinite().any()
+
+
 def test_scaled_gradients_are_no_rate_under_adam():
     """Why the step is scaled: Adam's is the same at gradients a hundred times smaller, and SGD's a hundredth."""
     moved = {}
@@ -167,6 +180,9 @@ def test_an_optimizer_that_cannot_have_them():
         set_layer_rates(torch.optim.Adam(made().parameters()), stack, RATES)
     with pytest.raises(ValueError, match="LBFGS's steps are not in proportion to its rate"):
         set_layer_rates(torch.optim.LBFGS(stack.parameters()), stack, RATES)
+    torch.nn.utils.parametrizations.weight_norm(stack, "weight")  # its parameters lie in a module of their own
+    with pytest.raises(ValueError, match="the stack's parameters are parametrized and have no layers of their own"):
+        set_layer_rates(torch.optim.Adam(stack.parameters()), stack, RATES)
     model = RevGNN(8, 8, num_layers=LAYERS)
     state = copy.deepcopy(model.state_dict())
     with pytest.raises(ValueError, match=r"RevGNN has 0 ReversibleStacks .*: .*layer.requires_grad_\(False\)"):
