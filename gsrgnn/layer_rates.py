@@ -25,7 +25,8 @@ def set_layer_rates(optimizer: torch.optim.Optimizer, stack: ReversibleStack, ra
     are held twice. The rates of a second call for the same optimizer multiply those of the first.
 
     Args:
-        optimizer: over the stack's parameters, among others.
+        optimizer: over the stack's parameters, among others; those that another one moves it does not hold back. It is
+            bound to these parameters: a deep copy of the two has no rates.
         rates: ``[L]`` finite numbers, at least 0.
 
     Returns the rates as a tensor ``[L]`` that every step reads: change it in place to freeze and unfreeze layers.
