@@ -261,13 +261,13 @@ def _about_rows(file, at, size):
         if key == "corerow":
             rows.append({})
             inside = True
+        elif not inside:
+            raise _wrong(file, number, f"{words[0][:100]!r} outside a row")
         elif key == "end":
             inside = False
             lacking = {"coordinate", "height", "subroworigin", "numsites"} - rows[-1].keys()
             if lacking:
                 raise _wrong(file, number, f"a row without {', '.join(sorted(lacking))}")
-        elif not inside:
-            raise _wrong(file, number, f"{words[0][:100]!r} outside a row")
         else:
             for name, value in zip(words[::2], words[1::2], strict=False):
                 if name.lower() in ("coordinate", "height", "sitewidth", "sitespacing", "subroworigin", "numsites"):

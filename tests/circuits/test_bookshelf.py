@@ -190,6 +190,7 @@ def test_the_placement_of_a_placer(tmp_path):
         (changed("pl", "block 0 0", "block 0 -1e11"), r"small\.scl: the die would be"),
         (changed("scl", "NumRows : 2", "NumRows : 3"), r"small\.scl, line 2: NumRows is 3"),
         (changed("scl", "  SubrowOrigin : 0 NumSites : 240\n", ""), r"line 10: a row without numsites, subroworigin"),
+        (changed("scl", "NumRows : 2\n", "NumRows : 2\nEnd\n"), r"small\.scl, line 3: 'End' outside a row"),
         ({"scl": FILES["scl"][:-8]}, r"small\.scl, line 20: the file ends within a row"),
         (changed("aux", "small.pl", "../small.pl"), r"small\.aux, line 1: '\.\./small\.pl' is no file of the same"),
         (changed("aux", "small.pl", ""), r"small\.aux names no \.pl file"),
