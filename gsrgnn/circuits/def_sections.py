@@ -20,6 +20,7 @@ FAULTS = (
     "a * has no coordinate before it to repeat",
     "a parenthesis is missing",
     "a via or another word stands where no point is before it",
+    "an orientation is missing or none of N, S, W, E, FN, FS, FW and FE",
 )
 FAR = 2.0**31
 (_END, _SEMICOLON, _OPEN, _CLOSE, _PLUS, _MINUS, _STAR) = range(7)
@@ -86,7 +87,7 @@ def components(
                 elif not (abs(at_x) < FAR and abs(at_y) < FAR):
                     fault = 3
                 elif not _FIRST_ORIENTATION <= ids[i + 6] <= _LAST_ORIENTATION:
-                    fault = 2
+                    fault, i = 7, i + 6
                 if fault:
                     break
                 x[count], y[count], orientation[count] = at_x, at_y, ids[i + 6]

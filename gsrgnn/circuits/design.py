@@ -388,7 +388,8 @@ class _File:
             self.words.fail(first, f"{self.words.at(first)} is X or Y, a start, DO a number STEP a distance ;")
         start, count, step = numbers[:3]
         low, high = (die[0], die[2]) if self._way(first) == "X" else (die[1], die[3])
-        step = step or 1.0
+        if step == 0:
+            count, step = 1, 1.0
         begin = max(np.ceil((low - start) / step), 0)
         end = min(np.floor((high - start) / step), count - 1)
         if end - begin > MAX_LINES:

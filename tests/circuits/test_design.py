@@ -85,6 +85,11 @@ def test_gzip_line_ends_and_comments_change_nothing(tmp_path):
         assert (other.netlist.box == plain.netlist.box).all()
 
 
+def test_lines_with_no_step_between_them_are_one_line(tmp_path):
+    design = read_def(write(tmp_path, re.sub("GCELLGRID X .*", "GCELLGRID X 15000 DO 4 STEP 0 ;", DEF)))
+    assert design.borders[0].tolist() == [0, 15, 60]
+
+
 def test_without_gcellgrid_a_gcell_is_a_row_and_a_half(tmp_path):
     design = read_def(
         write(tmp_path, re.sub("GCELLGRID.*", "", DEF).replace("60000", "70000").replace("59600", "5000"))
@@ -115,6 +120,12 @@ REFUSED = {  # what is replaced by what, what stands in the line that is named, 
         "none of .* placed .6 of 6",
     ),
     "one not placed": (r"\+ PLACED \( 3600 10000 \) N", "", "- c INV_X4", "c is not placed .1 of 6"),
+    "orientation of another format": (
+        r"\( 3600 10000 \) N",
+        "( 3600 10000 ) R0",
+        "3600 10000",
+        "COMPONENTS: an orientation is missing or none of N, S, .*, at 'R0'",
+    ),
     "no nets": (r"(?s)NETS 5.*END NETS\n", "", "", "has no NETS: give the DEF of a netlist"),
     "empty nets": (r"(?s)NETS 5 ;.*END NETS\n", "NETS 0 ;\nEND NETS\n", "NETS 0", "NETS is empty"),
     "no components": (r"(?s)COMPONENTS.*END COMPONENTS\n", "", "", "has no COMPONENTS"),
