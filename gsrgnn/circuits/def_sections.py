@@ -154,7 +154,7 @@ def nets(
                 continue
             i += 1
             others |= word == _PLUS
-            if not _begins_wiring(word) or ids[i] == _OPEN:
+            if not _begins_wiring(word) or ids[i] in (_OPEN, _PLUS, _SEMICOLON):
                 continue
             # The wiring: layer, points and vias, NEW layer, ...
             layer, x, y, known, virtual = ids[i], 0.0, 0.0, False, False

@@ -47,6 +47,13 @@ def test_wire_length_is_that_of_the_centre_lines(tmp_path):
     assert wires.via_layers.tolist() == [[1, 2], [1, 2]]
 
 
+@pytest.mark.parametrize("follows", ["+ WEIGHT 2 ", ""])
+def test_a_property_whose_value_is_a_word_of_wiring(tmp_path, follows):
+    text = re.sub(r"(- MUSTJOIN [^;]*)", rf"\1+ PROPERTY kind ROUTED {follows}", DEF)
+    assert text != DEF
+    assert read_def(write(tmp_path, text)).wire_length == read_def(write(tmp_path, name="plain.def")).wire_length
+
+
 def test_a_layer_behind_a_via_that_nothing_describes(tmp_path):
     design = read_def(write(tmp_path, DEF.replace("MASK 2 up", "MASK 2 unknown")))
     assert design.wire_length["?"] == pytest.approx(5)
