@@ -375,7 +375,7 @@ print(f"kept without dropout {without:,} bytes, with it {with_dropout:,}: the se
 # mean of the gradients over the root of the mean of their squares: $m$ becomes $c\,m$ and $\sqrt{v}$ becomes
 # $c\sqrt{v}$, and the step stays the same but for the tiny $\epsilon$. Nor does a gradient of zero hold a layer: the
 # mean of earlier ones still moves it, and so does weight decay. What can be scaled is the step.
-# `gsrgnn.layer_rates.set_layer_rates(optimizer, model.layers, rates)` lets the optimiser step, then puts each layer at
+# `set_layer_rates(optimizer, model.layers, rates)` lets the optimiser step, then puts each layer at
 # `rates[l]` of its way; `train(..., layer_rates=rates)` does it for its own Adam.
 
 

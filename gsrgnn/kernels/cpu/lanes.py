@@ -5,13 +5,12 @@ added. Here a tile of it stays in registers. What is compared in vectors leaves 
 matter are found without looking at the others.
 """
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from gsrgnn.jit import jit
+from gsrgnn.kernels.cpu.threads import inlined, inner
 
 WIDE, NARROW = 64, 16  # columns of a tile: 4 registers of AVX-512 or 8 of AVX2, and the least that fills one
 _CONTRACT = ("contract",)
@@ -26,7 +25,7 @@ def _vector(builder, pointer, offset, width):
     return builder.bitcast(builder.gep(pointer, [offset]), ir.VectorType(pointer.type.pointee, width).as_pointer())
 
 
-def every_lane(builder, number, width):
+def _every_lane(builder, number, width):
     """A vector of ``width`` times ``number``."""
     lane = ir.IntType(32)
     one = builder.insert_element(ir.Constant(ir.VectorType(number.type, width), ir.Undefined), number, lane(0))
@@ -63,7 +62,7 @@ def _tile_of(width):
                 if scale_kind is not types.none:
                     scales = _array(context, builder, scale_kind, scale).data
                     factor = builder.fmul(factor, builder.load(builder.gep(scales, [source])))
-                factors = every_lane(builder, factor, piece)
+                factors = _every_lane(builder, factor, piece)
                 numbers = builder.gep(first, [builder.mul(source, columns)])
                 for c, total in zip(pieces, totals, strict=True):
                     some = builder.load(_vector(builder, numbers, c, piece), align=align)
@@ -80,7 +79,7 @@ def _tile_of(width):
 _add_wide, _add_middle, _add_narrow, _add_one = _tile_of(3 * WIDE), _tile_of(WIDE), _tile_of(NARROW), _tile_of(1)
 
 
-@numba.njit(inline="always")
+@inlined
 def add_rows(row, x, sources, weight, scale, start, stop):
     """Add ``sum_e weight[e] scale[sources[e]] x[sources[e]]``, ``e = start .. stop - 1``, to ``row [D]``.
 
@@ -120,7 +119,7 @@ def _column_tile_of(width):
             with cgutils.for_range_slice(builder, start, stop, start.type(1)) as (e, _):
                 row = builder.zext(builder.load(builder.gep(rows, [e])), column.type)
                 g = builder.load(_vector(builder, first, builder.mul(row, columns), width), align=align)
-                value = every_lane(builder, builder.load(builder.gep(values, [e])), width)
+                value = _every_lane(builder, builder.load(builder.gep(values, [e])), width)
                 builder.store(_fused(builder, builder.load(total), g, value), total)
                 place = _vector(builder, dots, builder.mul(e, e.type(NARROW)), NARROW)
                 dot = builder.load(place, align=align)
@@ -145,7 +144,7 @@ def _lanes(builder, vector, first):
 _wide_column, _narrow_column = _column_tile_of(WIDE), _column_tile_of(NARROW)
 
 
-@numba.njit(inline="always")
+@inlined
 def dot_and_add(grad, rows, values, start, stop, vector, dvector, dots):
     """Dot products with ``vector [C]`` and their gradient, for the rows ``g = grad[rows[e]]``, ``start <= e < stop``.
 
@@ -173,7 +172,7 @@ def _reaching(context, keys, start, least):
         keys, start, least = arguments
         keys = _array(context, builder, signature.args[0], keys).data
         some = builder.load(_vector(builder, keys, start, WIDE), align=least.type.width // 8)
-        bits = builder.icmp_signed(">=", some, every_lane(builder, least, WIDE))
+        bits = builder.icmp_signed(">=", some, _every_lane(builder, least, WIDE))
         return builder.bitcast(bits, ir.IntType(WIDE))
 
     return types.uint64(keys, types.intp, least), generate
@@ -193,7 +192,7 @@ def _lowest(context, bits):
     )
 
 
-@jit()
+@inner
 def count_reaching(keys, least):
     """How many keys are ``least`` or more."""
     wide = len(keys) // WIDE * WIDE
@@ -206,7 +205,7 @@ def count_reaching(keys, least):
     return count + rest
 
 
-@jit()
+@inner
 def find_reaching(keys, least, places):
     """The places of the keys that are ``least`` or more, ascending; there are ``len(places)`` of them."""
     wide = len(keys) // WIDE * WIDE
