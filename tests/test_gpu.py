@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+import small_def
 import torch
 from readme_lines import program
 from torch_geometric import seed_everything
@@ -66,6 +67,7 @@ def test_a_device_by_any_of_its_names(device):
 
 def test_readme_s_lines_on_a_gpu(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    small_def.write(tmp_path, name="mine_route.def.gz")
     moved = 'data, graph, model = data.to("cuda"), graph.to("cuda"), model.to("cuda")\nprediction = model('
     names = {}
     exec(program().replace("prediction = model(", moved, 1), names)
