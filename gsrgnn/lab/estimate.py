@@ -144,7 +144,7 @@ def unseen(parameters: dict) -> float:
 
 
 def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] | None:
-    """Cells and directed edges of a circuit: the record's of `gsrgnn data table`, else those of Table 1 or of what ships.
+    """Cells and directed edges of a circuit: by the record of `gsrgnn data table`, else by Table 1 or by what ships.
 
     None where they are unknown. Warns where the record is damaged.
     """

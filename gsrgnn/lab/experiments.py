@@ -181,8 +181,9 @@ def _cpu() -> Grids:
     yield "memory", bench | {"num_layers": [10, 40, 100], "ks": [[4, 16]], "repeat": [0]}
     yield "profile", bench | {"num_layers": [1, 4, 10]}
     yield "beyond", bench | {"num_layers": [10], "k": [8], **training}
-    yield from _unseen(shipped, [4, 10], "placed", ["family", "cell", "region"])
-    yield from _unseen(shipped, [4, 10], "netlist", ["family", "cell", "region"])
+    yield from _unseen(shipped, [4, 10], "placed", ["family", "cell"])
+    yield from _unseen(shipped, [4, 10], "netlist", ["family", "cell"])
+    yield from _unseen(shipped, [4, 10], "placed", ["region"])
     yield (
         "depth",
         {
@@ -198,6 +199,7 @@ def _cpu() -> Grids:
     yield from _unseen(shipped, [40], "netlist", ["family", "cell"])
     yield from _unseen(r2g, [4, 10], "placed", ["family", "cell"])
     yield from _unseen(r2g, [4, 10], "netlist", ["family"])
+    yield from _unseen(shipped, [4, 10], "netlist", ["region"])
     yield (
         "memory",
         {
@@ -223,29 +225,29 @@ def _cpu() -> Grids:
     )
     yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [40], "seed": [1], **training}
     for seed in (1, 2):
-        for designs, depths in ((shipped, [4, 10]), (r2g, [4, 10]), (shipped, [40])):
-            yield from _unseen(designs, depths, "placed", ["family"], seed)
+        for names, depths in ((shipped, [4, 10]), (r2g, [4, 10]), (shipped, [40])):
+            yield from _unseen(names, depths, "placed", ["family"], seed)
     for seed in (1, 2):
         yield from _unseen(shipped, [4, 10], "placed", ["cell"], seed)
         yield from _unseen(shipped, [4, 10], "netlist", ["family"], seed)
 
 
-def _unseen(designs: list[str], depths: list[int], features: str, splits: list[str], seed: int = 0) -> Grids:
+def _unseen(names: list[str], depths: list[int], features: str, splits: list[str], seed: int = 0) -> Grids:
     """The models at these depths on several designs, and with the first depths and seed the tree, which has neither.
 
     Nothing where the designs are of fewer than three families: one is held out, one chooses the epoch, one trains.
 
     The learning rate is the one that validation chose more often in the records of `depth` on two cores.
     """
-    if len({folds.family(name) for name in designs}) < 3:
+    if len({folds.family(name) for name in names}) < 3:
         return
-    large = [name for name in designs if (estimate.size(name) or (0, 0))[0] > LARGEST]
+    large = [name for name in names if (estimate.size(name) or (0, 0))[0] > LARGEST]
     for split in splits:
         given = {
             "features": [features],
             "split": [split],
             "seed": [seed],
-            "designs": [designs],
+            "designs": [names],
             "test_only": [large],
             "hidden_channels": [64],
             "steps": [150],
