@@ -30,12 +30,12 @@ def family(name: str) -> str:
     """What a circuit's name says of its design: "riscv" of "riscv/ibex", the core of a placement of CircuitNet's.
 
     The official split of CircuitNet-N28 holds out "zero-riscy" and trains on "RISCY" and "RISCY-FPU". A design of R2G
-    is a family of its own.
+    and a synthetic circuit are families of their own.
     """
     if placement := _CIRCUITNET.fullmatch(name):
         return placement["core"]
     kind, _, rest = name.partition("/")
-    return rest if kind == "r2g" else kind
+    return rest if kind in ("r2g", "synthetic") else kind
 
 
 def matching(patterns: Iterable[str], there: Iterable[str]) -> list[str]:

@@ -166,9 +166,15 @@ with bounded_memory() if device == "cpu" else nullcontext():
             **course,
         }
         for name in fold.test:
-            pins = len(read(name).cell)
+            pins, cells = len(read(name).cell), int(scores.loc[name, "cells"])
             rows.append(
-                {"circuit": name, "pins": pins, **scores.loc[name], **about}
+                {
+                    "circuit": name,
+                    "pins": pins,
+                    **scores.loc[name],
+                    "cells": cells,
+                    **about,
+                }
             )
 
 # %%
