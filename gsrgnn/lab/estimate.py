@@ -14,7 +14,7 @@ ROUNDS = 5  # `steps` of the notebooks that time
 CELLS, EDGES = 40_000, 12_000_000  # of a circuit of which no more is known
 PINS = 4  # a cell
 EPOCH = 0.05  # seconds beside its step: the scores
-READ, TREE = 1e-4, 1e-4  # seconds a cell: to read and score it, and to fit the boosted tree to it
+READ, TREE = 5e-5, 2e-4  # seconds a cell: to read and score it, and to fit the boosted tree to it
 CONTENDERS = {  # as the notebooks name them
     "speed": "RevGNN edge_index,RevGNN csr,RevGNN nets,CheckpointSAGE sqrt,GSR k",
     "memory": "RevGNN edge_index,RevGNN csr,RevGNN nets,GSR k*nets,GSR dense",

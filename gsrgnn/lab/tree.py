@@ -45,13 +45,16 @@ class Tree(nn.Module):
         Raises ValueError where no number of trees has a Pearson on the validation circuits.
         """
         from sklearn.ensemble import HistGradientBoostingRegressor
+        from threadpoolctl import threadpool_limits
 
         super().__init__()
         apart = validate is not None
         x, y = (np.concatenate(part) for part in zip(*_rows(circuits, None if apart else "train_mask"), strict=True))
-        self.fitted = HistGradientBoostingRegressor(
+        boosting = HistGradientBoostingRegressor(
             learning_rate=learning_rate, max_iter=rounds, early_stopping=False, random_state=seed
-        ).fit(x, y.ravel())
+        )
+        with threadpool_limits(1, "openmp"):  # sums in one order, and no thread that spins beside torch's
+            self.fitted = boosting.fit(x, y.ravel())
         scores = np.mean(
             [
                 [correlations(true, guess)["pearson"] for guess in self.fitted.staged_predict(features)]

@@ -67,7 +67,8 @@ def test_the_paper_s_grid_is_whole():
 def test_real_circuits_are_those_that_are_there(monkeypatch):
     monkeypatch.setattr(circuits, "available", lambda: ["riscv/picorv32"])
     assert {p.parameters["circuit"] for p in points("cpu")} == {"riscv/cv32e40p", "riscv/picorv32"}
-    assert {p.parameters["circuit"] for p in points("paper")} == {f"synthetic/{row.code}" for row in table1.rows()}
+    of_one = [p.parameters for p in points("paper") if p.experiment != "unseen"]
+    assert {p["circuit"] for p in of_one} == {f"synthetic/{row.code}" for row in table1.rows()}
     own = [f"circuitnet/{row.name}" for row in table1.rows()]
     monkeypatch.setattr(circuits, "available", lambda: [*own, "circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0"])
     assert {p.parameters["circuit"] for p in points("paper") if p.experiment != "unseen"} == set(own)

@@ -26,7 +26,7 @@ def test_it_predicts_a_circuit_that_it_has_not_seen_in_the_label_s_units():
 
 def test_as_many_trees_are_used_as_serve_the_validation_circuits():
     noise = lambda x: torch.from_numpy(np.random.default_rng(9).normal(size=(300, 1))).float()  # noqa: E731
-    assert Tree([circuit(0, noise)], [circuit(1)], rounds=80).rounds < 80
+    assert Tree([circuit(0, noise)], [circuit(1)], rounds=40).rounds < 40
     with pytest.raises(ValueError, match="the same for all"):
         Tree([circuit(0)], [circuit(1, lambda x: torch.ones(300, 1))], rounds=2)
 
