@@ -50,7 +50,8 @@ def chosen(found: pd.DataFrame) -> list[str]:
     Args:
         found: frame of `scores`, of one split and set of features.
     """
-    validation = found.groupby(["model", "line"])["validation"].mean()
+    folds = found.groupby(["model", "line", "family"])["validation"].mean()
+    validation = folds.groupby(["model", "line"]).mean()
     best = validation[validation.groupby("model").idxmax()]
     return list(best.sort_values(ascending=False).index.get_level_values("line"))
 

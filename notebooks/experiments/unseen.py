@@ -36,8 +36,8 @@ model = "GSRGNN"  # or RevGNN, GraphSAGE, GCN, tree
 num_layers = 4  # 0 of the tree
 hidden_channels = 64
 k = 8  # of GSRGNN
-steps = 150  # of training; a circuit a step
-learning_rate = 2e-3
+steps = 100  # of training; a circuit a step
+learning_rate = 5e-3
 seed = 0
 device = "cpu"
 
