@@ -161,7 +161,10 @@ def _smoke() -> Grids:
 
 
 def _cpu() -> Grids:
-    """Real netlists at the width of the book's chapters: under two hours on two cores, one seed before the others."""
+    """Real netlists at the width of the book's chapters, one seed before the others: about four hours on two cores.
+
+    One and a half of them are the paper's experiments and an hour the first seed of `unseen`.
+    """
     first, second = real_circuits()
     shipped, r2g = designs()
     training = {"hidden_channels": [64], "epochs": [120], "learning_rates": [[2e-3, 5e-3]]}
@@ -237,8 +240,8 @@ def _unseen(names: list[str], depths: list[int], features: str, splits: list[str
 
     Nothing where the designs are of fewer than three families: one is held out, one chooses the epoch, one trains.
 
-    The learning rate is that of the two of `depth` with which GSR-GNN of 4 layers had the higher validation Pearson where
-    crypto was held out, tried once: a rate for each point would take twice as long.
+    The learning rate is that of the two of `depth` with which GSR-GNN of 4 layers had the higher validation Pearson
+    where crypto was held out: tried once, as a rate for each point would take twice as long.
     """
     if len({folds.family(name) for name in names}) < 3:
         return
