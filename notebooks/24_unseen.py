@@ -60,7 +60,8 @@ def shown(make, r2g=False):
     """What `make` gives for each view, one machine at a time where there are several."""
     by_machine = {}
     for view in views(r2g):
-        by_machine.setdefault(view.machine, []).extend(make(view))
+        if parts := list(make(view)):
+            by_machine.setdefault(view.machine, []).extend(parts)
     return figures.switch(by_machine) if by_machine else None
 
 
@@ -76,34 +77,31 @@ page.remarks()
 
 
 # %% tags=["hide-input"]
-def best(scores):
-    """Rows of the graph model, at the depth, that validation prefers on unseen families."""
-    models = scores[(scores["split"] == "family") & (scores["model"] != "tree")]
-    return unseen.chosen(models)[0] if len(models) else None
-
-
 def opening(view):
-    """How the model that validation prefers does on unseen families, and what a split by cell says of it."""
+    """How the model that validation prefers does on unseen families, what a split by cell says of it, and the rest."""
     scores = unseen.scores(view.rows)
-    for features, words in (
-        ("placed", "from what is known once the cells are placed"),
-        ("netlist", "from the netlist alone"),
-    ):
-        some = scores[scores["features"] == features]
-        if (line := best(some)) is None:
+    for features, some in scores.groupby("features", sort=False):
+        apart, cells = (
+            some[some["split"] == split] for split in ("family", "cell")
+        )
+        models = apart[apart["model"] != "tree"]
+        if models.empty:
             continue
-        by = {s: rows for s, rows in some[some["line"] == line].groupby("split")}
-        apart = by["family"]["pearson"]
-        beside = (
-            f"; by the paper's split the same model scores {by['cell']['pearson'].mean():.2f}"
-            if "cell" in by
-            else ""
+        line = unseen.chosen(models)[0]
+        found, beside = (
+            rows[rows["line"] == line]["pearson"] for rows in (apart, cells)
         )
         yield (
-            f"- **{words[0].upper()}{words[1:]}**, {line} predicts the cells of a design whose family it was not "
-            f"trained on with a Pearson of {apart.mean():.2f}, the mean of {len(apart)} designs that lie between "
-            f"{apart.min():.2f} and {apart.max():.2f}{beside}."
+            f"- **{unseen.FEATURES[features].capitalize()}**, {unseen.in_words(line)} predicts a design whose family it "
+            f"was not trained on with a Pearson of {found.mean():.2f}: the mean of {len(found)} designs, from "
+            f"{found.min():.2f} to {found.max():.2f}."
+            + f" By the paper's split it scores {beside.mean():.2f}."
+            * bool(len(beside))
         )
+        if pairs := unseen.deeper(models).to_numpy().ravel().tolist():
+            yield f"  - More layers: {unseen.verdicts(pairs)}."
+        if pairs := unseen.beside_the_tree(apart):
+            yield f"  - Models with a graph, against a tree without: {unseen.verdicts(pairs.values())}."
 
 
 said(opening)
@@ -191,7 +189,7 @@ shown(hidden)
 
 # %% tags=["hide-input"]
 def hides(view):
-    """By how much the splits differ, model by model."""
+    """By how much a split flatters, line by line."""
     scores = unseen.scores(view.rows)
     for features, some in scores.groupby("features", sort=False):
         for split in ("cell", "region"):
@@ -207,11 +205,10 @@ def hides(view):
                     choose(found, key=lambda line: found[line].mean)
                     for choose in (min, max)
                 )
-                only = " alone" if least == most else ""
                 yield (
-                    f"- Features {features}, {unseen.SPLITS[split]} against unseen families: {most}{only} scores "
-                    f"{found[most]}"
-                    + ("." if only else f", {least} {found[least]}.")
+                    f"- Features {features}, {unseen.SPLITS[split]} against unseen families: "
+                    f"{unseen.verdicts(found.values())}. The difference in Pearson goes from {found[least].mean:+.2f} "
+                    f"({unseen.in_words(least)}) to {found[most].mean:+.2f} ({unseen.in_words(most)})."
                 )
 
 
@@ -361,35 +358,35 @@ shown(depth)
 
 # %% tags=["hide-input"]
 def deeper(view):
-    """Each model's deepest against its shallowest, on unseen families."""
+    """Each model against itself with fewer layers, on unseen families."""
     scores = unseen.scores(view.rows)
-    held = scores[(scores["split"] == "family") & (scores["model"] != "tree")]
-    for features, some in held.groupby("features", sort=False):
-        verdicts = {}
-        for model, rows in some.groupby("model", sort=False):
-            depths = sorted(rows["num_layers"].unique())
-            for shallow, deep in zip(depths, depths[1:], strict=False):
-                pair = unseen.paired(
-                    rows[rows["num_layers"] == deep],
-                    rows[rows["num_layers"] == shallow],
-                )
-                verdicts[model, shallow, deep] = pair
-                yield (
-                    f"- Features {features}: {unseen.MODELS[model]} with {deep} layers is {pair} itself with "
-                    f"{shallow}."
-                )
-        if verdicts:
-            helped = [p.sure and p.mean > 0 for p in verdicts.values()]
-            hurt = [p.sure and p.mean < 0 for p in verdicts.values()]
-            yield (
-                f"- So with features {features}, of {len(verdicts)} steps to a deeper model {sum(helped)} help on every "
-                f"design, {sum(hurt)} hurt on every design, and {len(verdicts) - sum(helped) - sum(hurt)} are not told "
-                "apart."
+    for features, some in scores[scores["split"] == "family"].groupby(
+        "features", sort=False
+    ):
+        table = unseen.deeper(some)
+        if table.size:
+            yield figures.table(
+                table.map(str),
+                caption=f"What more layers change in Pearson on unseen families (designs on which it rises), features "
+                f"{features}",
             )
-            yield ""
 
 
-said(deeper)
+shown(deeper)
+
+
+# %% tags=["hide-input"]
+def deeper_in_words(view):
+    """What the table comes to."""
+    scores = unseen.scores(view.rows)
+    for features, some in scores[scores["split"] == "family"].groupby(
+        "features", sort=False
+    ):
+        if pairs := unseen.deeper(some).to_numpy().ravel().tolist():
+            yield f"- Features {features}, a deeper model against a shallower: {unseen.verdicts(pairs)}."
+
+
+said(deeper_in_words)
 
 # %% [markdown]
 # ## What the graph brings
@@ -397,31 +394,30 @@ said(deeper)
 
 # %% tags=["hide-input"]
 def against_the_tree(view):
-    """Each model, at the depth that validation prefers, against the tree."""
-    scores = unseen.scores(view.rows)
-    for split, words in (("family", "on unseen families"), ("cell", "by cell")):
-        for features, some in scores[scores["split"] == split].groupby(
-            "features", sort=False
-        ):
-            tree = some[some["model"] == "tree"]
-            if tree.empty:
-                continue
-            for line in unseen.chosen(some):
-                rows = some[some["line"] == line]
-                if line != unseen.MODELS["tree"]:
-                    yield (
-                        f"- {words[0].upper()}{words[1:]}, features {features}: {line} is "
-                        f"{unseen.paired(rows, tree)} the tree."
-                    )
+    """Each model, at the depth that validation prefers, less the tree."""
+    scores, table = unseen.scores(view.rows), {}
+    for split in ("family", "cell"):
+        rows = scores[scores["split"] == split]
+        for features, some in rows.groupby("features", sort=False):
+            for line, pair in unseen.beside_the_tree(some).items():
+                model, _, depth = line.partition(", ")
+                column = table.setdefault(f"{unseen.SPLITS[split]}, {features}", {})
+                column[model] = f"{pair}, {depth}"
+    if table:
+        yield figures.table(
+            pd.DataFrame(table).fillna("–"),
+            caption="Pearson of each model, at the depth that validation prefers, less the tree's (designs on which it "
+            "is higher)",
+        )
 
 
-said(against_the_tree)
+shown(against_the_tree)
 
 # %% [markdown]
 # ## Where a router made the label
 #
-# The five designs of R2G that are read here were placed and routed by OpenROAD, and their label is what the wires take
-# of the tracks. Each design is held out in turn.
+# The designs of R2G were placed and routed by OpenROAD, and their label is what the wires take of the tracks. Each design
+# is held out in turn.
 
 
 # %% tags=["hide-input"]
@@ -455,7 +451,6 @@ def routed(view):
 if any(views(r2g=True)):
     display(shown(routed, r2g=True))
     said(opening, r2g=True)
-    said(deeper, r2g=True)
 else:
     display(
         Markdown(
@@ -475,7 +470,7 @@ else:
 #   the models: the spread over designs is far larger than that over seeds.
 # - The features known after placement hold an estimate of the label (RUDY). How good a model is with them says how well
 #   it corrects that estimate.
-# - CircuitNet's own split, by design over its whole data set, was not run: the data are not here. Who has them sets
+# - CircuitNet's own split, by design over its whole data set, needs its data. Who has them sets
 #   `designs=["circuitnet/*"]` and `held=["zero-riscy"]`, and it is the same experiment.
 #
 # ## What the whole data set would take
@@ -534,12 +529,12 @@ def assumed(view):
     """The arithmetic in words."""
     if seconds_a_pin(view).empty:
         return
-    sizes = view.rows["parameters"].dropna().astype(float)
+    sizes = 4e-6 * view.rows["parameters"].dropna().astype(float)
     yield (
         f"The paper's ten graphs have {pins / estimate.PINS:,.0f} cells on the mean; {estimate.PINS} pins a cell, as the "
         f"circuits here, make {pins:,.0f} pins. Taken is that a step's time grows with the pins, as it does through the "
         f"nets; that the circuits of a step are shared out by their pins so that no rank waits; and that adding up the "
-        f"gradients costs nothing, which are {4 * sizes.min() / 1e6:.2f} to {4 * sizes.max() / 1e6:.2f} MB a step. "
+        f"gradients costs nothing, which are {sizes.max():.2f} MB a step at the most. "
         f"{max(ranks)} ranks make {max(ranks)} times fewer steps an epoch, and learn less in it: how many more epochs "
         "they then need is not known from here. Reading the circuits and scoring them is not counted. No training was "
         "run on a card: its minutes come from a model of its memory and its arithmetic ([](13_gpu.ipynb)), and a real "
