@@ -160,6 +160,27 @@ figures.table(
 
 
 # %% tags=["hide-input"]
+def no_model(view):
+    """How many of the trained lines beat the nearest labels where the test cells are drawn at random."""
+    scores = unseen.scores(view.rows)
+    cells = scores[scores["split"] == "cell"]
+    known = lookup[(lookup["split"] == "cell")]
+    known = known[known["circuit"].isin(cells["circuit"])]
+    if len(known):
+        trained = cells.groupby(["features", "line"])["pearson"].mean()
+        best = trained.idxmax()
+        yield (
+            f"On the {len(known)} designs that models were trained on by cell, the nearest labels have a Pearson of "
+            f"{known['pearson'].mean():.2f} on the mean. Of {len(trained)} models, depths and sets of features "
+            f"{(trained > known['pearson'].mean()).sum()} score higher; the best, {unseen.in_words(best[1])} (features {best[0]}), "
+            f"has {trained.max():.2f}."
+        )
+
+
+said(no_model)
+
+
+# %% tags=["hide-input"]
 def hidden(view):
     """A figure for each set of features: the splits beside each other, on the designs that all of them test."""
     scores = unseen.scores(view.rows)
@@ -253,15 +274,17 @@ def by_family(view):
         table = table.reindex(columns=sorted(table))
         designs = some.groupby("family")["circuit"].nunique()
         table.columns = [f"{name} ({designs[name]})" for name in table]
-        table["all designs"] = some.groupby("line")["pearson"].mean()
+        everything = f"all ({some['circuit'].nunique()})"
+        table[everything] = some.groupby("line")["pearson"].mean()
         cells = scores[
             (scores["split"] == "cell") & (scores["features"] == features)
         ]
         if len(cells):
-            table["by cell"] = cells.groupby("line")["pearson"].mean()
+            title_of = f"by cell ({cells['circuit'].nunique()})"
+            table[title_of] = cells.groupby("line")["pearson"].mean()
         seeds = some["seeds"].max()
         title = (
-            f"Pearson on families that were held out (designs in each), features {features}, "
+            f"Pearson on families that were held out (designs in each), and by cell, features {features}, "
             f"{f'mean of up to {seeds} seeds' if seeds > 1 else 'one seed'}"
         )
         yield figures.table(
@@ -324,6 +347,9 @@ def depth(view):
                 rows.groupby(["model", "num_layers", "seed"])["pearson"]
                 .mean()
                 .reset_index()
+            )
+            mean = mean.sort_values(
+                "model", key=lambda models: models.map(list(unseen.MODELS).index)
             )
             mean["model"] = mean["model"].map(unseen.MODELS)
             tree = mean[mean["num_layers"] == 0]
@@ -477,72 +503,78 @@ else:
 
 
 # %% tags=["hide-input"]
-def seconds_a_pin(view):
-    """Seconds of training that a pin takes in an epoch, by model and depth: the median of the folds that were timed."""
-    rows = view.rows[
-        (view.rows["split"] == "family") & (view.rows["model"] != "tree")
-    ]
-    each = rows.drop_duplicates(["model", "num_layers", "features", "seed", "held"])
-    return (
-        (each["epoch_seconds"] / each["train_pins"])
-        .groupby([each["model"], each["num_layers"]], sort=False)
-        .median()
-    )
-
-
+TIMED = {"RevGNN nets": ("RevGNN", None), "GSR k=8 nets": ("GSRGNN", 8)}
 pins = estimate.PINS * mean(row.nodes for row in table1.rows())
 edges = mean(row.edges for row in table1.rows())
 
 
+def counted(circuit):
+    """Pins of a circuit that is here, or by cells; NaN where neither is known."""
+    try:
+        return len(circuits.read(circuit).cell)
+    except FileNotFoundError:
+        return estimate.PINS * (estimate.size(circuit) or (float("nan"),))[0]
+
+
 def whole(view):
-    """Days that an epoch of all graphs takes, measured here and estimated on a card, shared out among ranks."""
-    table = {}
-    width, k = (int(view.setting[name]) for name in ("hidden_channels", "k"))
+    """How long an epoch of all graphs takes, by the steps that were timed, and estimated on a card."""
+    among = " / ".join(map(str, ranks))
+
+    def shared(seconds):
+        return " / ".join(f"{graphs * seconds / n:.2g}" for n in ranks)
+
+    width, layers = (
+        view.setting[name] for name in ("hidden_channels", "num_layers")
+    )
     card = estimate.Setting(
         estimate.H100, round(pins / estimate.PINS), round(edges), width
     )
-    for (model, depth), seconds in seconds_a_pin(view).items():
-        step = card.step(depth, model, k=k if model == "GSRGNN" else None)
-        table[unseen.line(model, depth)] = {
-            "µs a pin, measured": 1e6 * seconds,
-            **{
-                f"hours on {n} like this": graphs * pins * seconds / 3600 / n
-                for n in ranks
-            },
-            **{
-                f"minutes on {n} H100, estimated": graphs * step / 60 / n
-                for n in ranks
-            },
-        }
-    if table:
-        yield figures.table(
+    steps = view.rows.set_index("contender")["step_seconds"].dropna()
+    table = {}
+    for contender, (model, k) in TIMED.items():
+        if contender in steps.index:
+            each = steps[contender] / counted(view.circuit)
+            table[f"{unseen.MODELS[model]}{f', k = {k}' * bool(k)}"] = {
+                "µs a pin": f"{1e6 * each:.2g}",
+                f"hours on {among} machines like this": shared(each * pins / 3600),
+                f"minutes on {among} H100, estimated": shared(
+                    card.step(layers, model, k=k) / 60
+                ),
+            }
+    if not table:
+        return []
+    words = f"{layers} layers, width {width}; a step timed on {view.circuit}, {view.machine}"
+    return [
+        figures.table(
             pd.DataFrame(table).T,
-            caption=f"An epoch over {graphs:,} graphs of {pins:,.0f} pins, width {width}; measured on {view.machine}",
-        ).format(lambda n: f"{n:,.0f}" if n >= 100 else f"{n:.2g}", na_rep="–")
+            caption=f"An epoch over {graphs:,} graphs: {words}",
+        )
+    ]
 
 
-shown(whole)
-
+timed = findings.Page("speed", folder)
+timed.show(whole, "hidden_channels", "num_layers", "device")
 
 # %% tags=["hide-input"]
-def assumed(view):
-    """The arithmetic in words."""
-    if seconds_a_pin(view).empty:
-        return
-    sizes = 4e-6 * view.rows["parameters"].dropna().astype(float)
-    yield (
-        f"The paper's ten graphs have {pins / estimate.PINS:,.0f} cells on the mean; {estimate.PINS} pins a cell, as the "
-        f"circuits here, make {pins:,.0f} pins. Taken is that a step's time grows with the pins, as it does through the "
-        f"nets; that the circuits of a step are shared out by their pins so that no rank waits; and that adding up the "
-        f"gradients costs nothing, which are {sizes.max():.2f} MB a step at the most. "
-        f"{max(ranks)} ranks make {max(ranks)} times fewer steps an epoch, and learn less in it: how many more epochs "
-        "they then need is not known from here. Reading the circuits and scoring them is not counted. No training was "
-        "run on a card: its minutes come from a model of its memory and its arithmetic ([](13_gpu.ipynb)), and a real "
-        "one may take three times as long."
-    )
+timed.remarks()
 
-
-said(assumed)
+# %% tags=["hide-input"]
+sizes = 4e-6 * page.rows.get("parameters", pd.Series(dtype=float)).dropna()
+exchanged = (
+    f", which are at most {sizes.max():.1f} MB a step for the models of this page"
+    if len(sizes)
+    else ""
+)
+Markdown(
+    f"The steps are those of the experiment `speed`, which runs alone on its machine. The ten graphs of the paper's "
+    f"Table 1 have {pins / estimate.PINS:,.0f} cells on the mean, and at {estimate.PINS} pins a cell {pins:,.0f} pins. "
+    "Taken is that a step's time grows with the pins, as it does through the nets, and with the layers; that the "
+    "circuits of a step are shared out by their pins so that no rank waits; and that adding up the gradients costs "
+    f"nothing{exchanged}. {max(ranks)} ranks make {max(ranks)} times fewer steps in an epoch: how many more epochs they "
+    "then need is not known from here. Reading the circuits and scoring them is not counted. No training was run on a "
+    "card: its minutes come from a model of its memory and its arithmetic ([](13_gpu.ipynb)), and a real one may take "
+    "three times as long."
+)
 
 # %% [markdown]
 # ## Run it again
