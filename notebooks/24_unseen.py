@@ -172,8 +172,8 @@ def no_model(view):
         yield (
             f"On the {len(known)} designs that models were trained on by cell, the nearest labels have a Pearson of "
             f"{known['pearson'].mean():.2f} on the mean. Of {len(trained)} models, depths and sets of features "
-            f"{(trained > known['pearson'].mean()).sum()} score higher; the best, {unseen.in_words(best[1])} (features {best[0]}), "
-            f"has {trained.max():.2f}."
+            f"{(trained > known['pearson'].mean()).sum()} score higher; the best, {unseen.in_words(best[1])} "
+            f"(features {best[0]}), has {trained.max():.2f}."
         )
 
 
