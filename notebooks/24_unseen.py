@@ -256,6 +256,30 @@ said(hides)
 #   defines them.
 # - **The tree.** A gradient-boosted tree (scikit-learn) over the same features, each cell by itself: no graph.
 #
+# The folds of the designs that ship:
+
+
+# %% tags=["hide-input"]
+def folds(view):
+    """What each fold trains on, is validated by and tests."""
+    rows = view.rows[view.rows["split"] == "family"]
+    table = {}
+    for held, fold in rows.groupby("held"):
+        first = fold.iloc[0]
+        table[held] = {
+            "trained on": first["trained_on"],
+            "validated by": first["validated_on"] or "its own validation cells",
+            "tested on": ", ".join(dict.fromkeys(fold["circuit"])),
+        }
+    if table:
+        yield figures.table(
+            pd.DataFrame(table).T.rename_axis("held out"),
+        ).set_properties(**{"text-align": "left"})
+
+
+shown(folds)
+
+# %% [markdown]
 # Two lines are called *told apart* only where one is above the other on every design and there are five designs or
 # more. Designs of one family share a trained model, so they are not independent; the rule is a mild one.
 #
