@@ -78,7 +78,7 @@ Markdown(scoreboard.as_markdown(board, "{}.ipynb".format))
 # ## Make it again
 #
 # ```sh
-# gsrgnn sweep cpu               # two cores, two hours
+# gsrgnn sweep cpu               # two cores, about four hours
 # gsrgnn scoreboard              # the same lines in a terminal
 # gsrgnn scoreboard --readme     # and in the README
 # ```

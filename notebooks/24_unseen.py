@@ -56,13 +56,15 @@ def caption(view):
     return view.caption.replace(view.circuit, f"{names} designs", 1)
 
 
-def shown(make, r2g=False):
-    """What `make` gives for each view, one machine at a time where there are several."""
+def shown(make, r2g=False, without=None):
+    """What `make` gives for each view, one machine at a time where there are several; `without` any, those words."""
     by_machine = {}
     for view in views(r2g):
         if parts := list(make(view)):
             by_machine.setdefault(view.machine, []).extend(parts)
-    return figures.switch(by_machine) if by_machine else None
+    if by_machine:
+        return figures.switch(by_machine)
+    return without and Markdown(without)
 
 
 def said(make, r2g=False):
@@ -205,7 +207,7 @@ def hidden(view):
     )
 
 
-shown(hidden)
+shown(hidden, without="No record yet tests a model by cell or by region.")
 
 
 # %% tags=["hide-input"]
@@ -267,14 +269,15 @@ def folds(view):
     for held, fold in rows.groupby("held"):
         first = fold.iloc[0]
         table[held] = {
+            "held out": held,
             "trained on": first["trained_on"],
             "validated by": first["validated_on"] or "its own validation cells",
             "tested on": ", ".join(dict.fromkeys(fold["circuit"])),
         }
     if table:
-        yield figures.table(
-            pd.DataFrame(table).T.rename_axis("held out"),
-        ).set_properties(**{"text-align": "left"})
+        yield figures.table(pd.DataFrame(table).T, index=False).set_properties(
+            **{"text-align": "left"}
+        )
 
 
 shown(folds)
@@ -403,7 +406,7 @@ def depth(view):
         )
 
 
-shown(depth)
+shown(depth, without="The records have no model at two depths yet.")
 
 
 # %% tags=["hide-input"]
@@ -461,7 +464,7 @@ def against_the_tree(view):
         )
 
 
-shown(against_the_tree)
+shown(against_the_tree, without="The records have no tree and model beside it yet.")
 
 # %% [markdown]
 # ## Where a router made the label
