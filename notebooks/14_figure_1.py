@@ -161,7 +161,8 @@ def in_words(view):
                 f"- {model} is best with {depths.idxmax()[1]} layers ({depths.max():.3f}) and falls to "
                 f"{depths.iloc[-1]:.3f} with {depths.index[-1][1]}."
             )
-    return lines and [f"On {view.circuit}:", "", *lines, ""]
+    where = f"On {view.circuit}{findings.beside(view.circuit)}:"
+    return lines and [where, "", *lines, ""]
 
 
 for view in page.leading():

@@ -107,7 +107,8 @@ def in_words(view):
         if reached < plateau
         else f"The depths here reach the plateau's {plateau:g} layers."
     )
-    return f"- On {view.circuit}: {'; '.join(lines)}. {beyond}"
+    where = f"{view.circuit}{findings.beside(view.circuit)}"
+    return f"- On {where}: {'; '.join(lines)}. {beyond}"
 
 
 def tried(view):

@@ -154,7 +154,8 @@ def in_words(view):
             f"{spread / claims['value']['fig8_pearson']:.0f} times the paper's mean difference. A difference "
             "of the paper's size says nothing by itself, with either sign."
         )
-    return [f"On {view.circuit}:", "", *lines, ""]
+    where = f"On {view.circuit}{findings.beside(view.circuit)}:"
+    return [where, "", *lines, ""]
 
 
 for view in page.leading():

@@ -105,9 +105,8 @@ def summary(frame: pd.DataFrame) -> str:
     """How many claims have which verdict, in words."""
     counts = frame["verdict"].value_counts()
     parts = [f"{name}: {counts[name]}" for name in VERDICTS if name in counts]
-    itself = frame["itself"].value_counts()
-    prints = [f"{itself[name]} of them it {words}" for name, words in _PRINTS.items() if name in itself]
-    return ". ".join([f"Of the {len(frame)} values that the paper reports, {'; '.join(parts)}", *prints]) + "."
+    itself = [f"{words} on {(frame['itself'] == kind).sum()}" for kind, words in _SAID.items()]
+    return f"Of the {len(frame)} values that the paper reports, {'; '.join(parts)}. The paper {' and '.join(itself)}."
 
 
-_PRINTS = {CONTRADICTS: "contradicts elsewhere", SLIP: "prints twice with a slip"}
+_SAID = {CONTRADICTS: "contradicts itself", SLIP: "has a slip in print"}

@@ -79,7 +79,7 @@ def test_a_slip_in_print_takes_no_claim_s_verdict(tmp_path):
     assert board.loc["t2_k4_backward", ["verdict", "itself"]].tolist() == [scoreboard.IN_KIND, scoreboard.SLIP]
     text = scoreboard.as_markdown(board, str)
     assert "| a slip in print |" in text
-    assert "with a slip" in scoreboard.summary(board)
+    assert scoreboard.summary(board).endswith("The paper contradicts itself on 1 and has a slip in print on 6.")
 
 
 def test_a_record_without_the_paper_s_route_counts_with_the_nets(tmp_path):
