@@ -337,7 +337,7 @@ def _hours(pages: Pages, paper: pd.Series, name: str, codes: Sequence[str] = ())
                 found.setdefault((view.machine, at["hidden_channels"], at["device"]), {})[code] = steps
     for (_, width, device), by_code in found.items():
         if set(by_code) == set(wanted):
-            hours = pd.DataFrame(by_code).sum(axis="columns", skipna=False).dropna() * EPOCHS / 3600
+            hours = pd.DataFrame(by_code).sum(axis="columns", skipna=False).dropna().sort_values() * EPOCHS / 3600
             if len(hours):
                 graphs = " and ".join(codes) or f"{len(wanted)} graphs"
                 words = ", ".join(f"{value:.2g} h ({model.removeprefix('GSR ')})" for model, value in hours.items())
