@@ -27,6 +27,7 @@ HISTORY = pd.DataFrame(
 MEASURES = {"loss": "loss (MSE)", "pearson": "Pearson"}
 
 OVERFLOW = np.array([[0, 0.5], [0, 0], [0, 0], [2, 0]])
+PREDICTED = np.array([[0.1, 0.4], [0, np.nan], [0, 0], [1.5, 0.2]])
 WIRES = np.array([[1, 0], [2, 0]]), np.array([[0], [0], [1]])
 AGREEMENT = pd.DataFrame({"overflow": [0.4, np.nan], "wires": [0.8, -0.1]}, index=["r2g/one", "r2g/two"])
 RECORD = {
@@ -124,6 +125,7 @@ DRAW: dict[str, Callable] = {
     "die.comparison": lambda: figures.die.comparison(POS, GRID, TRUE[:, None], GUESS, SOURCE),
     "die.agreement": lambda: figures.die.agreement(AGREEMENT, SOURCE),
     "die.congestion_map": lambda: figures.die.congestion_map(OVERFLOW, [[2, 0, 3, 1]], SOURCE),
+    "die.prediction": lambda: figures.die.prediction(PREDICTED, SOURCE, OVERFLOW),
     "die.routes": lambda: figures.die.routes((3, 2), [(0, 0), (2, 1)], [0, 1], WIRES, 1, "wires"),
     "die.trees": lambda: figures.die.trees((3, 2), [(0, 0), (2, 1)], [0, 0], [[0, 0, 2, 1]], "tree"),
     "gpu.bound_lines": lambda: figures.gpu.bound_lines(BOUNDS, [4, 8], {"dense": 2e-3}),

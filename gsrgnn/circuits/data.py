@@ -17,6 +17,7 @@ from gsrgnn.circuits import congestion, table1
 from gsrgnn.circuits.congestion import Combine, Congestion
 from gsrgnn.circuits.features import FEATURE_NAMES, cell_features
 from gsrgnn.circuits.netlist import Netlist
+from gsrgnn.circuits.splits import masks_by_cell
 from gsrgnn.pins import check_pairs, pins_of
 
 Source: TypeAlias = Literal["circuitnet", "wires", "routed", "rudy"]
@@ -171,7 +172,7 @@ def to_data(
             capacity = tuple(float(side) for side in maps.capacity)
     scale = float(values.max()) or 1.0
     in_netlist, in_placement = netlist.named or (netlist.num_cells, netlist.num_cells)
-    train, val, test = _split(netlist.num_cells, table1.held_share(netlist.name))
+    train, val, test = masks_by_cell(netlist.num_cells, table1.held_share(netlist.name))
     return Circuit(
         x=torch.from_numpy(cell_features(netlist)),
         y=torch.from_numpy((values / scale).astype(np.float32))[:, None],
@@ -201,16 +202,6 @@ def _rudy_label(netlist):
     """RUDY with every pin at its cell's centre: the mean demand over the gcells that a cell covers."""
     demand = congestion.rudy(netlist.net, netlist.centre.astype(np.int64)[netlist.cell], netlist.grid)
     return congestion.box_mean(demand, netlist.box).clip(min=0)
-
-
-def _split(num_cells, share):
-    """Train, validation and test masks by cell: `share` each to the last two, the same at every call."""
-    order = np.random.default_rng(0).permutation(num_cells)
-    held = round(share * num_cells)
-    masks = torch.zeros(3, num_cells, dtype=torch.bool)
-    for mask, part in zip(masks, (order[2 * held :], order[:held], order[held : 2 * held]), strict=True):
-        mask[torch.from_numpy(part)] = True
-    return masks.unbind()
 
 
 def _check_cells(cell, num_cells):

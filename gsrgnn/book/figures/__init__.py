@@ -1,6 +1,6 @@
 """The book's figures and tables: plain arrays and frames in, one style out.
 
-A part draws what its name says, `show` and `table` put it into a page::
+A part draws what its name says, `show` and `table` put it into a page, `save` puts a figure into a file::
 
     figures.show(figures.die.cell_map(pos, grid, values, source), alt="Map of the die ...")
 
@@ -8,7 +8,7 @@ The figures are made of what they are given and of records. None of them needs t
 """
 
 from gsrgnn.book.figures import bench, contenders, die, gpu, graphs, growth, layers, scores, training
-from gsrgnn.book.figures.display import show, switch, table
+from gsrgnn.book.figures.display import save, show, switch, table
 
 __all__ = [
     "bench",
@@ -18,6 +18,7 @@ __all__ = [
     "graphs",
     "growth",
     "layers",
+    "save",
     "scores",
     "show",
     "switch",

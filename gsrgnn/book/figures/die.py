@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from gsrgnn.book.figures.style import INK, PALETTE, name_label, new_figure, styled
 
-__all__ = ["agreement", "cell_map", "comparison", "congestion_map", "routes", "trees"]
+__all__ = ["agreement", "cell_map", "comparison", "congestion_map", "prediction", "routes", "trees"]
 
 DIFFERENCE = LinearSegmentedColormap.from_list("difference", [PALETTE[0], "#e4e4e4", PALETTE[1]])
 
@@ -163,15 +163,46 @@ def agreement(correlations: pd.DataFrame, source: str) -> Figure:
     return figure
 
 
-def _scales(axes: Axes, image: AxesImage, unit: str) -> None:
-    """The two axes of a map in gcells, and the bar of its colours."""
-    bar = axes.figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=25, label=unit)
+@styled
+def prediction(
+    predicted: ArrayLike, source: str, true: ArrayLike | None = None, unit: str = "label", title: str = "predicted"
+) -> Figure:
+    """The predicted map of a die and, where it is known, the true one beside it, in one scale of colours.
+
+    The scale ends at the 0.5th and the 99.5th percentile of both maps, so that one odd gcell does not wash them out.
+
+    Args:
+        predicted: ``[W, H]``; gcells with a NaN are left open.
+        source: where the label comes from.
+        true: ``[W, H]`` as well.
+        unit: of the values, beside the colour bar.
+        title: above the predicted map.
+    """
+    maps = {title: np.asarray(predicted, dtype=float)} | ({} if true is None else {"true": np.asarray(true, float)})
+    width, height = maps[title].shape
+    low, high = np.nanpercentile(np.stack(list(maps.values())), [0.5, 99.5])
+    figure = Figure((0.6 + 3.2 * len(maps), 1.6 + 3.0 * min(1.5, height / width)), layout="constrained")
+    panels = figure.subplots(1, len(maps), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (name, values) in zip(panels, maps.items(), strict=True):
+        image = axes.imshow(values.T, origin="lower", cmap="viridis", vmin=low, vmax=high, extent=(0, width, 0, height))
+        axes.set(title=name)
+    _scales(panels, image, unit)
+    name_label(figure, source)
+    return figure
+
+
+def _scales(axes: Axes | np.ndarray, image: AxesImage, unit: str) -> None:
+    """The two axes of a map in gcells, or of maps side by side, and the one bar of their colours."""
+    bar = image.figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=25, label=unit)
     bar.outline.set_visible(False)
     bar.ax.xaxis.set_major_locator(MaxNLocator(4))
-    axes.set(xlabel="x (gcells)", ylabel="y (gcells)")
-    axes.grid(False)
-    for side in (axes.xaxis, axes.yaxis):
-        side.set_major_locator(MaxNLocator(4, integer=True))
+    panels = np.ravel(axes)
+    panels[0].set(ylabel="y (gcells)")
+    for one in panels:
+        one.set(xlabel="x (gcells)")
+        one.grid(False)
+        for side in (one.xaxis, one.yaxis):
+            side.set_major_locator(MaxNLocator(4, integer=True))
 
 
 @styled

@@ -1,4 +1,4 @@
-"""How a figure or a table gets into a page.
+"""How a figure or a table gets into a page, and a figure into a file.
 
 `show` writes figures as inline SVG in which their ink is the page's own text colour, so the same figure serves a white
 page and a dark one; several stand side by side where there is room and below each other where there is none.
@@ -6,9 +6,11 @@ page and a dark one; several stand side by side where there is room and below ea
 
 import hashlib
 import io
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
+from pathlib import Path
 from typing import Protocol
 
 import matplotlib as mpl
@@ -67,6 +69,18 @@ def table(
     if caption:
         style = style.set_caption(caption)
     return style if index else style.hide(axis="index")
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure as PNG on a white ground, whole or not at all. Raises OSError where it cannot be written."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with mpl.rc_context(STYLE):
+            figure.savefig(temporary, format="png", dpi=200, facecolor="white")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 class Picture:

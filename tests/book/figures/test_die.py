@@ -40,3 +40,16 @@ def test_the_comparison_shares_one_scale():
     true, guess, difference = (figure.axes[0].images[0] for figure in drawn("die.comparison"))
     assert true.get_clim() == guess.get_clim()
     assert difference.get_clim()[0] == -difference.get_clim()[1]
+
+
+def test_a_prediction_lies_beside_the_truth_in_one_scale_or_alone():
+    (figure,) = drawn("die.prediction")
+    predicted, true, bar = figure.axes
+    assert [axes.get_title() for axes in (predicted, true)] == ["predicted", "true"]
+    shown = predicted.images[0].get_array().filled(np.nan)
+    np.testing.assert_array_equal(shown, [[0.1, 0, 0, 1.5], [0.4, np.nan, 0, 0.2]])
+    assert predicted.images[0].get_clim() == true.images[0].get_clim()
+    assert predicted.images[0].get_extent() == [0, 4, 0, 2]
+    assert bar.get_xlabel() == "label"
+    alone = figures.die.prediction(np.full((4, 2), 3.0), SOURCE, title="GSR-GNN")
+    assert [axes.get_title() for axes in alone.axes] == ["GSR-GNN", ""]

@@ -1,6 +1,9 @@
 import re
 
+import matplotlib as mpl
+import numpy as np
 import pandas as pd
+import pytest
 from sample_figures import DRAW, drawn
 
 from gsrgnn.book import figures
@@ -30,3 +33,12 @@ def test_tables_are_the_themes():
     page = figures.table(pd.DataFrame({"n": [1234]}), "{:,}", caption="c", index=False).to_html()
     for part in ('class="dataframe"', "1,234", "<caption>c</caption>"):
         assert part in page
+
+
+def test_a_saved_figure_is_a_whole_file_on_white(tmp_path):
+    path = tmp_path / "map.png"
+    figures.save(drawn("die.prediction")[0], path)
+    assert np.asarray(mpl.image.imread(path))[0, 0].tolist() == [1, 1, 1, 1]
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileNotFoundError):
+        figures.save(drawn("die.prediction")[0], tmp_path / "none" / "map.png")

@@ -14,7 +14,7 @@ from sample_figures import DRAW, SOURCE, drawn
 from gsrgnn.book import figures
 from gsrgnn.book.figures.style import DASHES, INK, PALETTE
 
-PARTS = [name for name in figures.__all__ if name not in ("show", "switch", "table")]
+PARTS = [name for name in figures.__all__ if name not in ("save", "show", "switch", "table")]
 WITH_LABEL = {
     "die.agreement",
     "contenders.by_depth",
@@ -22,6 +22,7 @@ WITH_LABEL = {
     "die.cell_map",
     "die.comparison",
     "die.congestion_map",
+    "die.prediction",
     "scores.by_depth",
     "scores.by_model",
     "scores.differences",
