@@ -8,11 +8,8 @@ import typer
 from gsrgnn.cli import extras
 from gsrgnn.lab import files
 
-_COLUMNS = {"circuit": "circuit", "part": "part", "cells": "cells"}
-
 Lef = Annotated[list[str], typer.Option(help="a LEF file, of a DEF's cells and layers; as often as needed")]
 Device = Annotated[str, typer.Option(help="cpu or cuda")]
-Names = Annotated[list[str], typer.Option(metavar="CIRCUIT,...", show_default=False)]
 
 
 def train(
@@ -48,8 +45,8 @@ def train(
 ) -> None:
     """Train a model on circuits, choose its epoch on others, and write it with what it takes and gives.
 
-    A circuit is a name that `gsrgnn data list` has, the path of a .def, .aux or .npz file, or a folder that `gsrgnn data
-    layouts` made. Ctrl-C, a crash or the end of a job loses a minute at most: the same command goes on.
+    A circuit is a name that `gsrgnn data list` has, the path of a .def, .aux or .npz file, or a folder of layouts
+    (`gsrgnn data layouts`). Ctrl-C, a crash or the end of a job loses a minute at most: the same command goes on.
     """
     from gsrgnn.lab import fit
     from gsrgnn.lab.card import card as card_of
@@ -105,7 +102,8 @@ def predict(
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="a map of the die: .png, .svg or .pdf; extra book")] = None,
     score: Annotated[
-        bool, typer.Option("--score", help="where the circuit has no label of the model's kind: simulate it, by routing")
+        bool,
+        typer.Option("--score", help="where the circuit has no label of the model's kind: simulate it, by routing"),
     ] = False,
     device: Device = "cpu",
     lef: Lef = [],  # noqa: B006
@@ -115,6 +113,8 @@ def predict(
     Nothing is routed unless --score asks for it. Folders are made, files that are there are replaced.
     """
     if picture is not None:
+        if picture.suffix not in (".png", ".svg", ".pdf"):
+            raise ValueError(f"{picture}: a picture ends in .png, .svg or .pdf")
         extras.need("book", "predict --picture")
     gcells = output.with_suffix(".gcells.csv") if output else None
     written = [path for path in (output, gcells, picture) if path]

@@ -5,10 +5,10 @@ import pandas as pd
 from gsrgnn.model_file import About
 
 _PARTS = {"trained_on": "Trained on", "validated_on": "Epoch chosen on", "tested_on": "Tested on (chose nothing)"}
-_NOT_FOR = """It knows the cell library, the placer and the label of the circuits that it was trained on, and nothing of others: before it
-is used on circuits of another library, placer, router or technology, hold its predictions against labels of some of them.
-Its scores on the circuits that chose the epoch are better than those on new ones. It shows where a placement is likely to be
-congested; it says nothing of timing, and it replaces no router and no sign-off."""
+_NOT_FOR = """It knows the cell library, the placer and the label of the circuits that it was trained on, and nothing of
+others: before it is used on circuits of another library, placer, router or technology, hold its predictions against
+labels of some of them. Its scores on the circuits that chose the epoch are better than those on new ones. It shows
+where a placement is likely to be congested; it says nothing of timing, and it replaces no router and no sign-off."""
 
 
 def card(about: About, name: str) -> str:
@@ -17,8 +17,8 @@ def card(about: About, name: str) -> str:
         f"# {name}",
         "",
         f"Takes: features `{about['features']}` ({len(about['feature_names'])} columns), a graph of norm "
-        f"`{about['norm']}`. Gives: {about['label_source']} (`{about['label']}`), units `{about['units']}`, combined by "
-        f"`{about['combine']}`.",
+        f"`{about['norm']}`. Gives: {about['label_source']} (`{about['label']}`), in units `{about['units']}`, "
+        f"combined by `{about['combine']}`.",
         "",
         *(f"- {words}: {', '.join(about[part]) or 'none'}" for part, words in _PARTS.items() if part in about),
     ]
@@ -44,4 +44,6 @@ def _table(scores):
 def _written(value):
     if isinstance(value, str):
         return value
-    return "–" if pd.isna(value) else f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"
+    return (
+        "–" if pd.isna(value) else f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"
+    )

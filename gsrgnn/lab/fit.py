@@ -6,7 +6,7 @@ the epoch, and those that choose nothing (the test).
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import partial
@@ -22,10 +22,11 @@ from torch_geometric import seed_everything
 from gsrgnn import CircuitGraph, circuits, model_file
 from gsrgnn.circuits.data import Circuit
 from gsrgnn.circuits.dataset import LayoutDataset
-from gsrgnn.evaluation import evaluate
+from gsrgnn.evaluation import compares_maps, evaluate
 from gsrgnn.lab import files
 from gsrgnn.model_file import About
 from gsrgnn.models import NodeModel
+from gsrgnn.passes import graph_norm
 from gsrgnn.progress import Row, watched
 from gsrgnn.provenance import versions
 from gsrgnn.training import train
@@ -72,7 +73,7 @@ class Parts:
 def fit(
     parts: Parts,
     output: Path,
-    options: Options = Options(),  # noqa: B008 (frozen)
+    options: Options = Options(),
     *,
     checkpoint: Path,
     lef: Sequence[str] = (),
@@ -95,22 +96,24 @@ def fit(
     files.check_writable(checkpoint)
     given = {part.name: list(getattr(parts, part.name)) for part in fields(parts)}
     _check_apart(given)
+    if lef and not any(is_def(name) for names in given.values() for name in names):
+        raise ValueError("--lef goes with a DEF file, and no circuit is one")
     started = time.perf_counter()
     found = {part: gather(names, options, lef) for part, names in given.items()}
     named = {part: [data.name for data in held] for part, held in found.items()}
     _check_apart(named)
     first = found["on"][0]
-    say(f"{sum(map(len, found.values()))} circuits read in {time.perf_counter() - started:.1f} s: trained on "
-        f"{', '.join(named['on'])}; the epoch is chosen on {', '.join(named['validate'])}")
+    say(
+        f"{sum(map(len, found.values()))} circuits read in {time.perf_counter() - started:.1f} s: trained on "
+        f"{', '.join(named['on'])}; the epoch is chosen on {', '.join(named['validate'])}"
+    )
     seed_everything(options.seed)
     shape = {"in_channels": first.num_features, "hidden_channels": options.hidden, "out_channels": first.y.shape[1]}
     rows = {"k": options.k} if options.model == "GSRGNN" else {}
     model = kind(**shape, num_layers=options.layers, **rows).to(options.device)
-    graph = partial(graph_of, model)
     result = train(
         model,
         found["on"],
-        graph,
         epochs=options.epochs,
         validate=found["validate"],
         learning_rate=options.learning_rate,
@@ -160,21 +163,11 @@ def is_def(name: str) -> bool:
     return any(path.name.lower().endswith((".def", ".def.gz")) for path in circuits.sources(name))
 
 
-def graph_of(model: NodeModel, data: Circuit) -> CircuitGraph:
-    """The graph of a circuit as the model takes it: of its norm and on its device."""
-    return CircuitGraph.from_data(data, norm=norm_of(model)).to(next(model.parameters()).device)
-
-
-def norm_of(model: NodeModel) -> str:
-    """Of the graph that a model takes: what a baseline asks for, and for `GSRGNN` the mean."""
-    return getattr(model, "graph_norm", "mean")
-
-
 def says(data: Circuit, model: NodeModel) -> About:
     """What a model that was trained on circuits like ``data`` takes and gives."""
     return {name: data[name] for name in ("features", "feature_names", "label", "label_source", "units")} | {
         "combine": data.get("combine") or "",
-        "norm": norm_of(model),
+        "norm": graph_norm(model),
     }
 
 
@@ -217,17 +210,22 @@ def _lines(say, epochs):
         nonlocal said
         if row["epoch"] == epochs or time.monotonic() - said >= _EVERY:
             said = time.monotonic()
-            say(f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, Pearson {row['pearson']:.3f} on what is "
-                "held out")
+            say(
+                f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, Pearson {row['pearson']:.3f} on what is "
+                "held out"
+            )
 
     return tell
 
 
 def _scores(model, found, device):
+    """`evaluate`'s tables of the parts held out, one under the other."""
+    graph = partial(CircuitGraph.from_data, norm=graph_norm(model))
     tables = []
     for part in ("validate", "test"):
         if found[part]:
-            tables.append(evaluate(model, (data.to(device) for data in found[part]), graph=partial(graph_of, model)))
+            held = (data.to(device) for data in found[part])
+            tables.append(evaluate(model, held, graph=lambda data: graph(data).to(device), maps=compares_maps()))
             tables[-1].insert(0, "part", part)
     return pd.concat(tables)
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from gsrgnn import circuits, load_model, model_file, shipped
 from gsrgnn.circuits.data import FEATURES, Circuit, to_data
 from gsrgnn.circuits.netlist import Netlist
-from gsrgnn.evaluation import gcell_map, measures, over_grid
-from gsrgnn.lab.fit import graph_of
+from gsrgnn.evaluation import compares_maps, gcell_map, measures
+from gsrgnn.graph import CircuitGraph
 from gsrgnn.metrics import columns
 from gsrgnn.model_file import About
-from gsrgnn.training import predict
+from gsrgnn.passes import graph_norm, predict
 from gsrgnn.version import __version__
 
 SIMULATED = ("routed", "rudy")
@@ -35,7 +35,7 @@ class Prediction:
         name: of the circuit; ``num_cells`` of it.
         cells: a row a cell: ``cell``, its name where the file has names, else its number from 0; the gcells that it
             covers, ``left``, ``bottom``, ``right`` and ``top``, inclusive; ``predicted`` and, where the label is known,
-            ``true``. Of a model of both directions these are ``predicted_horizontal``, ``predicted_vertical`` and so on.
+            ``true``. Of a model of both directions they are ``predicted_horizontal``, ``predicted_vertical`` and so on.
         gcells: a row a gcell that a cell covers: ``x`` and ``y`` from the lower left, and the means of those columns
             over the cells that cover it.
         maps: ``[W, H]``, the predicted and the true one or None, NaN where no cell lies; of both directions the larger.
@@ -81,10 +81,9 @@ def predict_circuit(
     started = time.perf_counter()
     netlist, data = _read(circuit, about, lef, score, path)
     read = time.perf_counter()
-    on_device = data.to(device)
-    graph = graph_of(trained, on_device)
+    graph = CircuitGraph.from_data(data, norm=graph_norm(trained)).to(device)
     made = time.perf_counter()
-    predicted = columns(predict(trained, on_device, graph))
+    predicted = columns(predict(trained, data.to(device), graph))
     seconds = {"reading": read - started, "graph": made - read, "prediction": time.perf_counter() - made}
     true = None if data.y is None else columns(data.y)
     cells, gcells, maps = _tables(netlist, data, predicted, true)
@@ -95,7 +94,7 @@ def predict_circuit(
         maps=maps,
         unit="parts of the circuit's largest" if about["units"] == "largest" else _UNITS[about["label"]],
         source=about["label_source"],
-        scores={} if true is None else measures(data, true, predicted, grid=over_grid()),
+        scores={} if true is None else measures(data, predicted, maps=compares_maps()),
         seconds=seconds,
         remarks=_remarks(about, data),
     )
@@ -119,7 +118,7 @@ def _tables(netlist: Netlist, data: Circuit, predicted, true):
     values = _named("predicted", predicted) | ({} if true is None else _named("true", true))
     gcell = data.gcell.numpy()
     sides = dict(zip(("left", "bottom", "right", "top"), gcell.T, strict=True))
-    cells = pd.DataFrame({"cell": netlist.names or np.arange(len(gcell)), **sides, **values})
+    cells = pd.DataFrame({"cell": netlist.cell_name or np.arange(len(gcell)), **sides, **values})
     maps = {name: gcell_map(column, gcell, data.grid) for name, column in values.items()}
     x, y = np.nonzero(~np.isnan(next(iter(maps.values()))))
     gcells = pd.DataFrame({"x": x, "y": y} | {name: of[x, y] for name, of in maps.items()})
@@ -148,6 +147,6 @@ def _remarks(about: About, data: Circuit) -> list[str]:
             f"the true values are {data.label_source}, and the model predicts {about['label_source']}: "
             "only the ranks can be compared"
         )
-    if not over_grid():
+    if not compares_maps():
         remarks.append("NRMS, SSIM and EMD need scikit-image: pip install 'gsrgnn[book]'")
     return remarks
