@@ -72,12 +72,15 @@ def table(
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG on a white ground, whole or not at all. Raises OSError where it cannot be written."""
+    """Write a figure on a white ground, whole or not at all; the path's ending says how: ".png", ".svg" or ".pdf".
+
+    Raises ValueError for an ending that matplotlib does not write, OSError where the file cannot be written.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with mpl.rc_context(STYLE):
-            figure.savefig(temporary, format="png", dpi=200, facecolor="white")
+            figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=200, facecolor="white")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -42,3 +42,5 @@ def test_a_saved_figure_is_a_whole_file_on_white(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(FileNotFoundError):
         figures.save(drawn("die.prediction")[0], tmp_path / "none" / "map.png")
+    with pytest.raises(ValueError, match="Format 'csv' is not supported"):
+        figures.save(drawn("die.prediction")[0], tmp_path / "map.csv")
