@@ -129,11 +129,9 @@ def predict(
         for table, path in ((found.cells, output), (found.gcells, gcells)):
             files.write(table.to_csv(index=False, float_format="%.6g"), path)
     if picture:
-        from gsrgnn.book.figures import die
+        from gsrgnn.book.figures import die, save
 
-        figure = die.prediction(found.maps[0], found.source, found.maps[1], found.unit)
-        with files.written_whole(picture) as temporary:
-            figure.savefig(temporary, format=picture.suffix.removeprefix("."), dpi=150)
+        save(die.prediction(found.maps[0], found.source, found.maps[1], found.unit), picture)
     seconds = ", ".join(f"{name} {value:.2f} s" for name, value in found.seconds.items())
     typer.echo(f"{found.name}: {len(found.cells):,} cells in {found.unit}; {seconds}")
     if found.scores:

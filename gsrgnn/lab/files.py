@@ -5,8 +5,7 @@ import os
 import shlex
 import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 MOST = 500_000_000  # bytes
@@ -37,17 +36,10 @@ def read(path: Path, most: int = MOST) -> str:
 
 def write(text: str, path: Path) -> None:
     """Write ``text`` at ``path``, in UTF-8, at a temporary name beside it that is renamed. Raises OSError."""
-    with written_whole(path) as temporary:
-        # Half a surrogate pair has no UTF-8; its escape is what JSON writes for it as well.
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path``, for whatever writes a file; what lies there after the block is renamed."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        yield temporary
+        # Half a surrogate pair has no UTF-8; its escape is what JSON writes for it as well.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         os.replace(temporary, path)
     finally:
         with suppress(OSError):
