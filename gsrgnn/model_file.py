@@ -51,9 +51,15 @@ def save_model(model: NodeModel, path: PathLike, about: About | None = None) -> 
         )
     words: dict[str, Any] = {"model": described(model)}
     if about is not None:
-        words["about"] = about | {"gsrgnn": __version__}
-        _check(words, "about")
+        words["about"] = checked(about, model)
     write(Path(path), words, {PREFIX + name: t for name, t in copied(model).items()})
+
+
+def checked(about: About, model: NodeModel) -> About:
+    """``about`` as `save_model` writes it, with the package's version. Raises ValueError as it does."""
+    said = about | {"gsrgnn": __version__}
+    _check({"model": described(model), "about": said}, "about")
+    return said
 
 
 def about(path: PathLike) -> About:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from torch.utils.data import ConcatDataset
 from torch_geometric import seed_everything
 
@@ -23,6 +22,7 @@ from gsrgnn import CircuitGraph, circuits, model_file
 from gsrgnn.circuits.data import Circuit
 from gsrgnn.circuits.dataset import LayoutDataset
 from gsrgnn.evaluation import compares_maps, evaluate
+from gsrgnn.kernels.gpu import gpu_missing
 from gsrgnn.lab import files
 from gsrgnn.model_file import About
 from gsrgnn.models import NodeModel
@@ -91,7 +91,7 @@ def fit(
     kind = model_file.kinds().get(options.model)
     if kind is None:
         raise ValueError(f"model {options.model!r} is unknown: it is one of {', '.join(model_file.kinds())}")
-    torch.device(options.device)
+    check_device(options.device)
     files.check_writable(output)
     files.check_writable(checkpoint)
     given = {part.name: list(getattr(parts, part.name)) for part in fields(parts)}
@@ -102,15 +102,26 @@ def fit(
     found = {part: gather(names, options, lef) for part, names in given.items()}
     named = {part: [data.name for data in held] for part, held in found.items()}
     _check_apart(named)
-    first = found["on"][0]
-    say(
-        f"{sum(map(len, found.values()))} circuits read in {time.perf_counter() - started:.1f} s: trained on "
-        f"{', '.join(named['on'])}; the epoch is chosen on {', '.join(named['validate'])}"
-    )
     seed_everything(options.seed)
+    first = found["on"][0]
     shape = {"in_channels": first.num_features, "hidden_channels": options.hidden, "out_channels": first.y.shape[1]}
     rows = {"k": options.k} if options.model == "GSRGNN" else {}
     model = kind(**shape, num_layers=options.layers, **rows).to(options.device)
+    about = says(first, model) | {
+        "trained_on": named["on"],
+        "validated_on": named["validate"],
+        "tested_on": named["test"],
+        "learning_rate": options.learning_rate,
+        "seed": options.seed,
+        "versions": versions(),
+        "command": command(parts, output, options, lef),
+    }
+    model_file.checked(about, model)
+    say(
+        f"{sum(map(len, found.values()))} circuits read in {time.perf_counter() - started:.1f} s; "
+        f"{options.model} of {sum(each.numel() for each in model.parameters()):,} parameters; at the first call on a "
+        "machine the kernels are compiled, half a minute"
+    )
     result = train(
         model,
         found["on"],
@@ -122,18 +133,12 @@ def fit(
         progress=None if watched() else _lines(say, options.epochs),
     )
     table = _scores(model, found, options.device)
-    about = says(first, model) | {
-        "trained_on": named["on"],
-        "validated_on": named["validate"],
-        "tested_on": named["test"],
-        "scores": [_plain(row) for row in table.drop(columns="part").reset_index(names="circuit").to_dict("records")],
+    rows_of_table = table.drop(columns="part").reset_index(names="circuit").to_dict("records")
+    about |= {
+        "scores": [{name: _plain(value) for name, value in row.items()} for row in rows_of_table],
         "epochs": len(result.history),
         "best_epoch": int(result.best_epoch),
-        "learning_rate": options.learning_rate,
-        "seed": options.seed,
         "date": date.today().isoformat(),
-        "versions": versions(),
-        "command": command(parts, output, options, lef),
     }
     model_file.save_model(model, output, about)
     return table
@@ -156,6 +161,14 @@ def gather(names: Sequence[str], options: Options, lef: Sequence[str] = ()) -> C
             of_def = {"lef": lef} if lef and is_def(name) else {}
             parts.append([circuits.load(name, label=options.label, units=options.units, **choice, **of_def)])
     return parts[0] if len(parts) == 1 else ConcatDataset(parts) if parts else []
+
+
+def check_device(device: str) -> None:
+    """ValueError unless ``device`` is "cpu", or "cuda" where kernels can run on a GPU."""
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"device is {device!r}: it is cpu or cuda")
+    if device == "cuda" and (why := gpu_missing()):
+        raise ValueError(f"device is 'cuda' and no GPU can be used: {why}")
 
 
 def is_def(name: str) -> bool:
@@ -230,9 +243,8 @@ def _scores(model, found, device):
     return pd.concat(tables)
 
 
-def _plain(row):
-    """NumPy's numbers as Python's, and None for those that are not finite."""
-    return {
-        name: value if isinstance(value, str) else None if pd.isna(value) else float(value)
-        for name, value in row.items()
-    }
+def _plain(value):
+    """NumPy's number as Python's, and None where it is not finite."""
+    if isinstance(value, str):
+        return value
+    return None if pd.isna(value) else value.item() if hasattr(value, "item") else value

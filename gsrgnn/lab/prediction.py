@@ -18,6 +18,7 @@ from gsrgnn.circuits.data import FEATURES, Circuit, to_data
 from gsrgnn.circuits.netlist import Netlist
 from gsrgnn.evaluation import compares_maps, gcell_map, measures
 from gsrgnn.graph import CircuitGraph
+from gsrgnn.lab.fit import check_device
 from gsrgnn.metrics import columns
 from gsrgnn.model_file import About
 from gsrgnn.passes import graph_norm, predict
@@ -68,6 +69,7 @@ def predict_circuit(
     Raises ValueError and OSError as `model_file.about`, `load_model` and `gsrgnn.circuits.known` do, for a model of
     features that this package does not make, and for a label that cannot be made.
     """
+    check_device(device)
     path = shipped.MODEL if str(model) == shipped.NAME else Path(model)
     about = model_file.about(path)
     names, _ = FEATURES.get(about["features"], ([], None))

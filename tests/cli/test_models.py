@@ -42,7 +42,12 @@ def test_train_then_predict(call, tmp_path):
     assert "epoch 3 of 3: loss " in ran.stderr
     assert sorted(os.listdir(tmp_path)) == ["model.md", "model.pt"]
     about = model_file.about("model.pt")
-    assert (about["features"], about["units"], about["label"], about["norm"]) == ("placed", "capacity", "routed", "mean")
+    assert (about["features"], about["units"], about["label"], about["norm"]) == (
+        "placed",
+        "capacity",
+        "routed",
+        "mean",
+    )
     assert about["trained_on"] == ["synthetic/300", "synthetic/200"]
     assert [row["circuit"] for row in about["scores"]] == ["synthetic/250", "all", "synthetic/150", "all"]
     card = (tmp_path / "model.md").read_text()
@@ -156,8 +161,14 @@ def test_an_interrupted_training_goes_on(call, monkeypatch, tmp_path):
         ("--on synthetic/200,synthetic/200 --validate synthetic/250", "--on names synthetic/200 more than once"),
         ("--on synthetic/200 --validate ,", "--validate names no circuit"),
         ("--on synthetic/200 --validate nothing", "no circuit 'nothing'"),
-        ("--on synthetic/200 --validate synthetic/250 --model Tree", "model 'Tree' is unknown: it is one of GSRGNN, GCN"),
-        ("--on synthetic/200 --validate synthetic/250 --features all", "features 'all' is unknown: it is one of netlist"),
+        (
+            "--on synthetic/200 --validate synthetic/250 --model Tree",
+            "model 'Tree' is unknown: it is one of GSRGNN, GCN",
+        ),
+        (
+            "--on synthetic/200 --validate synthetic/250 --features all",
+            "features 'all' is unknown: it is one of netlist",
+        ),
         ("--on synthetic/200 --validate synthetic/250 --hidden 7", "hidden_channels"),
         ("--on synthetic/200 --validate synthetic/250 --lef a.lef", "--lef goes with a DEF file"),
     ],
