@@ -19,7 +19,8 @@ from gsrgnn.training import predict
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-MEASURES = ("pearson", "spearman", "kendall", "r2", "nrms", "ssim", "emd")
+OVER_GRID = ("nrms", "ssim", "emd")
+MEASURES = ("pearson", "spearman", "kendall", "r2", *OVER_GRID)
 _TOP = 255  # the highest of the levels of 8 bits
 _WINDOW = 11  # gcells, SSIM's: 3.5 deviations of 1.5 gcells to each side
 _BORDER = _WINDOW // 2
@@ -91,7 +92,7 @@ def measures(
         raise ValueError(f"y is {list(true.shape)} and the model gives {list(predicted.shape)}: they must be the same")
     true, predicted = true[rows], predicted[rows]
     scores = {"cells": len(true), **correlations(true, predicted)}
-    over_grid = dict.fromkeys(("nrms", "ssim", "emd"), np.nan)
+    over_grid = dict.fromkeys(OVER_GRID, np.nan)
     if maps and "gcell" in data and "grid" in data:
         gcell = data.gcell.cpu()[rows]
         each = [
@@ -196,7 +197,7 @@ def grid_measures(true_map: ArrayLike, predicted_map: ArrayLike) -> dict[str, fl
     if (known == np.isnan(predicted)).any():
         raise ValueError("some gcells have a value in one map alone: make both maps of the same cells")
     if not known.any() or (low := true[known].min()) == (high := true[known].max()):
-        return dict.fromkeys(("nrms", "ssim", "emd"), np.nan)
+        return dict.fromkeys(OVER_GRID, np.nan)
     with np.errstate(over="ignore"):
         levels = [
             np.where(known, np.rint(_TOP * ((values - low) / (high - low)).clip(0, 1)), 0).astype(np.uint8)

@@ -52,6 +52,8 @@ def train(
     from gsrgnn.lab.card import card as card_of
     from gsrgnn.model_file import about
 
+    if card and output.suffix == ".md":
+        raise ValueError(f"{output} is what the card would be called: name the model's file otherwise")
     kept = checkpoint or output.with_name(f"{output.name}.checkpoint")
     options = fit.Options(
         features=features,
@@ -84,7 +86,7 @@ def train(
         raise typer.Exit(130) from None
     if checkpoint is None:
         kept.unlink(missing_ok=True)
-    typer.echo(scores.to_string(float_format="{:.3f}".format))
+    typer.echo(scores.dropna(axis="columns", how="all").to_string(float_format="{:.3f}".format))
     typer.echo(f"written: {output}")
     if card:
         beside = output.with_suffix(".md")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gsrgnn import circuits, load_model, model_file, shipped
 from gsrgnn.circuits.data import FEATURES, Circuit, to_data
 from gsrgnn.circuits.netlist import Netlist
-from gsrgnn.evaluation import compares_maps, gcell_map, measures
+from gsrgnn.evaluation import MEASURES, OVER_GRID, compares_maps, gcell_map, measures
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.lab.fit import check_device
 from gsrgnn.metrics import columns
@@ -42,7 +42,8 @@ class Prediction:
         maps: ``[W, H]``, the predicted and the true one or None, NaN where no cell lies; of both directions the larger.
         unit: of the predictions, in words.
         source: where the label that the model was trained on comes from.
-        scores: as `gsrgnn.evaluation.measures`; empty where no label is known.
+        scores: the `MEASURES` of `gsrgnn.evaluation`, those over gcells where scikit-image is there; empty where no
+            label is known.
         seconds: by what took them: "reading", "graph", "prediction".
         remarks: what is to be known of the scores, a sentence each.
     """
@@ -96,7 +97,7 @@ def predict_circuit(
         maps=maps,
         unit="parts of the circuit's largest" if about["units"] == "largest" else _UNITS[about["label"]],
         source=about["label_source"],
-        scores={} if true is None else measures(data, predicted, maps=compares_maps()),
+        scores={} if true is None else _scores(data, predicted),
         seconds=seconds,
         remarks=_remarks(about, data),
     )
@@ -128,6 +129,11 @@ def _tables(netlist: Netlist, data: Circuit, predicted, true):
         gcell_map(column.max(axis=1), gcell, data.grid) if column is not None else None for column in (predicted, true)
     ]
     return cells, gcells, tuple(shown)
+
+
+def _scores(data, predicted):
+    found = measures(data, predicted, maps=compares_maps())
+    return {name: found[name] for name in MEASURES if compares_maps() or name not in OVER_GRID}
 
 
 def _named(what, values):
