@@ -15,7 +15,7 @@ from gsrgnn.circuits import bookshelf, circuitnet, congestion, netlist_file, pac
 from gsrgnn.circuits.bookshelf import read_bookshelf as read_bookshelf
 from gsrgnn.circuits.circuitnet import Folder
 from gsrgnn.circuits.congestion import Combine
-from gsrgnn.circuits.data import SOURCES, Source, to_data
+from gsrgnn.circuits.data import SOURCES, Features, Source, Units, check_choice, check_choices, to_data
 from gsrgnn.circuits.data import Circuit as Circuit
 from gsrgnn.circuits.design import Design as Design
 from gsrgnn.circuits.design import read_def as read_def
@@ -35,8 +35,10 @@ def load(
     name: str | os.PathLike[str],
     root: Folder | None = None,
     *,
+    features: Features = "netlist",
     label: Label = "auto",
     combine: Combine = "max",
+    units: Units = "largest",
     lef: Files | None = None,
 ) -> Circuit:
     """A circuit as `Circuit`, a `torch_geometric.data.Data` whose pins PyG's batches renumber.
@@ -45,18 +47,26 @@ def load(
     (stand-ins for the paper's Table 1), "circuitnet/<placement>" or "r2g/<design>" (files under `root`, else the
     variable CIRCUITNET_ROOT or R2G_ROOT). Or the path of a file: `.def` or `.def.gz` (`read_def`), `.aux` (Bookshelf,
     `read_bookshelf`) or `.npz` (of `gsrgnn data build` and `gsrgnn data layouts`).
+    features: what x holds. "netlist": what is known before placement; nothing in it depends on where a cell lies, and
+    numbers are of mean 0 and deviation 1 in each circuit. "placed": these, and what is known after placement and before
+    routing; nothing in it is a router's, nothing is scaled by the circuit's own numbers
+    (`gsrgnn.circuits.placement_features`). Take "placed" to predict circuits that the model has not seen.
     label: "circuitnet" (CircuitNet's own congestion maps), "wires" (what the wires of a routed DEF take of its tracks,
     `gsrgnn.circuits.usage`), "routed" (simulated global routing), "rudy" (simulated wire density), or "auto":
     CircuitNet's maps or a DEF's wires where they are found, else "routed", with a warning for a circuit of
     CircuitNet's.
     lef: LEF files with the sizes of a DEF's cells.
     combine: how a gcell's horizontal and vertical overflow become one number: "max", "sum", "horizontal" or
-    "vertical". A cell has the mean over the gcells it covers.
+    "vertical"; or "both", a column each. A cell has the mean over the gcells it covers.
+    units: of the label. "largest": the circuit's largest is 1. "capacity": as the maps are, so that 0.1 means the same
+    in every circuit: overflow over capacity for "circuitnet" and "routed", wires over tracks for "wires", where 1 is
+    full. "rudy" knows neither a capacity nor two directions.
 
     The data holds, for N cells, P pins and a die of W x H gcells:
 
-    - x float32 [N, F], columns `feature_names`; nothing in it depends on where a cell lies
-    - y float32 [N, 1], the label, made as `label_source` says and divided by `label_scale` (its largest is 1)
+    - x float32 [N, F], columns `feature_names`; features, "netlist" or "placed"
+    - y float32 [N, 1], the label, made as `label_source` says and divided by `label_scale`: its largest value, or 1
+      where `units` is "capacity". [N, 2], horizontal and vertical, where `combine` is "both"
     - pos float32 [N, 2], centres in gcells
     - gcell int64 [N, 4], the gcells covered (left, bottom, right, top, inclusive); grid (W, H)
     - cell and net int64 [P], the pins; n_id int64 [N], 0 to N - 1, by which reordered cells are noticed
@@ -70,7 +80,7 @@ def load(
     FileNotFoundError names what is missing. Both say how to mend it.
     """
     given = _text(name)
-    check_options(given, label, combine)
+    check_options(given, label, combine, features, units)
     kind, _, rest = ("a file", "", "") if is_file(given) else given.partition("/")
     if label == "circuitnet" and kind != "circuitnet":
         raise ValueError(f"{given!r} has no label of CircuitNet's: use label='routed' or label='rudy'")
@@ -79,13 +89,13 @@ def load(
         asked = "label='wires'" if label == "wires" else "lef"
         raise ValueError(f"{asked} goes with a DEF file, which {given!r:.200} is not")
     if path is not None:
-        return _of_design(read_def(path, lef, name=given), path, label, combine)
+        return _of_design(read_def(path, lef, name=given), path, label, combine, features, units)
     netlist, maps = _read(given, root)
     if label == "auto":
         label = "circuitnet" if kind == "circuitnet" and circuitnet.real_label(rest, root) else "routed"
     if label == "circuitnet":
         maps = congestion.Congestion(*circuitnet.overflow(rest, netlist.box, root), capacity=None, share=None)
-    return to_data(netlist, label, combine, maps)
+    return to_data(netlist, label, combine, maps, features=features, units=units)
 
 
 def read(name: str | os.PathLike[str], root: Folder | None = None) -> Netlist:
@@ -122,16 +132,14 @@ def _stand_ins():
     return [f"synthetic/{row.code}" for row in table1.rows()]
 
 
-def check_options(name: str, label: Label, combine: Combine) -> None:
-    """ValueError unless `name` is text, and `label` and `combine` are what `load` takes."""
+def check_options(
+    name: str, label: Label, combine: Combine, features: Features = "netlist", units: Units = "largest"
+) -> None:
+    """ValueError unless `name` is text, and the others are what `load` takes."""
     _text(name)
-    _check("label", label, LABELS)
-    _check("combine", combine, congestion.COMBINE)
-
-
-def _check(what, given, known):
-    if not isinstance(given, str) or given not in known:
-        raise ValueError(f"{what} {reprlib.repr(given)} is unknown: it is one of {', '.join(known)}")
+    check_choice("label", label, LABELS)
+    check_choice("combine", combine, congestion.COMBINE)
+    check_choices(label, combine, features, units)
 
 
 def _text(name):
@@ -190,10 +198,11 @@ def _def_file(name, root):
     return r2g.path(name, root) if name.startswith("r2g/") else None
 
 
-def _of_design(design, path, label, combine):
+def _of_design(design, path, label, combine, features, units):
     if label == "auto":
         label = "wires" if len(design.wires.net) else "routed"
-    data = to_data(design.netlist, label, combine, usage(design) if label == "wires" else None)
+    maps = usage(design) if label == "wires" else None
+    data = to_data(design.netlist, label, combine, maps, features=features, units=units)
     if label == "wires" and r2g.is_one(path):
         data.label_source = r2g.SOURCE
     return data

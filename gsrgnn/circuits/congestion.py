@@ -31,12 +31,13 @@ from gsrgnn.circuits.netlist import Netlist
 SHARE = 1 / 3
 UNDER_MACRO = 0.2
 _ROUTINGS = 12
-Combine: TypeAlias = Literal["max", "sum", "horizontal", "vertical"]
+Combine: TypeAlias = Literal["max", "sum", "horizontal", "vertical", "both"]
 COMBINE: dict[Combine, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "max": np.maximum,
     "sum": np.add,
     "horizontal": lambda horizontal, vertical: horizontal,
     "vertical": lambda horizontal, vertical: vertical,
+    "both": lambda horizontal, vertical: np.stack([horizontal, vertical], axis=-1),
 }
 
 
@@ -105,7 +106,8 @@ def cell_label(
 ) -> NDArray[np.float64]:
     """float64 [N], a cell's label: the mean over the gcells it covers of both directions' overflow, combined.
 
-    horizontal, vertical: float [W, H]; box: int64 [N, 4]. combine: "max", "sum", "horizontal" or "vertical".
+    horizontal, vertical: float [W, H]; box: int64 [N, 4]. combine: "max", "sum", "horizontal" or "vertical"; of "both"
+    it is [N, 2], the horizontal and the vertical one.
     """
     check_combine(combine)
     combined = COMBINE[combine](np.asarray(horizontal, float), np.asarray(vertical, float))
@@ -115,12 +117,12 @@ def cell_label(
 
 def _tree_and_room(netlist):
     """The connections to route, and float64 [W, H], the share of its room that a gcell has for wires."""
-    macro = _is_macro(netlist)
+    macro = is_macro(netlist)
     room = np.ones(netlist.grid)
     for left, bottom, right, top in netlist.box[macro]:
         room[left : right + 1, bottom : top + 1] = UNDER_MACRO
     room[tuple(netlist.centre[~macro].astype(np.int64).T)] = 1
-    return routing.connections(netlist.net, _pin_gcells(netlist, macro), netlist.grid), room
+    return routing.connections(netlist.net, pin_gcells(netlist), netlist.grid), room
 
 
 def check_combine(combine: Combine) -> None:
@@ -134,6 +136,11 @@ def _check(netlist, share, capacity):
         raise ValueError(f"capacity is {capacity}, needed two positive numbers: wires a gcell, horizontal and vertical")
     if not isinstance(share, (int, float, np.floating)) or not 0 < share < 1:
         raise ValueError(f"share is {share}, needed a number between 0 and 1: the share of cells to overflow")
+    check_placed(netlist)
+
+
+def check_placed(netlist: Netlist) -> None:
+    """ValueError unless there is a cell, every box lies on the grid, and every pin is of a cell."""
     box, pins, cells = netlist.box, (len(netlist.cell), len(netlist.net)), netlist.num_cells
     if box.shape != (cells, 4) or box.dtype.kind not in "iu" or cells == 0:
         needed = f"needed integers ({cells}, 4), one cell or more"
@@ -144,20 +151,21 @@ def _check(netlist, share, capacity):
         raise ValueError(f"{netlist.name}: cell and net have {pins} pins, needed as many, of cells 0 to {cells - 1}")
 
 
-def _is_macro(netlist):
-    """As in `gsrgnn.circuits.placement`, by the cells' sizes; by their boxes where sizes are not known."""
+def is_macro(netlist: Netlist) -> NDArray[np.bool_]:
+    """bool [N], as in `gsrgnn.circuits.placement`, by the cells' sizes; by their boxes where sizes are not known."""
     extent = netlist.box[:, 2:] - netlist.box[:, :2] if netlist.size is None else netlist.size
     return (extent > MACRO_HEIGHT).any(axis=1)
 
 
-def _pin_gcells(netlist, macro):
+def pin_gcells(netlist: Netlist) -> NDArray[np.int64]:
+    """int64 [P, 2], column and row of the gcell in which each pin lies, by step 1 above."""
     if netlist.pin is not None:
         return netlist.pin.astype(np.int64)
     at = netlist.centre[netlist.cell]
     count = np.bincount(netlist.net).clip(min=1)
     middle = np.stack([np.bincount(netlist.net, side) / count for side in at.T], axis=1)[netlist.net]
     box = netlist.box[netlist.cell]
-    of_macro = macro[netlist.cell]
+    of_macro = is_macro(netlist)[netlist.cell]
     at[of_macro] = np.clip(middle, box[:, :2], box[:, 2:])[of_macro]
     return at.astype(np.int64)
 
@@ -176,22 +184,39 @@ def rudy(net: np.ndarray, pin_gcell: np.ndarray, grid: tuple[int, int]) -> NDArr
     Source: Spindler and Johannes, "Fast and Accurate Routing Demand Estimation for Efficient
     Routability-driven Placement", DATE 2007, with wires one gcell wide and sides counted in gcells.
     """
+    low, high = net_boxes(net, pin_gcell)
+    span = high - low
+    return sum_of_boxes(span.sum(axis=1) / span.prod(axis=1), low, high, grid)
+
+
+def net_boxes(net: np.ndarray, pin_gcell: np.ndarray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """int64 [M, 2] each, the bounding boxes of the nets of two pins or more: first column and row, and one past the
+    last. net: int64 [P]; pin_gcell: int64 [P, 2], column and row."""
     order = np.argsort(net, kind="stable")
     starts = np.flatnonzero(np.diff(net[order], prepend=-1))
     pins = np.diff(starts, append=len(net))
     low = np.minimum.reduceat(pin_gcell[order], starts)[pins > 1]
     high = np.maximum.reduceat(pin_gcell[order], starts)[pins > 1] + 1
-    span = high - low
-    demand = span.sum(axis=1) / span.prod(axis=1)
+    return low, high
+
+
+def sum_of_boxes(amount: np.ndarray, low: np.ndarray, high: np.ndarray, grid: tuple[int, int]) -> NDArray[np.float64]:
+    """float64 [W, H]: each box adds its amount, 0 or more, to every gcell in it.
+
+    amount: float [M]; low, high: int64 [M, 2], first column and row, and one past the last; grid: (W, H).
+    """
     corners = np.zeros((grid[0] + 1, grid[1] + 1))
     for x, y, sign in ((low, low, 1), (high, high, 1), (low, high, -1), (high, low, -1)):
-        np.add.at(corners, (x[:, 0], y[:, 1]), sign * demand)
+        np.add.at(corners, (x[:, 0], y[:, 1]), sign * amount)
     return corners.cumsum(axis=0).cumsum(axis=1)[:-1, :-1].clip(min=0)
 
 
 def box_mean(values: np.ndarray, box: np.ndarray) -> NDArray[np.float64]:
-    """float64 [N], the mean of `values` [W, H] over each box [N, 4] (left, bottom, right, top, inclusive)."""
-    integral = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    """float64 [N], the mean of `values` [W, H] over each box [N, 4] (left, bottom, right, top, inclusive).
+
+    Of K maps, [W, H, K], it is [N, K].
+    """
+    integral = np.pad(values, [(1, 0), (1, 0), *[(0, 0)] * (values.ndim - 2)]).cumsum(axis=0).cumsum(axis=1)
     left, bottom, right, top = box.T + np.array([[0], [0], [1], [1]])
     total = integral[right, top] - integral[left, top] - integral[right, bottom] + integral[left, bottom]
-    return total / ((right - left) * (top - bottom))
+    return (total.T / ((right - left) * (top - bottom))).T

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, Literal, NoReturn, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import cumsum
@@ -17,6 +19,7 @@ from gsrgnn.circuits import congestion, table1
 from gsrgnn.circuits.congestion import Combine, Congestion
 from gsrgnn.circuits.features import FEATURE_NAMES, cell_features
 from gsrgnn.circuits.netlist import Netlist
+from gsrgnn.circuits.placement_features import PLACED_NAMES, placed_features
 from gsrgnn.circuits.splits import masks_by_cell
 from gsrgnn.pins import check_pairs, pins_of
 
@@ -27,6 +30,13 @@ SOURCES: dict[Source, str] = {
     "routed": "simulated: global routing",
     "rudy": "simulated: RUDY",
 }
+Features: TypeAlias = Literal["netlist", "placed"]
+FEATURES: dict[Features, tuple[list[str], Callable[[Netlist], NDArray[np.float32]]]] = {
+    "netlist": (FEATURE_NAMES, cell_features),
+    "placed": (PLACED_NAMES, placed_features),
+}
+Units: TypeAlias = Literal["largest", "capacity"]
+UNITS: tuple[Units, ...] = ("largest", "capacity")
 # What a circuit does not say of a label that knows nothing of it.
 _UNSAID = {"circuitnet": {"capacity"}, "rudy": {"capacity", "combine", "share"}}
 
@@ -148,18 +158,26 @@ torch.serialization.add_safe_globals([Circuit])  # an `InMemoryDataset` of PyG's
 
 
 def to_data(
-    netlist: Netlist, label: Source = "routed", combine: Combine = "max", maps: Congestion | None = None
+    netlist: Netlist,
+    label: Source = "routed",
+    combine: Combine = "max",
+    maps: Congestion | None = None,
+    *,
+    features: Features = "netlist",
+    units: Units = "largest",
 ) -> Circuit:
     """`netlist` with features, label and split, as described at `gsrgnn.circuits.load`.
 
     label: a key of `SOURCES`. maps: the `Congestion` that a label "circuitnet", "wires" or "routed" is made of; without
     it the netlist is routed here.
     """
-    if not isinstance(label, str) or label not in SOURCES:
-        raise ValueError(f"label {label!r} is unknown: it is one of {', '.join(SOURCES)}")
+    check_choice("label", label, SOURCES)
+    check_choices(label, combine, features, units)
     if label in ("circuitnet", "wires") and maps is None:
         whose = "CircuitNet's own maps" if label == "circuitnet" else "the maps of a router (gsrgnn.circuits.usage)"
         raise ValueError(f"label {label!r} is made of {whose}: give them, or take label='routed'")
+    names, features_of = FEATURES[features]
+    x = features_of(netlist)  # before the maps say how large the die is
     capacity: tuple[float, ...] = ()
     combined: str = combine
     if label == "rudy":
@@ -170,12 +188,13 @@ def to_data(
         values = congestion.cell_label(maps.horizontal, maps.vertical, netlist.box, combine)
         if maps.capacity is not None:
             capacity = tuple(float(side) for side in maps.capacity)
-    scale = float(values.max()) or 1.0
+    values = values.reshape(netlist.num_cells, -1)
+    scale = (float(values.max()) or 1.0) if units == "largest" else 1.0
     in_netlist, in_placement = netlist.named or (netlist.num_cells, netlist.num_cells)
     train, val, test = masks_by_cell(netlist.num_cells, table1.held_share(netlist.name))
     return Circuit(
-        x=torch.from_numpy(cell_features(netlist)),
-        y=torch.from_numpy((values / scale).astype(np.float32))[:, None],
+        x=torch.from_numpy(x),
+        y=torch.from_numpy((values / scale).astype(np.float32)),
         pos=torch.from_numpy(netlist.centre.astype(np.float32)),
         cell=torch.from_numpy(netlist.cell),
         net=torch.from_numpy(netlist.net),
@@ -185,17 +204,36 @@ def to_data(
         val_mask=val,
         test_mask=test,
         name=netlist.name,
-        feature_names=list(FEATURE_NAMES),
+        features=features,
+        feature_names=list(names),
         label=label,
         label_source=SOURCES[label].format(combine=combined),
         label_scale=scale,
+        units=units,
         combine=combined,
         capacity=capacity,
-        share=float((values > 0).mean()),
+        share=float((values > 0).any(axis=1).mean()),
         cells_in_netlist=in_netlist,
         cells_in_placement=in_placement,
         num_nodes=netlist.num_cells,
     )
+
+
+def check_choices(label: str, combine: Combine, features: Features, units: Units) -> None:
+    """ValueError unless `combine`, `features` and `units` are known, and a label of that source can be had so."""
+    congestion.check_combine(combine)
+    check_choice("features", features, FEATURES)
+    check_choice("units", units, UNITS)
+    if label == "rudy" and units == "capacity":
+        raise ValueError("label 'rudy' knows no capacity: take units='largest', or label='routed'")
+    if label == "rudy" and combine == "both":
+        raise ValueError("label 'rudy' has no two directions for combine='both': take label='routed'")
+
+
+def check_choice(what: str, given: object, known: Collection[str]) -> None:
+    """ValueError that lists what is `known` unless `given` is one of it."""
+    if not isinstance(given, str) or given not in known:
+        raise ValueError(f"{what} {reprlib.repr(given)} is unknown: it is one of {', '.join(known)}")
 
 
 def _rudy_label(netlist):

@@ -17,10 +17,10 @@ from torch_geometric.data import Data, Dataset, InMemoryDataset
 from torch_geometric.transforms import BaseTransform
 
 from gsrgnn import circuits
-from gsrgnn.circuits import Label, circuitnet, congestion, netlist_file
+from gsrgnn.circuits import Label, circuitnet, netlist_file
 from gsrgnn.circuits.circuitnet import Folder
 from gsrgnn.circuits.congestion import Combine
-from gsrgnn.circuits.data import Circuit, to_data
+from gsrgnn.circuits.data import Circuit, Features, Units, check_choices, to_data
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.memory import check_memory
 from gsrgnn.provenance import code_hash
@@ -33,7 +33,7 @@ _MAKE = "make them with `gsrgnn data layouts"
 class CircuitDataset(InMemoryDataset):
     """One circuit, as `gsrgnn.circuits.load` gives it, kept ready under `root`/processed.
 
-    name, label, combine: as for `load`. circuitnet_root: CircuitNet's folder; default is the variable
+    name, label, combine, features, units: as for `load`. circuitnet_root: CircuitNet's folder; default is the variable
     CIRCUITNET_ROOT. transform, pre_transform, pre_filter, force_reload: as for every PyG data set.
 
     The file kept is named by the circuit and a hash of everything it was made from: options, this package's code for
@@ -56,12 +56,15 @@ class CircuitDataset(InMemoryDataset):
         pre_filter: Callable[[Data], bool] | None = None,
         force_reload: bool = False,
         *,
+        features: Features = "netlist",
+        units: Units = "largest",
         circuitnet_root: Folder | None = None,
     ) -> None:
-        circuits.check_options(name, label, combine)
+        circuits.check_options(name, label, combine, features, units)
         if not isinstance(root, (str, bytes, os.PathLike)):
             raise ValueError(f"root is {root!r:.200}: give the path of the folder to keep the circuit in")
         self.circuit, self.label, self.combine, self.circuitnet_root = name, label, combine, circuitnet_root
+        self.features, self.units = features, units
         super().__init__(os.fsdecode(root), transform, pre_transform, pre_filter, force_reload=force_reload)
         path = Path(self.processed_paths[0])
         if path.is_file() and not force_reload:
@@ -77,7 +80,8 @@ class CircuitDataset(InMemoryDataset):
     @property
     def processed_file_names(self) -> list[str]:
         """The one file: the circuit's name and a hash of all that it is made from."""
-        made_from = [self.circuit, self.label, self.combine, _named(self.pre_transform), _named(self.pre_filter)]
+        made_from = [self.circuit, self.label, self.combine, self.features, self.units]
+        made_from += [_named(self.pre_transform), _named(self.pre_filter)]
         made_from.append(code_hash(Path(circuits.__file__).parent))
         kind, _, rest = self.circuit.partition("/")
         if kind == "circuitnet" and circuitnet.is_name(rest):
@@ -89,7 +93,14 @@ class CircuitDataset(InMemoryDataset):
         return [f"{re.sub('[^A-Za-z0-9.-]', '-', self.circuit)[:100]}-{key}.pt"]
 
     def _make(self, path):
-        data = circuits.load(self.circuit, self.circuitnet_root, label=self.label, combine=self.combine)
+        data = circuits.load(
+            self.circuit,
+            self.circuitnet_root,
+            features=self.features,
+            label=self.label,
+            combine=self.combine,
+            units=self.units,
+        )
         if self.pre_filter is not None and not self.pre_filter(data):
             raise ValueError(f"pre_filter leaves nothing: this data set holds the one circuit {self.circuit!r}")
         if self.pre_transform is not None:
@@ -110,12 +121,12 @@ class CircuitDataset(InMemoryDataset):
 class LayoutDataset(Dataset):
     """The layouts in a folder that `gsrgnn data layouts` made (`gsrgnn.circuits.layouts`), in the order of their names.
 
-    folder: with one layout or more. label: "routed", the congestion in the files, or "rudy". combine: as for
+    folder: with one layout or more. label: "routed", the congestion in the files, or "rudy". combine, features: as for
     `gsrgnn.circuits.load`. transform: as for every PyG data set.
 
     An item is the `Circuit` that `load` would give, read when it is asked for, with `design`, `utilisation`, `aspect`,
-    `macros` and `seed`. Its label is not divided by its largest: `label_scale` is 1, so that one unit, overflow over
-    capacity, holds for all layouts. `designs` are the names of the designs, sorted.
+    `macros` and `seed`. Its label is not divided by its largest: `label_scale` is 1, so that one unit holds for all
+    layouts: `units` is "capacity", or for "rudy" "wire length" a gcell. `designs` are the names of the designs, sorted.
 
     ValueError if the folder has no layouts or naming a file that is none; FileNotFoundError if there is no folder.
     """
@@ -126,11 +137,13 @@ class LayoutDataset(Dataset):
         label: Literal["routed", "rudy"] = "routed",
         combine: Combine = "max",
         transform: Callable[[Data], Data] | None = None,
+        *,
+        features: Features = "netlist",
     ) -> None:
         if label not in ("routed", "rudy"):
             raise ValueError(f"label {label!r} is unknown: layouts have routed or rudy")
-        congestion.check_combine(combine)
-        self.folder, self.label, self.combine = Path(os.fsdecode(folder)), label, combine
+        check_choices(label, combine, features, "largest")
+        self.folder, self.label, self.combine, self.features = Path(os.fsdecode(folder)), label, combine, features
         if not self.folder.is_dir():
             raise FileNotFoundError(f"no folder {self.folder}: {_MAKE} -o {self.folder}`")
         self.files = sorted(self.folder.glob("[!.]*.npz"))
@@ -168,8 +181,11 @@ class LayoutDataset(Dataset):
 
     def get(self, idx: int) -> Circuit:
         netlist, maps, said = netlist_file.read(self.files[idx])
-        data = to_data(netlist, self.label, self.combine, maps if self.label == "routed" else None)
-        data.y, data.label_scale = data.y * data.label_scale, 1.0
+        if self.label == "routed":
+            data = to_data(netlist, "routed", self.combine, maps, features=self.features, units="capacity")
+        else:
+            data = to_data(netlist, "rudy", self.combine, features=self.features)
+            data.y, data.label_scale, data.units = data.y * data.label_scale, 1.0, "wire length"
         for key in _LAYOUT:
             data[key] = said[key]
         return data

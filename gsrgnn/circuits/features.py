@@ -1,6 +1,7 @@
-"""Features of a cell: what the netlist and the library say of it, nothing of where it lies.
+"""Features of a cell before placement: what the netlist and the library say of it, nothing of where it lies.
 
-The columns are the same for every circuit, so that a model trained on one can be tried on another.
+The columns are the same for every circuit, so that a model trained on one can be tried on another. Their rule: a cell
+that lies elsewhere has the same features. What is known after placement is in `gsrgnn.circuits.placement_features`.
 """
 
 import re
@@ -47,41 +48,56 @@ FEATURE_NAMES = [
 ]
 
 
-def cell_features(netlist: Netlist) -> NDArray[np.float32]:
-    """float32 [N, F], columns `FEATURE_NAMES`: "is ..." 0 or 1; the others of mean 0 and deviation 1.
+def cell_features(netlist: Netlist, standardised: bool = True) -> NDArray[np.float32]:
+    """float32 [N, F], columns `FEATURE_NAMES`: "is ..." 0 or 1; the others of mean 0 and deviation 1 in each circuit.
 
-    Width and height (in gcells) are the cell's own where the netlist has them, else means over the boxes of the
-    cells of the same type, because one cell's box also tells where it lies. Net sizes are in pins; the clique degree
-    counts the other pins on a cell's nets. All but the drive strength go through log(1 + x) first.
+    Width and height are those of `cell_size`. Net sizes are in pins; the clique degree counts the other pins on a
+    cell's nets. All but the drive strength go through log(1 + x) first. standardised: False leaves out the last step,
+    so that a cell's numbers mean the same in every circuit.
     """
-    types = {name: i for i, name in enumerate(dict.fromkeys(netlist.cell_type))}
-    of_type = np.array([types[name] for name in netlist.cell_type])
+    types, of_type = _types(netlist)
     function = np.array([_function(name) for name in types])[of_type]
     drive = np.array([_log2_drive(name) for name in types])[of_type]
-    size = netlist.size
-    if size is None:
-        extent = (netlist.box[:, 2:] - netlist.box[:, :2]).astype(float)
-        count = np.bincount(of_type)
-        size = np.stack([np.bincount(of_type, side) / count for side in extent.T], axis=1)[of_type]
+    size = cell_size(netlist)
 
     num_cells = netlist.num_cells
     net_size = np.bincount(netlist.net)[netlist.net]
     pins = np.bincount(netlist.cell, minlength=num_cells)
     largest = np.zeros(num_cells, dtype=np.int64)
     np.maximum.at(largest, netlist.cell, net_size)
-    num_nets = netlist.net.max() + 1
+    num_nets = netlist.net.max(initial=-1) + 1
     distinct = np.unique(netlist.cell * num_nets + netlist.net) // num_nets
     total = np.bincount(netlist.cell, net_size, minlength=num_cells)
     nets = np.bincount(distinct, minlength=num_cells)
     counts = [pins, nets, total / np.maximum(pins, 1), largest, total - pins]
 
     continuous = np.column_stack([drive, *np.log1p([*size.T, *counts])])
-    deviation = continuous.std(axis=0)
-    varies = deviation > _ROUNDING
-    continuous = np.where(varies, continuous - continuous.mean(axis=0), 0) / np.where(varies, deviation, 1)
+    if standardised:
+        deviation = continuous.std(axis=0)
+        varies = deviation > _ROUNDING
+        continuous = np.where(varies, continuous - continuous.mean(axis=0), 0) / np.where(varies, deviation, 1)
     one_hot = np.eye(len(_FUNCTIONS))[function]
     macro = size[:, 1:] > MACRO_HEIGHT
     return np.hstack([one_hot, macro, continuous]).astype(np.float32)
+
+
+def cell_size(netlist: Netlist) -> NDArray[np.float64]:
+    """float64 [N, 2], width and height in gcells: the cell's own where the netlist has them.
+
+    Else means over the boxes of the cells of the same type, because one cell's box also tells where it lies.
+    """
+    if netlist.size is not None:
+        return netlist.size
+    _, of_type = _types(netlist)
+    extent = (netlist.box[:, 2:] - netlist.box[:, :2]).astype(float)
+    count = np.bincount(of_type)
+    return np.stack([np.bincount(of_type, side) / count for side in extent.T], axis=1)[of_type]
+
+
+def _types(netlist):
+    """The names of the cell types, each once, and int64 [N], the type of each cell."""
+    types = {name: i for i, name in enumerate(dict.fromkeys(netlist.cell_type))}
+    return list(types), np.array([types[name] for name in netlist.cell_type])
 
 
 def _function(cell_type):

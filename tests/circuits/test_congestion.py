@@ -117,6 +117,9 @@ def test_the_label_combines_gcells_before_the_mean(maps, drawn):
         expected = [combined[left : r + 1, bottom : t + 1].mean(dtype=float) for left, bottom, r, t in box]
         np.testing.assert_allclose(label, expected, atol=1e-9)
         assert np.array_equal(label > 0, np.array(expected) > 0)
+    both = cell_label(*maps, box, combine="both")
+    for column, combine in zip(both.T, ("horizontal", "vertical"), strict=True):
+        assert np.array_equal(column, cell_label(*maps, box, combine=combine))
 
 
 def netlist_of(cell, net, box, grid):

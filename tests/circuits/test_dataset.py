@@ -61,12 +61,16 @@ def test_what_differs_is_kept_apart(tmp_path, monkeypatch):
     CircuitDataset(tmp_path, "synthetic/64")
     assert CircuitDataset(tmp_path, "synthetic/64", label="rudy")[0].label == "rudy"
     assert CircuitDataset(tmp_path, "synthetic/64", combine="sum")[0].combine == "sum"
+    placed = CircuitDataset(tmp_path, "synthetic/64", features="placed")[0]
+    assert (placed.features, placed.num_features) == ("placed", len(placed.feature_names))
+    absolute = CircuitDataset(tmp_path, "synthetic/64", units="capacity", combine="both")[0]
+    assert (absolute.units, absolute.label_scale, absolute.y.shape[1]) == ("capacity", 1.0, 2)
     assert CircuitDataset(tmp_path, "synthetic/40")[0].num_nodes == 40
     assert "edge_index" in CircuitDataset(tmp_path, "synthetic/64", pre_transform=ToEdgeIndex())[0]
     assert "edge_weight" not in CircuitDataset(tmp_path, "synthetic/64", pre_transform=ToEdgeIndex("repeat"))[0]
     monkeypatch.setattr(module, "code_hash", lambda package: "another version")
     CircuitDataset(tmp_path, "synthetic/64")
-    assert len(kept(tmp_path)) == 7
+    assert len(kept(tmp_path)) == 9
 
 
 def test_a_transform_is_made_at_every_access(tmp_path):

@@ -9,7 +9,9 @@ from torch_geometric.loader import DataLoader
 
 from gsrgnn.circuits import congestion, layouts, netlist_file, packaged
 from gsrgnn.circuits.dataset import LayoutDataset
+from gsrgnn.circuits.features import FEATURE_NAMES
 from gsrgnn.circuits.layouts import Layout
+from gsrgnn.circuits.placement_features import PLACED_NAMES
 
 SMALLEST = packaged.names()[0]
 
@@ -124,13 +126,27 @@ def test_an_item_is_a_circuit_that_knows_its_layout(made):
     netlist, maps, _ = netlist_file.read(made / f"{data.name.replace('/', '-')}.npz")
     label = congestion.cell_label(maps.horizontal, maps.vertical, netlist.box)
     np.testing.assert_allclose(data.y[:, 0].numpy(), label, rtol=1e-6, atol=1e-9)
-    assert (data.label_scale, data.label) == (1.0, "routed")
+    assert (data.label_scale, data.units, data.label, data.features) == (1.0, "capacity", "routed", "netlist")
     assert data.grid == netlist.grid
     assert torch.equal(data.x, dataset[0].x), "features know nothing of a layout"
-    assert "capacity" not in LayoutDataset(made, label="rudy")[0]
+    wire = LayoutDataset(made, label="rudy")[0]
+    assert "capacity" not in wire
+    assert (wire.label_scale, wire.units) == (1.0, "wire length")
+    assert wire.y.max() > 1
     batch = next(iter(DataLoader(dataset, batch_size=2)))
     assert batch.design == [SMALLEST, SMALLEST]
     assert batch.utilisation.tolist() == pytest.approx([dataset[0].utilisation, dataset[1].utilisation])
+
+
+def test_placed_features_differ_by_layout_and_both_directions_are_two_columns(made):
+    one, other = (LayoutDataset(made, combine="both", features="placed")[i] for i in (0, 1))
+    netlist_columns = [PLACED_NAMES.index(name) for name in FEATURE_NAMES]
+    assert torch.equal(one.x[:, netlist_columns], other.x[:, netlist_columns])
+    assert not torch.equal(one.x, other.x)
+    assert (one.features, one.y.shape) == ("placed", (one.num_nodes, 2))
+    netlist, maps, _ = netlist_file.read(made / f"{one.name.replace('/', '-')}.npz")
+    label = congestion.cell_label(maps.horizontal, maps.vertical, netlist.box, "both")
+    np.testing.assert_allclose(one.y.numpy(), label, rtol=1e-6, atol=1e-9)
 
 
 def test_a_split_has_no_design_in_two_parts(made, tmp_path):
@@ -163,6 +179,10 @@ def test_folders_without_layouts_say_how_to_make_them(tmp_path):
         LayoutDataset(tmp_path, label="circuitnet")
     with pytest.raises(ValueError, match="combine is 'min'"):
         LayoutDataset(tmp_path, combine="min")
+    with pytest.raises(ValueError, match="features 'all' is unknown: it is one of netlist, placed"):
+        LayoutDataset(tmp_path, features="all")
+    with pytest.raises(ValueError, match="label 'rudy' has no two directions"):
+        LayoutDataset(tmp_path, label="rudy", combine="both")
     file = tmp_path / "shipped.npz"
     file.write_bytes(packaged.path(SMALLEST).read_bytes())
     with pytest.raises(ValueError, match=r"shipped\.npz holds no word about what it is"):
