@@ -66,7 +66,6 @@ NEEDED: dict[Aggregation, tuple[str, str]] = {  # the module, and how to install
 
 
 class _Peer(NodeModel):
-    graph_norm: Norm = "mean"
     layers: nn.ModuleList
 
     def __init__(

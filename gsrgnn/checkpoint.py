@@ -28,12 +28,14 @@ class Course:
         best_epoch: 0 before the first.
         best: the ``state_dict`` after that epoch.
         best_rank: by which a later epoch is compared with it.
+        seed: of the circuits' order and of what is drawn at each, where there are several.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
     best_rank: tuple[float, float] = (-math.inf, -math.inf)
+    seed: int | None = None
 
     @property
     def epoch(self) -> int:
@@ -53,13 +55,21 @@ class Checkpoint:
         model: as it is given to `train`.
         arguments: what the history depends on besides, words and numbers by name.
         device: where the training runs.
+        each_epoch: whether it is written after every epoch, or after the first and then by the clock.
 
     Raises ValueError where the file is there and is none, or of another model or other arguments; OSError where none
     can be written.
     """
 
-    def __init__(self, path: PathLike, model: nn.Module, arguments: dict[str, Any], device: torch.device) -> None:
-        self.path, self.device = Path(path), device
+    def __init__(
+        self,
+        path: PathLike,
+        model: nn.Module,
+        arguments: dict[str, Any],
+        device: torch.device,
+        each_epoch: bool = False,
+    ) -> None:
+        self.path, self.device, self.each_epoch = Path(path), device, each_epoch
         self.words = {"model": described(model), "training": arguments}
         self._held: tuple[dict[str, Any], dict[str, Tensor]] | None = None
         self._written = -math.inf
@@ -103,6 +113,8 @@ class Checkpoint:
                 and all(len(row) == len(words["columns"]) for row in rows)
                 and words["best_epoch"] in range(1, len(rows) + 1)
                 and tensors["best_rank"].shape == (2,)
+                and isinstance(words.get("seed", 0), int)
+                and words.get("seed", 0) >= 0
                 and all(number >= 0 and states[name].shape in ((), shapes[number]) for name, number in numbers.items())
             )
             torch.Generator().set_state(tensors["random.cpu"])
@@ -138,11 +150,14 @@ class Checkpoint:
             words["best_epoch"],
             _state(model, PREFIX, tensors),
             (first, second),
+            words.get("seed"),
         )
 
     def keep(self, course: Course, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Take down how things stand after an epoch, and write it where the last time is `EVERY` seconds ago."""
         words = self.words | {"columns": list(course.rows[-1]), "best_epoch": course.best_epoch}
+        if course.seed is not None:
+            words["seed"] = course.seed
         tensors = {
             "history": torch.tensor([list(row.values()) for row in course.rows], dtype=torch.float64),
             "best_rank": torch.tensor(course.best_rank, dtype=torch.float64),
@@ -155,7 +170,7 @@ class Checkpoint:
         for number, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{key}": copy_of(value) for key, value in state.items()}
         self._held = words, tensors
-        if time.monotonic() - self._written >= EVERY:
+        if self.each_epoch or time.monotonic() - self._written >= EVERY:
             self._write()
 
     def _write(self):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gsrgnn.arguments import positive
 from gsrgnn.cbsr import capturing, check_devices, check_graph, check_rows
-from gsrgnn.graph import CircuitGraph
+from gsrgnn.graph import CircuitGraph, Norm
 from gsrgnn.kernels.order import Order
 from gsrgnn.label import LabelScale
 from gsrgnn.modes import same_in_both_modes
@@ -15,8 +15,12 @@ from gsrgnn.reversible import Residual, ReversibleStack, Values
 
 
 class NodeModel(nn.Module):
-    """Linear encoder, a stack of layers over the stream (``self.layers``), LayerNorm, linear head and `LabelScale`."""
+    """Linear encoder, a stack of layers over the stream (``self.layers``), LayerNorm, linear head and `LabelScale`.
 
+    ``graph_norm`` is the norm of the graph that is made for the model where none is given.
+    """
+
+    graph_norm: Norm = "mean"
     layers: nn.Module
 
     def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:

@@ -5,7 +5,14 @@ from pathlib import Path
 
 COMMANDS = re.compile(r"^\.venv/bin/gsrgnn ((?:train|predict) .*)$", re.MULTILINE)
 README = Path(__file__).parents[1] / "README.md"
-SHORTER = {"riscv/picorv32": "synthetic/600", "num_layers=100": "num_layers=2", "epochs=250": "epochs=4"}
+SHORTER = {
+    "riscv/picorv32": "synthetic/600",
+    "crypto/sha256": "synthetic/700",
+    "bus/axi-crossbar": "synthetic/800",
+    "riscv/ibex": "synthetic/900",
+    "num_layers=100": "num_layers=2",
+    "epochs=250": "epochs=4",
+}
 
 
 def commands() -> list[list[str]]:

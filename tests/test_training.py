@@ -460,7 +460,7 @@ def test_what_a_replay_writes_is_read_before_the_next(data, monkeypatch):
         return replay
 
     want = run(data, epochs=5)
-    monkeypatch.setattr("gsrgnn.training.captured", replayed)
+    monkeypatch.setattr("gsrgnn.one_circuit.captured", replayed)
     got = run(data, epochs=5, cuda_graph=True)
     pd.testing.assert_frame_equal(
         got.history.drop(columns="seconds"), want.history.drop(columns="seconds"), check_exact=True
