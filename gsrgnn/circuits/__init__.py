@@ -108,8 +108,8 @@ def known(
 ) -> tuple[Netlist, Source | None, congestion.Congestion | None]:
     """The netlist of that name with the label that it comes with, as `data.to_data` takes them: none is simulated here.
 
-    (netlist, label, maps): "circuitnet" where CircuitNet's maps are found, "wires" for a routed DEF with tracks, "routed"
-    for what ships and other files with their routing; else None and None. Names, lef and errors are those of `load`.
+    (netlist, label, maps): "circuitnet" where CircuitNet's maps are found, "wires" for a routed DEF with tracks,
+    "routed" for what ships and files with their routing; else None and None. Names, lef and errors are those of `load`.
     """
     given = _text(name)
     path = _def_file(given, root)

@@ -168,8 +168,8 @@ def to_data(
 ) -> Circuit:
     """`netlist` with features, label and split, as described at `gsrgnn.circuits.load`.
 
-    label: a key of `SOURCES`, or None for data with neither y nor a word of a label. maps: the `Congestion` that a label
-    "circuitnet", "wires" or "routed" is made of; without it the netlist is routed here.
+    label: a key of `SOURCES`, or None for data with neither y nor a word of a label. maps: the `Congestion` that a
+    label "circuitnet", "wires" or "routed" is made of; without it the netlist is routed here.
     """
     if label is not None:
         check_choice("label", label, SOURCES)
