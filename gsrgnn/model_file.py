@@ -176,9 +176,6 @@ def _words(path):
 
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}: save_model and train(..., checkpoint=) write one")
-    with path.open("rb") as file:
-        if file.read(4).startswith(_PICKLES):
-            raise _foreign(path, "it is a pickle, a program that is not run here")
     try:
         with safe_open(path, framework="pt") as file:
             words = json.loads(file.metadata()[KEY])
@@ -194,8 +191,12 @@ def _words(path):
     return words
 
 
-def _foreign(path, why):
-    reason = f"{type(why).__name__}: {why}" if isinstance(why, Exception) else why
+def _foreign(path, error):
+    from safetensors import SafetensorError
+
+    with path.open("rb") as file:
+        pickled = isinstance(error, SafetensorError) and file.read(4).startswith(_PICKLES)
+    reason = "it is a pickle, a program that is not run here" if pickled else f"{type(error).__name__}: {error}"
     return ValueError(f"{path} was not written by gsrgnn, or is not whole ({reason})")
 
 

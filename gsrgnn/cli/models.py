@@ -86,7 +86,8 @@ def train(
         raise typer.Exit(130) from None
     if checkpoint is None:
         kept.unlink(missing_ok=True)
-    typer.echo(scores.dropna(axis="columns", how="all").to_string(float_format="{:.3f}".format))
+    shown = scores.dropna(axis="columns", how="all").reset_index(names="circuit")
+    typer.echo(shown.to_string(index=False, float_format="{:.3f}".format))
     typer.echo(f"written: {output}")
     if card:
         beside = output.with_suffix(".md")

@@ -169,15 +169,14 @@ def test_an_interrupted_training_goes_on(call, monkeypatch, tmp_path):
             "--on synthetic/200 --validate synthetic/250 --features all",
             "features 'all' is unknown: it is one of netlist",
         ),
-        ("--on synthetic/200 --validate synthetic/250 --hidden 7", "hidden_channels"),
+        ("--on synthetic/200 --validate synthetic/250 --hidden 7", "width is 7: the stream splits into 2 groups"),
         ("--on synthetic/200 --validate synthetic/250 --lef a.lef", "--lef goes with a DEF file"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line(call, options, says, tmp_path):
     ran = call(f"train -o model.pt {options}")
     assert ran.exit_code == 1
-    assert ran.stderr.splitlines()[-1].startswith(f"error: {says}" if "_" not in says else "error: ")
-    assert says in ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith(f"error: {says}")
     assert os.listdir(tmp_path) == []
 
 
