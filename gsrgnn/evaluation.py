@@ -62,7 +62,8 @@ def evaluate(
 
     if maps:
         _structural_similarity()
-    names, rows = [], []
+    names: list[str] = []
+    rows: list[dict[str, float]] = []
     for data in [circuits] if isinstance(circuits, Data) else circuits:
         name = data.name if "name" in data else f"circuit {len(names)}"
         try:
@@ -145,8 +146,8 @@ def gcell_map(values: TensorLike, gcell: TensorLike, grid: Sequence[int]) -> NDA
     left, bottom, right, top = box.astype(np.int64).T
     off = (left < 0) | (left > right) | (right >= width) | (bottom < 0) | (bottom > top) | (top >= height)
     if off.any():
-        cell = int(off.argmax())
-        raise ValueError(f"cell {cell} covers the gcells {box[cell].tolist()}, not on the grid ({width}, {height})")
+        first = int(off.argmax())
+        raise ValueError(f"cell {first} covers the gcells {box[first].tolist()}, not on the grid ({width}, {height})")
     rows = top - bottom + 1
     area = (right - left + 1) * rows
     cell = np.repeat(np.arange(len(box)), area)

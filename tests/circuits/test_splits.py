@@ -98,6 +98,7 @@ def test_regions_that_cannot_be(data, options, message):
         by_region(data, **options)
 
 
+@pytest.mark.filterwarnings("ignore:Unable to accurately infer 'num_nodes'")
 @pytest.mark.parametrize(
     ("data", "share", "message"),
     [
