@@ -62,7 +62,7 @@ def test_netlist_features_know_no_place_and_placed_ones_do():
     assert np.array_equal(one[:, : PLACE.start], other[:, : PLACE.start])
     differ = (one != other)[:, PLACE].mean(axis=0)
     blocked = np.array(["blockage" in name for name in PLACED_NAMES[PLACE]])
-    assert (differ[~blocked] > 0.9).all()
+    assert (differ[~blocked] > 0.8).all()
     assert (differ[blocked] > 0.1).all()
 
 
