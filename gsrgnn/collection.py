@@ -105,7 +105,7 @@ class Collection:
             return Facts(
                 f"{self.what}[{number}]" + (f" ({name})" if name else ""),
                 name,
-                {key: data.get(key) for key in KIND} | {"columns of x": data.x.shape[1], "columns of y": y.shape[1]},
+                {key: _word(data, key) for key in KIND} | {"columns of x": data.x.shape[1], "columns of y": y.shape[1]},
                 len(data.cell) if "cell" in data else graph.num_edges,
                 Spread.of(y[rows[0]]),
                 digest([data.x, rows, [y[part] for part in rows], graph.operator()]) if with_digest else None,
@@ -135,6 +135,12 @@ class Collection:
 def is_collection(given: Any) -> bool:
     """Whether this is a sequence, or a data set as torch has them, and not one circuit."""
     return isinstance(given, (Sequence, Dataset))
+
+
+def _word(data, key):
+    """What ``data`` says under ``key``; a tensor there is a user's own and says nothing of this."""
+    value = data.get(key)
+    return None if isinstance(value, Tensor) else value
 
 
 def check_agree(circuits: Iterable[Facts]) -> None:
