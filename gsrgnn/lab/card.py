@@ -37,7 +37,7 @@ def card(about: About, name: str) -> str:
 
 
 def _table(scores):
-    """A Markdown table of measures, three digits each; "all" is the mean over the circuits of a part."""
+    """A Markdown table of measures, three digits each."""
     rows = [list(scores.columns), ["--"] + ["--:"] * (len(scores.columns) - 1)]
     rows += [[_written(value) for value in row] for row in scores.itertuples(index=False)]
     return [f"| {' | '.join(row)} |" for row in rows]

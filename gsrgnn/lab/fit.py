@@ -134,9 +134,9 @@ def fit(
         progress=None if watched() else _lines(say, options.epochs),
     )
     table = _scores(model, found, options.device)
-    rows_of_table = table.drop(columns="part").reset_index(names="circuit").to_dict("records")
+    by_circuit = table.drop(index="all", columns="part").reset_index(names="circuit").to_dict("records")
     about |= {
-        "scores": [{name: _plain(value) for name, value in row.items()} for row in rows_of_table],
+        "scores": [{name: _plain(value) for name, value in row.items()} for row in by_circuit],
         "epochs": len(result.history),
         "best_epoch": int(result.best_epoch),
         "date": date.today().isoformat(),

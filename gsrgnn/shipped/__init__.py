@@ -1,7 +1,7 @@
 """The model that comes with the package: `gsrgnn predict shipped CIRCUIT` takes it.
 
 Beside this file lie the model (`gsrgnn.model_file`) and its card, `congestion.md`: on which circuits it was trained,
-how good it is on others, what it is not for, and the command that makes both again.
+how good it is on others, what it is not for, and the command that makes it again.
 """
 
 from pathlib import Path

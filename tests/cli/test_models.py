@@ -49,7 +49,7 @@ def test_train_then_predict(call, tmp_path):
         "mean",
     )
     assert about["trained_on"] == ["synthetic/300", "synthetic/200"]
-    assert [row["circuit"] for row in about["scores"]] == ["synthetic/250", "all", "synthetic/150", "all"]
+    assert [row["circuit"] for row in about["scores"]] == ["synthetic/250", "synthetic/150"]
     card = (tmp_path / "model.md").read_text()
     assert f"\n{about['command']}\n" in card
     assert call(f"{about['command'].removeprefix('gsrgnn ')} --card").exit_code == 0  # it makes the same model again
