@@ -154,7 +154,7 @@ def check_placed(netlist: Netlist) -> None:
 def is_macro(netlist: Netlist) -> NDArray[np.bool_]:
     """bool [N], as in `gsrgnn.circuits.placement`, by the cells' sizes; by their boxes where sizes are not known."""
     extent = netlist.box[:, 2:] - netlist.box[:, :2] if netlist.size is None else netlist.size
-    return (extent > MACRO_HEIGHT).any(axis=1)
+    return np.any(extent > MACRO_HEIGHT, axis=1)
 
 
 def pin_gcells(netlist: Netlist) -> NDArray[np.int64]:

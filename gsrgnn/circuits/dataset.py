@@ -80,8 +80,8 @@ class CircuitDataset(InMemoryDataset):
     @property
     def processed_file_names(self) -> list[str]:
         """The one file: the circuit's name and a hash of all that it is made from."""
-        made_from = [self.circuit, self.label, self.combine, self.features, self.units]
-        made_from += [_named(self.pre_transform), _named(self.pre_filter)]
+        made_by = self.label, self.combine, self.features, self.units
+        made_from = [self.circuit, *made_by, _named(self.pre_transform), _named(self.pre_filter)]
         made_from.append(code_hash(Path(circuits.__file__).parent))
         kind, _, rest = self.circuit.partition("/")
         if kind == "circuitnet" and circuitnet.is_name(rest):
