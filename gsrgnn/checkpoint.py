@@ -28,14 +28,14 @@ class Course:
         best_epoch: 0 before the first.
         best: the ``state_dict`` after that epoch.
         best_rank: by which a later epoch is compared with it.
-        seed: of the circuits' order and of what is drawn at each, where there are several.
+        seed: of the circuits' order and of what is drawn at each, where there are several; else 0.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
     best_rank: tuple[float, float] = (-math.inf, -math.inf)
-    seed: int | None = None
+    seed: int = 0
 
     @property
     def epoch(self) -> int:
@@ -150,14 +150,12 @@ class Checkpoint:
             words["best_epoch"],
             _state(model, PREFIX, tensors),
             (first, second),
-            words.get("seed"),
+            words.get("seed", 0),
         )
 
     def keep(self, course: Course, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Take down how things stand after an epoch, and write it where the last time is `EVERY` seconds ago."""
-        words = self.words | {"columns": list(course.rows[-1]), "best_epoch": course.best_epoch}
-        if course.seed is not None:
-            words["seed"] = course.seed
+        words = self.words | {"columns": list(course.rows[-1]), "best_epoch": course.best_epoch, "seed": course.seed}
         tensors = {
             "history": torch.tensor([list(row.values()) for row in course.rows], dtype=torch.float64),
             "best_rank": torch.tensor(course.best_rank, dtype=torch.float64),

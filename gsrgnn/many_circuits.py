@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,7 +70,7 @@ class ManyCircuits:
                 stacklevel=3,
             )
 
-    def _facts(self, collection, with_digest) -> Sequence[Facts]:
+    def _facts(self, collection: Collection, with_digest: bool) -> list[Facts]:
         """Of every circuit; each rank reads its part."""
         size = len(collection)
         sizes = self.ranks.gathered({self.ranks.rank: size})
@@ -92,8 +92,7 @@ class ManyCircuits:
 
     def begin(self, course: Course, optimizer: torch.optim.Optimizer, cuda_graph: bool) -> Course:
         """Before the first call of `epoch`: model, optimizer and ``course`` become those of rank 0."""
-        if course.seed is None:
-            course.seed = int(torch.randint(2**62, ()))
+        course.seed = course.seed or int(torch.randint(1, 2**62, ()))
         self.optimizer = optimizer
         if self.ranks.size > 1:
             course, state = self.ranks.same((course, optimizer.state_dict()))
@@ -176,7 +175,7 @@ class ManyCircuits:
 
 
 @contextmanager
-def _drawn(*numbers: int | None, device: torch.device) -> Iterator[None]:
+def _drawn(*numbers: int, device: torch.device) -> Iterator[None]:
     """A block in which torch draws what follows from ``numbers``; its generators are then where they were."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]))

@@ -15,7 +15,7 @@ from gsrgnn.graph import CircuitGraph
 from gsrgnn.label import moments, split_label
 from gsrgnn.metrics import correlations
 from gsrgnn.modes import mode_matters
-from gsrgnn.passes import Epoch, as_columns, check_columns, predict
+from gsrgnn.passes import Epoch, as_columns, check_columns, graph_norm, predict
 from gsrgnn.ranks import Ranks
 
 if TYPE_CHECKING:
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 
 
 class OneCircuit:
-    """What `gsrgnn.training.train` trains on where it is given one circuit and its graph; errors are those of `train`.
+    """What `gsrgnn.training.train` trains on where it is given one circuit; errors are those of `train`.
 
     Attributes:
         mean, deviation: of the label over the training cells, float64 ``[C]``.
         device: of the predictions.
     """
 
-    def __init__(self, model: nn.Module, data: Data, graph: CircuitGraph) -> None:
+    def __init__(self, model: nn.Module, data: Data, graph: CircuitGraph | None) -> None:
+        if graph is None:
+            graph = CircuitGraph.from_data(data, norm=graph_norm(model)).to(data.x.device)
         self.model, self.data, self.graph, self.ranks = model, data, graph, Ranks()
         self.y, (self.train, self.val, self.test) = split_label(data)
         before = predict(model, data, graph)

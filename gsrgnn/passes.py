@@ -58,7 +58,8 @@ def predicted(model: nn.Module, x: Tensor, graph: CircuitGraph) -> Tensor:
 
 def graph_norm(model: nn.Module) -> Norm:
     """The norm of the graphs that ``model`` takes: ``graph_norm`` of it or of what it wraps, or else "mean"."""
-    return next((module.graph_norm for module in model.modules() if hasattr(module, "graph_norm")), "mean")
+    norms: Iterator[Any] = (module.graph_norm for module in model.modules() if hasattr(module, "graph_norm"))
+    return next(norms, "mean")
 
 
 def as_columns(output: Any, size: int) -> Tensor:

@@ -27,7 +27,7 @@ from gsrgnn.many_circuits import ManyCircuits
 from gsrgnn.memory import freed_memory_kept
 from gsrgnn.model_file import PathLike, copied
 from gsrgnn.one_circuit import OneCircuit
-from gsrgnn.passes import graph_norm, in_mode
+from gsrgnn.passes import in_mode
 from gsrgnn.passes import predict as predict
 from gsrgnn.progress import Progress, told
 from gsrgnn.reversible import ReversibleStack
@@ -151,8 +151,6 @@ def train(
     else:
         if validate is not None or circuits_a_step > 1:
             raise ValueError("validate and circuits_a_step are for several circuits: give a list of one, [data]")
-        if graph is None:
-            graph = CircuitGraph.from_data(data, norm=graph_norm(model)).to(data.x.device)
         task = OneCircuit(model, data, graph)
     ranks = task.ranks
     rates = None if layer_rates is None else checked_rates(_only_stack(model), layer_rates)

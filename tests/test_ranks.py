@@ -104,7 +104,7 @@ class Failing(Read):
 @pytest.mark.parametrize(
     ("options", "own", "others"),
     [
-        ({"circuits": [1] * 5}, r"ValueError: circuits\[0\]: it is a int", "RuntimeError: rank 1 stopped: ValueError"),
+        ({"circuits": [1] * 5}, r"ValueError: circuits\[1\]: it is a int", "RuntimeError: rank 1 stopped: ValueError"),
         ({"circuits": Failing(SEEDS)}, "OSError: the disk is gone", "RuntimeError: rank 1 stopped: OSError: the disk"),
         ({"circuits": [circuit(1)] * 4}, "ValueError: circuits has {0: 5, 1: 4} circuits by rank", None),
         ({"validate": None, "circuits": ()}, "ValueError: circuits is empty", "RuntimeError: rank 1 stopped"),
