@@ -181,7 +181,7 @@ def prediction(
     maps = {title: np.asarray(predicted, dtype=float)} | ({} if true is None else {"true": np.asarray(true, float)})
     width, height = maps[title].shape
     low, high = np.nanpercentile(np.stack(list(maps.values())), [0.5, 99.5])
-    figure = Figure((0.6 + 3.2 * len(maps), 1.6 + 3.0 * min(1.5, height / width)), layout="constrained")
+    figure = Figure((0.6 + 2.9 * len(maps), 1.9 + 2.9 * min(1.5, height / width)), layout="constrained")
     panels = figure.subplots(1, len(maps), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (name, values) in zip(panels, maps.items(), strict=True):
         image = axes.imshow(values.T, origin="lower", cmap="viridis", vmin=low, vmax=high, extent=(0, width, 0, height))
