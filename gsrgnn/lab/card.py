@@ -8,9 +8,9 @@ _PARTS = {"trained_on": "Trained on", "validated_on": "Epoch chosen on", "tested
 _NOT_FOR = """It knows the cell library, the placer and the label of the circuits that it was trained on, and nothing of
 others: before it is used on circuits of another library, placer, router or technology, hold its predictions against
 labels of some of them. Its scores on the circuits that chose the epoch are better than those on new ones. Where R2 is
-below 0 the sizes of its predictions are further off than the circuit's mean would be, and only their ranks say anything.
-It shows where a placement is likely to be congested; it says nothing of timing, and it replaces no router and no
-sign-off."""
+below 0 the sizes of its predictions are further off than the circuit's mean would be, and only their ranks say
+anything. It shows where a placement is likely to be congested; it says nothing of timing, and it replaces no router and
+no sign-off."""
 
 
 def card(about: About, name: str) -> str:
