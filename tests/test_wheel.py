@@ -152,6 +152,7 @@ def test_what_the_library_and_the_bench_import_is_there_and_a_circuit_loads(clea
     assert set(missing.values()) <= {"IPython", "jupytext", "matplotlib", "nbformat", "yaml", "numba_cuda"}
 
 
+@pytest.mark.slow
 def test_the_model_that_ships_predicts(clean, tmp_path):
     ran = clean("gsrgnn", "predict", "shipped", "riscv/picorv32-small", "-o", "cells.csv", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
