@@ -61,6 +61,17 @@ SCORES = pd.DataFrame(
         for model, depth in (("GSR-GNN", 2), ("GSR-GNN", 40), ("GSR-GNN", 40), ("GCN", 2))
     ]
 )
+BY_SPLIT = pd.DataFrame(
+    [
+        {"line": line, "split": split, "circuit": circuit, "pearson": value}
+        for line, split, values in (
+            ("GCN, 4 layers", "by cell", (0.8, 0.9)),
+            ("GCN, 4 layers", "family unseen", (0.2, 0.6)),
+            ("no model", "by cell", (0.7, 0.9)),
+        )
+        for circuit, value in zip(("a/one", "b/two"), values, strict=True)
+    ]
+)
 DIFFERENCES = pd.DataFrame(
     [
         {"num_layers": depth, "k": k, "seed": seed, "difference": 0.01, "low": -0.01, "high": 0.03}
@@ -148,6 +159,7 @@ DRAW: dict[str, Callable] = {
     "layers.sparsity_pattern": lambda: figures.layers.sparsity_pattern(np.eye(4, dtype=bool), "I"),
     "scores.by_depth": lambda: figures.scores.by_depth(SCORES, 70, SOURCE),
     "scores.by_model": lambda: figures.scores.by_model(SCORES, {("GCN", 2): ("paper", 0.43)}, SOURCE),
+    "scores.by_split": lambda: figures.scores.by_split(BY_SPLIT, SOURCE, "features"),
     "scores.differences": lambda: figures.scores.differences(DIFFERENCES, "Pearson", 0.0026, SOURCE),
     "training.curves": lambda: figures.training.curves(HISTORY, MEASURES, SOURCE),
     "training.prediction_scatter": lambda: figures.training.prediction_scatter(

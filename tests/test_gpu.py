@@ -95,6 +95,21 @@ def test_training_is_the_same_on_both(make, cuda_graph, recwarn):
     assert [str(warning.message) for warning in recwarn if "no CUDA graph" in str(warning.message)] == []
 
 
+def test_circuits_of_a_collection_go_to_the_card(tmp_path):
+    given = [circuits.load(f"synthetic/{size}", label="rudy") for size in (24, 26, 28)]
+    histories = []
+    for device in ("cpu", "cuda"):
+        seed_everything(0)
+        model = GSRGNN(given[0].num_features, 8, num_layers=1, k=2).to(device)
+        options = {"validate": given[2:], "circuits_a_step": 2, "checkpoint": tmp_path / device}
+        train(model, given[:2], epochs=2, **options)
+        result = train(model, given[:2], epochs=4, **options)
+        histories.append(result.history.drop(columns="seconds").to_numpy())
+        assert predict(model, given[2]).device.type == device
+    np.testing.assert_allclose(*histories, rtol=2e-2, atol=1e-2)
+    assert not any(data.x.is_cuda for data in given)
+
+
 @pytest.mark.parametrize("residual", ["sparse", "dense"])
 def test_the_stack_s_dropout_is_of_a_seed_on_the_gpu(residual):
     data = circuits.load(SMALL, label="rudy")

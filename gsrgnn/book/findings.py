@@ -64,7 +64,7 @@ class Page:
     """The records of one experiment under a folder, as its page shows them.
 
     Attributes:
-        experiment, folder: as given.
+        experiment, folder, circuit: as given.
         rows: the measured rows, frame of `records.frame` with a column ``stale``; no line where there is no record.
         out_of_memory: the points that ran out of memory, likewise.
         wrong: what is wrong with the files that were left out, in words.
@@ -72,12 +72,14 @@ class Page:
 
     experiment: str
     folder: str
+    circuit: str
     rows: pd.DataFrame
     out_of_memory: pd.DataFrame
     wrong: list[str]
 
-    def __init__(self, experiment: str, folder: str = "results") -> None:
-        self.experiment, self.folder = experiment, folder
+    def __init__(self, experiment: str, folder: str = "results", circuit: str = "circuit") -> None:
+        """Read them; ``circuit`` is the column that says what a view is of, "designs" where a record is of several."""
+        self.experiment, self.folder, self.circuit = experiment, folder, circuit
         now = cache(partial(sweep.key, Path("notebooks") / "experiments" / f"{experiment}.py"))
         frame, self.wrong = found(experiment, folder, now)
         state = frame.get("record state", pd.Series(dtype=str))
@@ -104,7 +106,7 @@ class Page:
     def views(self, *setting: str) -> Iterator[View]:
         """The measured rows by circuit, label source, machine and the parameters named, which no figure mixes."""
         if len(self.rows):
-            for values, group in self.rows.groupby(["circuit", "label source", "machine", *setting], sort=False):
+            for values, group in self.rows.groupby([self.circuit, "label source", "machine", *setting], sort=False):
                 yield View(group, *values[:3], dict(zip(setting, values[3:], strict=True)))
 
     def show(self, shown: Callable[[View], list[Shown]], *setting: str) -> Switch | None:

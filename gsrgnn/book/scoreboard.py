@@ -37,7 +37,8 @@ def board(folder: str = "results") -> pd.DataFrame:
     claims, paper = claims_by_id(), reported()
     if unknown := set(claims) ^ set(paper.index):
         raise ValueError(f"values without a claim or the reverse: {', '.join(sorted(unknown))}")
-    known, pages = errata(), {name: findings.Page(name, folder) for name in EXPERIMENTS if name != "beyond"}
+    of_the_paper = [name for name, experiment in EXPERIMENTS.items() if experiment.serves != "none"]
+    known, pages = errata(), {name: findings.Page(name, folder) for name in of_the_paper}
     lines = []
     for name, value in paper.iterrows():
         claim = claims[name]

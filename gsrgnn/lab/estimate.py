@@ -8,12 +8,13 @@ What has been measured takes the estimate's place: `sweep.expected`.
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ROUNDS = 5  # `steps` of the notebooks that time
 CELLS, EDGES = 40_000, 12_000_000  # of a circuit of which no more is known
 PINS = 4  # a cell
 EPOCH = 0.05  # seconds beside its step: the scores
+READ, TREE = 5e-5, 2e-4  # seconds a cell: to read and score it, and to fit the boosted tree to it
 CONTENDERS = {  # as the notebooks name them
     "speed": "RevGNN edge_index,RevGNN csr,RevGNN nets,CheckpointSAGE sqrt,GSR k",
     "memory": "RevGNN edge_index,RevGNN csr,RevGNN nets,GSR k*nets,GSR dense",
@@ -124,12 +125,30 @@ def beyond(parameters: dict) -> float:
     return bench(parameters, "beyond") + _trained(parameters, trained)
 
 
-def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] | None:
-    """Cells and directed edges of a circuit: the record's of `gsrgnn data table`, or Table 1's; None where unknown.
+def unseen(parameters: dict) -> float:
+    """Seconds of the notebook of ``unseen``."""
+    from gsrgnn.lab.folds import family
 
-    Warns where the record is damaged.
+    names, model = parameters["designs"], parameters["model"]
+    cells = {name: _cells(name) for name in names}
+    trained_on = [cells[name] for name in names if name not in parameters.get("test_only", ())]
+    apart = parameters.get("split", "family") == "family"
+    trained = len(parameters.get("held") or {family(name) for name in names}) if apart else 1
+    read = READ * sum(cells.values())
+    if model == "tree":
+        return read + trained * TREE * sum(trained_on)
+    setting = replace(_setting(parameters | {"circuit": names[0]})[0], cells=round(sum(trained_on) / len(trained_on)))
+    step = setting.step(parameters["num_layers"], model, k=parameters.get("k", 8) if model == "GSRGNN" else None)
+    scored = 1 + (0.1 if apart else 1 / 3)  # the validation cells of every epoch
+    return read + trained * parameters["steps"] * scored * step
+
+
+def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] | None:
+    """Cells and directed edges of a circuit: by the record of `gsrgnn data table`, else by Table 1 or by what ships.
+
+    None where they are unknown. Warns where the record is damaged.
     """
-    from gsrgnn.circuits import table1
+    from gsrgnn.circuits import packaged, table1
     from gsrgnn.lab.records import read_circuits
 
     known = {
@@ -137,6 +156,7 @@ def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] |
         for row in table1.rows()
         for name in (f"synthetic/{row.code}", f"circuitnet/{row.name}")
     }
+    known |= {name: (origin["cells"], origin["edges"] + origin["cells"]) for name, origin in packaged.origins().items()}
     try:
         known |= {entry["circuit"]: (entry["cells"], entry["edges"]) for entry in read_circuits(path)["circuits"]}
     except FileNotFoundError:
@@ -144,6 +164,17 @@ def size(circuit: str, path: str = "results/circuits.json") -> tuple[int, int] |
     except ValueError as error:
         warnings.warn(str(error), stacklevel=2)
     return known.get(circuit)
+
+
+def _cells(circuit: str, path: str = "results/routers.json") -> int:
+    """Cells of a circuit; of a design of R2G those in the record of `gsrgnn data routers`."""
+    from gsrgnn.lab.records import read_routers
+
+    try:
+        routed = {entry["circuit"]: entry["cells"] for entry in read_routers(path)["designs"]}
+    except (FileNotFoundError, ValueError):
+        routed = {}
+    return routed.get(circuit) or _setting({"circuit": circuit, "hidden_channels": 0})[0].cells
 
 
 def _setting(parameters: dict) -> tuple[Setting, bool]:

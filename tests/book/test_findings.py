@@ -80,6 +80,14 @@ def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_cho
     assert html.count("checked") == 1
 
 
+def test_a_page_whose_records_are_of_several_circuits_says_which_column_names_them(tmp_path):
+    record = copy.deepcopy(RECORD)
+    record["parameters"] |= {"designs": ["a/b", "c/d"]}
+    records.write(record, tmp_path / "depth" / "a.json")
+    (view,) = findings.Page("depth", tmp_path, "designs").views()
+    assert view.circuit == "['a/b', 'c/d']"
+
+
 def test_the_interval_of_a_correlation():
     low, high = findings.pearson_interval(0.5, 103)
     assert (low, high) == pytest.approx((math.tanh(math.atanh(0.5) - 0.196), math.tanh(math.atanh(0.5) + 0.196)))

@@ -52,11 +52,24 @@ def test_it_grows_with_depth_and_width_and_circuit(name, device):
         "learning_rates": [1e-3],
         "device": device,
     }
-    least = Point(name, given).estimate
+    designs = {"designs": ["synthetic/356-R", "riscv/ibex"], "steps": 10}
+    larger = {"circuit": "synthetic/5324-F", "designs": ["synthetic/5324-F", "riscv/ibex"]}
+    least = Point(name, given | designs).estimate
     assert least > 0
-    for more in ({"num_layers": 100}, {"hidden_channels": 384}, {"circuit": "synthetic/5324-F"}):
-        assert Point(name, given | more).estimate > least
-    assert Point(name, given | {"circuit": "riscv/picorv32"}).estimate > 0
+    for more in ({"num_layers": 100}, {"hidden_channels": 384}, larger):
+        assert Point(name, given | designs | more).estimate > least
+    unknown = {"circuit": "riscv/picorv32", "designs": ["r2g/none", "circuitnet/*"]}
+    assert Point(name, given | designs | unknown).estimate > 0
+
+
+def test_unseen_trains_a_model_for_each_family_and_none_on_what_is_only_tested():
+    given = {"designs": ["riscv/ibex", "riscv/picorv32", "dsp/fft", "crypto/sha256"], "num_layers": 4, "steps": 900}
+    given |= {"model": "GSRGNN", "hidden_channels": 64}
+    apart = Point("unseen", given).estimate
+    assert apart > 2 * Point("unseen", given | {"split": "cell"}).estimate
+    assert apart > 2 * Point("unseen", given | {"held": ["dsp"]}).estimate
+    assert apart > Point("unseen", given | {"test_only": ["riscv/ibex"]}).estimate
+    assert Point("unseen", given | {"model": "tree"}).estimate < apart / 2
 
 
 @pytest.mark.parametrize("name", estimate.CONTENDERS)

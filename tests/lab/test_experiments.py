@@ -45,7 +45,9 @@ def test_every_point_sets_parameters_that_its_notebook_has_and_has_a_name_of_its
     names = {(point.experiment, point.name) for point in found}
     assert len(names) == len(found)
     assert all(point.estimate > 0 and len(point.name) <= 100 for point in found)
-    assert {point.experiment for point in found} == set(EXPERIMENTS) - ({"beyond"} if profile == "gpu" else set())
+    assert {point.experiment for point in found} == set(EXPERIMENTS) - (
+        {"beyond", "unseen"} if profile == "gpu" else set()
+    )
     for point in found:
         check_parameters(sources[point.experiment], point.parameters, Path(point.experiment))
     assert {point.experiment for point in points(profile, ["speed", "depth"])} == {"speed", "depth"}
@@ -65,10 +67,11 @@ def test_the_paper_s_grid_is_whole():
 def test_real_circuits_are_those_that_are_there(monkeypatch):
     monkeypatch.setattr(circuits, "available", lambda: ["riscv/picorv32"])
     assert {p.parameters["circuit"] for p in points("cpu")} == {"riscv/cv32e40p", "riscv/picorv32"}
-    assert {p.parameters["circuit"] for p in points("paper")} == {f"synthetic/{row.code}" for row in table1.rows()}
+    of_one = [p.parameters for p in points("paper") if p.experiment != "unseen"]
+    assert {p["circuit"] for p in of_one} == {f"synthetic/{row.code}" for row in table1.rows()}
     own = [f"circuitnet/{row.name}" for row in table1.rows()]
     monkeypatch.setattr(circuits, "available", lambda: [*own, "circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0"])
-    assert {p.parameters["circuit"] for p in points("paper")} == set(own)
+    assert {p.parameters["circuit"] for p in points("paper") if p.experiment != "unseen"} == set(own)
     assert {p.parameters["circuit"] for p in points("cpu")} == {own[-1], "circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0"}
 
 
@@ -80,3 +83,29 @@ def test_a_point_s_name_can_be_read_and_follows_every_parameter():
     )
     other = Point("depth", point.parameters | {"learning_rates": [1e-3]})
     assert other.name != point.name
+
+
+def test_unseen_holds_out_what_ships_and_r2g_s_where_it_is_found(monkeypatch):
+    names = ["riscv/picorv32-small", "riscv/ibex", "crypto/sha256", "bus/axi-crossbar", "synthetic/5000"]
+    monkeypatch.setattr(circuits, "available", lambda: [*names, "circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0"])
+    found = [p.parameters for p in points("cpu") if p.experiment == "unseen"]
+    assert {(*p["designs"],) for p in found} == {(*names[:4],)}
+    assert {(*p["test_only"],) for p in found} == {("riscv/ibex",)}
+    first = found[:9]
+    assert {(p["model"], p["num_layers"]) for p in first} == {
+        *((model, depth) for model in ("GSRGNN", "RevGNN", "GraphSAGE", "GCN") for depth in (4, 10)),
+        ("tree", 0),
+    }
+    assert all((p["split"], p["features"], p["seed"]) == ("family", "placed", 0) for p in first)
+    held_out = {(p["model"], p["num_layers"], p["features"], p["seed"]) for p in found if p["split"] == "family"}
+    assert len(held_out) == 2 * (4 * 3 + 1) + 2 * (4 * 3 + 4 * 2)
+    with_r2g = [*names, "r2g/fir", "r2g/spi_top", "r2g/i2c_verilog"]
+    monkeypatch.setattr(circuits, "available", lambda: with_r2g)
+    assert {(*p.parameters["designs"],) for p in points("cpu", ["unseen"])} == {(*names[:4],), (*with_r2g[5:],)}
+
+
+def test_who_has_circuitnet_s_data_holds_out_zero_riscy_as_its_official_split_does(monkeypatch):
+    own = [f"circuitnet/{row.name}" for row in table1.rows()]
+    monkeypatch.setattr(circuits, "available", lambda: own)
+    found = [p.parameters for p in points("paper", ["unseen"])]
+    assert {(*p["designs"], *p["held"]) for p in found} == {("circuitnet/*", "zero-riscy")}

@@ -51,7 +51,7 @@ def test_what_does_not_fit_the_schema_is_refused(path, changes, match):
     assert str(path) in str(raised.value)
 
 
-@pytest.mark.parametrize("experiment", ["profile", "speed", "memory", "beyond", "quality"])
+@pytest.mark.parametrize("experiment", ["profile", "speed", "memory", "beyond", "quality", "unseen"])
 def test_each_experiment_has_columns_of_its_own(path, experiment):
     records.write(RECORD | {"experiment": experiment}, path)
     with pytest.raises(ValueError, match="is a required property"):

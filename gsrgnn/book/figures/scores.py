@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from gsrgnn.book.figures.style import DASHES, INK, PALETTE, name_label, new_figure, styled
 
-__all__ = ["by_depth", "by_model", "differences"]
+__all__ = ["by_depth", "by_model", "by_split", "differences"]
 
 
 @styled
@@ -53,13 +53,21 @@ def by_model(scores: pd.DataFrame, reported: Mapping[tuple[str, int], tuple[str,
 
 
 @styled
-def by_depth(scores: pd.DataFrame, plateau: float, source: str) -> Figure:
+def by_depth(
+    scores: pd.DataFrame,
+    plateau: float | None,
+    source: str,
+    levels: Mapping[str, float] | None = None,
+    quantity: str = "Pearson on the test cells",
+) -> Figure:
     """Pearson on the test cells against the number of layers, a line a model, with intervals (Figure 2).
 
     Args:
         scores: as for `by_model`; several seeds of one depth are joined through their mean.
-        plateau: the depth at which the paper's curve becomes level.
+        plateau: the depth at which the paper's curve becomes level, None for no mark.
         source: where the label comes from.
+        levels: what has no depth, name -> value: a horizontal line each.
+        quantity: label of the vertical axis.
     """
     figure, axes = new_figure(6.0, 3.6)
     models = list(dict.fromkeys(scores["model"]))
@@ -71,20 +79,62 @@ def by_depth(scores: pd.DataFrame, plateau: float, source: str) -> Figure:
         means = rows.assign(depth=depth).groupby("num_layers")[["depth", "pearson"]].mean()
         axes.plot(means["depth"], means["pearson"], color=color, linestyle=(0, dashes or None))
         axes.plot([], [], marker, color=color, linestyle=(0, dashes or None), markersize=4, label=model)
-    axes.axvline(plateau, color=INK, linestyle=(0, (1, 2)), linewidth=1)
-    axes.text(
-        plateau,
-        1,
-        f"paper: level from {plateau:g} layers",
-        fontsize=7,
-        va="bottom",
-        ha="center",
-        transform=axes.get_xaxis_transform(),
-    )
-    depths = sorted({*scores["num_layers"], int(plateau)})
-    axes.set(xscale="log", xlabel="layers", ylabel="Pearson on the test cells", xticks=depths, xticklabels=depths)
+    depths = {*scores["num_layers"]}
+    if plateau is not None:
+        depths.add(int(plateau))
+        axes.axvline(plateau, color=INK, linestyle=(0, (1, 2)), linewidth=1)
+        axes.text(
+            plateau,
+            1,
+            f"paper: level from {plateau:g} layers",
+            fontsize=7,
+            va="bottom",
+            ha="center",
+            transform=axes.get_xaxis_transform(),
+        )
+    for name, value in (levels or {}).items():
+        axes.axhline(value, color=INK, linestyle=(0, (1, 2)), linewidth=1.2)
+        axes.text(0.01, value, name, fontsize=7, va="bottom", transform=axes.get_yaxis_transform())
+    ticks = sorted(depths)
+    axes.set(xscale="log", xlabel="layers", ylabel=quantity, xticks=ticks, xticklabels=ticks)
     axes.minorticks_off()
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=len(models))
+    name_label(figure, source)
+    return figure
+
+
+@styled
+def by_split(scores: pd.DataFrame, source: str, title: str = "") -> Figure:
+    """Pearson by how the test cells were kept apart, a line for what predicts: a tick a circuit, a marker their mean.
+
+    Args:
+        scores: frame with the columns ``line``, ``split`` and ``pearson``; a row a circuit. Lines stand from the top
+            down and splits in the legend in the order in which they appear.
+        source: where the label comes from.
+        title: above the axes.
+    """
+    lines, splits = list(dict.fromkeys(scores["line"])), list(dict.fromkeys(scores["split"]))
+    figure, axes = new_figure(4.4, 0.27 * len(lines) + 1.7)
+    mean = scores.groupby(["line", "split"])["pearson"].mean()
+    for place, line in enumerate(lines):
+        there = mean[line].dropna()
+        axes.plot([there.min(), there.max()], [place, place], color=INK, linewidth=0.8, zorder=1)
+    for number, split in enumerate(splits):
+        rows, color = scores[scores["split"] == split], PALETTE[number % 5]
+        heights = rows["line"].map(lines.index)
+        axes.plot(rows["pearson"], heights, "|", color=color, markersize=7, markeredgewidth=0.8, alpha=0.55)
+        means = mean.xs(split, level="split")
+        axes.plot(
+            means,
+            [lines.index(line) for line in means.index],
+            "osDv"[number % 4],
+            color=color,
+            markersize=5,
+            label=split,
+        )
+    axes.set(yticks=range(len(lines)), yticklabels=lines, ylim=(len(lines) - 0.4, -0.6), xlabel="Pearson", title=title)
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside upper center", ncols=len(splits))
     name_label(figure, source)
     return figure
 

@@ -25,6 +25,7 @@ WITH_LABEL = {
     "die.prediction",
     "scores.by_depth",
     "scores.by_model",
+    "scores.by_split",
     "scores.differences",
     "training.curves",
     "training.prediction_scatter",
@@ -36,6 +37,7 @@ NAMED_LINES = {  # their vertical axis has a name at each line
     "gpu.chunks",
     "gpu.step_ranges",
     "scores.by_model",
+    "scores.by_split",
 }
 WITHOUT_AXES = {
     "gpu.group_sums",

@@ -1,4 +1,7 @@
-from sample_figures import DIFFERENCES, SOURCE, axes_of, drawn
+import pytest
+from sample_figures import DIFFERENCES, SCORES, SOURCE, axes_of, drawn
+
+from gsrgnn.book import figures
 
 
 def test_figure_1_has_a_line_a_model_and_depth_a_point_a_run_and_the_paper_s_values():
@@ -28,3 +31,22 @@ def test_figure_8_sets_depths_and_seeds_side_by_side():
     assert len(set(places)) == len(DIFFERENCES)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["4", "8"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["paper's mean", "10 layers", "30 layers"]
+
+
+def test_depth_needs_no_plateau_and_what_has_no_depth_is_a_level():
+    (axes,) = figures.scores.by_depth(SCORES, None, SOURCE, {"a tree": 0.3}, "Pearson, unseen").axes
+    assert [text.get_text() for text in axes.texts] == ["a tree"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "40"]
+    assert axes.get_ylabel() == "Pearson, unseen"
+    assert [0.3, 0.3] in [list(line.get_ydata()) for line in axes.lines]
+
+
+def test_splits_stand_on_the_line_of_what_predicts_a_tick_a_circuit_and_their_mean():
+    axes = axes_of("scores.by_split")
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["GCN, 4 layers", "no model"]
+    ticks = {tuple(line.get_xdata()) for line in axes.lines if line.get_marker() == "|"}
+    assert ticks == {(0.8, 0.9, 0.7, 0.9), (0.2, 0.6)}
+    means = [list(line.get_xdata()) for line in axes.lines if line.get_marker() in "os"]
+    assert means == [pytest.approx([0.85, 0.8]), pytest.approx([0.4])]
+    (legend,) = drawn("scores.by_split")[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["by cell", "family unseen"]

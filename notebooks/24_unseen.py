@@ -1,0 +1,559 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Unseen circuits: designs that a model was not trained on
+#
+# The paper tests a model on cells of the very circuit that it was trained on. Who designs a chip needs the other thing:
+# to train on the designs that there are, and to predict one that is new. This page holds the one against the other.
+
+# %% tags=["parameters"]
+folder = "results"  # where the records of `gsrgnn sweep` lie
+graphs = 10_370  # of CircuitNet, as the introduction of the paper counts them
+ranks = [1, 8, 64]  # machines or cards that share the circuits of a step
+
+# %% tags=["hide-input"]
+from statistics import mean
+
+import pandas as pd
+from IPython.display import Markdown, display
+from scipy.spatial import cKDTree
+
+from gsrgnn import circuits
+from gsrgnn.book import figures, findings, unseen
+from gsrgnn.circuits import splits, table1
+from gsrgnn.lab import estimate
+from gsrgnn.metrics import correlations
+
+page = findings.Page("unseen", folder, "designs")
+SETTING = [
+    "hidden_channels",
+    "k",
+    "steps",
+    "learning_rate",
+]
+
+
+def views(r2g=False):
+    """The records of designs that ship or of CircuitNet's, or those of R2G's."""
+    for view in page.views(*SETTING):
+        if view.circuit.startswith("['r2g/") == r2g:
+            yield view
+
+
+def caption(view):
+    """As `View.caption`, with the number of designs for their names."""
+    names = view.rows["circuit"].nunique()
+    return view.caption.replace(view.circuit, f"{names} designs", 1)
+
+
+def shown(make, r2g=False):
+    """What `make` gives for each view, one machine at a time where there are several."""
+    by_machine = {}
+    for view in views(r2g):
+        by_machine.setdefault(view.machine, []).extend(make(view))
+    return figures.switch(by_machine) if by_machine else None
+
+
+def said(make, r2g=False):
+    """The sentences that `make` gives for each view."""
+    for view in views(r2g):
+        if lines := list(make(view)):
+            display(Markdown("\n".join(lines)))
+
+
+# %% tags=["hide-input"]
+page.remarks()
+
+
+# %% tags=["hide-input"]
+def best(scores):
+    """Rows of the graph model, at the depth, that validation prefers on unseen families."""
+    models = scores[(scores["split"] == "family") & (scores["model"] != "tree")]
+    return unseen.chosen(models)[0] if len(models) else None
+
+
+def opening(view):
+    """How the model that validation prefers does on unseen families, and what a split by cell says of it."""
+    scores = unseen.scores(view.rows)
+    for features, words in (
+        ("placed", "from what is known once the cells are placed"),
+        ("netlist", "from the netlist alone"),
+    ):
+        some = scores[scores["features"] == features]
+        if (line := best(some)) is None:
+            continue
+        by = {s: rows for s, rows in some[some["line"] == line].groupby("split")}
+        apart = by["family"]["pearson"]
+        beside = (
+            f"; by the paper's split the same model scores {by['cell']['pearson'].mean():.2f}"
+            if "cell" in by
+            else ""
+        )
+        yield (
+            f"- **{words[0].upper()}{words[1:]}**, {line} predicts the cells of a design whose family it was not "
+            f"trained on with a Pearson of {apart.mean():.2f}, the mean of {len(apart)} designs that lie between "
+            f"{apart.min():.2f} and {apart.max():.2f}{beside}."
+        )
+
+
+said(opening)
+
+# %% [markdown]
+# ## What a split by cell hides
+#
+# The paper draws the test cells of a circuit at random (section 5.1), and trains on the others. A cell's label is the
+# congestion of the gcells that it covers, and those are shared: next to nearly every test cell lie cells that are
+# trained on, with about its own label. So a model need not know what makes a place congested. It is enough to recognise
+# the place. How far that alone goes can be computed without any model: give each test cell the mean label of the five
+# training cells that lie nearest to it. Neither features nor nets enter.
+#
+# Three splits are compared here. **By cell** is the paper's. **By region** cuts the die into blocks and draws whole
+# blocks: the neighbours of a test cell are test cells too, and what is left in common is the design, its netlist and
+# its placement. **By family**, the split that counts, holds out every design of one kind (RISC-V cores, a hash, a
+# crossbar of a bus, a Fourier transform): nothing of it is trained on, nor does it choose the epoch.
+
+
+# %% tags=["hide-input"]
+def nearest(data, cells=5):
+    """Pearson of the test cells' labels with the mean label of the training cells that lie nearest."""
+    tree = cKDTree(data.pos[data.train_mask])
+    _, near = tree.query(data.pos[data.test_mask], k=cells)
+    guess = data.y[data.train_mask][near].mean(dim=1)
+    return correlations(data.y[data.test_mask], guess)["pearson"]
+
+
+LOOKUP = "nearest labels, no model"
+shipped = {
+    name: circuits.load(name, units="capacity")
+    for name in circuits.available()
+    if name.partition("/")[0] not in ("circuitnet", "r2g", "synthetic")
+}
+lookup = pd.DataFrame(
+    [
+        {
+            "line": LOOKUP,
+            "split": split,
+            "circuit": name,
+            "pearson": nearest(cut(data)),
+        }
+        for split, cut in (("cell", splits.by_cell), ("region", splits.by_region))
+        for name, data in shipped.items()
+    ]
+)
+figures.table(
+    lookup.pivot_table(
+        index="circuit", columns="split", values="pearson", sort=False
+    )
+    .rename(columns=unseen.SPLITS)
+    .rename_axis(index=None, columns=None),
+    "{:.3f}",
+    "Pearson of the test cells' labels with the mean label of the five nearest training cells",
+)
+
+
+# %% tags=["hide-input"]
+def hidden(view):
+    """A figure for each set of features: the splits beside each other, on the designs that all of them test."""
+    scores = unseen.scores(view.rows)
+    common = scores[scores["split"] != "family"]["circuit"].unique()
+    if not len(common):
+        return
+    scores = scores[scores["circuit"].isin(common)]
+    pictures = []
+    for features, some in scores.groupby("features", sort=False):
+        beside = lookup[lookup["circuit"].isin(common)]
+        rows = pd.concat([some, beside]).assign(
+            split=lambda rows: rows["split"].map(unseen.SPLITS)
+        )
+        pictures.append(
+            figures.scores.by_split(rows, view.label, f"features: {features}")
+        )
+    yield figures.show(
+        pictures,
+        alt="Dot plots, one for each set of features: Pearson of every model by cell, by region and on unseen families, "
+        "with a tick for each design. The tables below have the numbers.",
+        caption=f"Ticks: {len(common)} designs; markers: their mean. {caption(view)}",
+    )
+
+
+shown(hidden)
+
+
+# %% tags=["hide-input"]
+def hides(view):
+    """By how much the splits differ, model by model."""
+    scores = unseen.scores(view.rows)
+    for features, some in scores.groupby("features", sort=False):
+        for split in ("cell", "region"):
+            found = {
+                line: unseen.paired(
+                    rows[rows["split"] == split], rows[rows["split"] == "family"]
+                )
+                for line, rows in some.groupby("line", sort=False)
+            }
+            found = {line: pair for line, pair in found.items() if pair.count}
+            if found:
+                least, most = (
+                    choose(found, key=lambda line: found[line].mean)
+                    for choose in (min, max)
+                )
+                only = " alone" if least == most else ""
+                yield (
+                    f"- Features {features}, {unseen.SPLITS[split]} against unseen families: {most}{only} scores "
+                    f"{found[most]}"
+                    + ("." if only else f", {least} {found[least]}.")
+                )
+
+
+said(hides)
+
+# %% [markdown]
+# ## How it is measured
+#
+# A point is one notebook, `notebooks/experiments/unseen.py`, run by `gsrgnn sweep`: one model, one depth, one set of
+# features, one split, one seed.
+#
+# - **Families.** The part of a name before its slash. Each is held out in turn and tested on with all its cells.
+#   Designs above a size, which the records name, are tested on and never trained on, to save time.
+# - **Validation.** The first design, by name, of the smallest family that is left chooses the epoch (of the tree: how
+#   many trees). Under the two other splits the validation cells of all designs do. No test cell has a part in it.
+# - **Budget.** Every model makes the same number of steps, a circuit a step, with one learning rate: of the two that the
+#   models of [Figure 1](14_figure_1.ipynb) are given, the one with which GSR-GNN of 4 layers had the higher validation
+#   score where one family (crypto) was held out. Nothing else was tuned.
+# - **Features.** *Netlist*: what the netlist and the library say of a cell. *Placed*: that, and what is known once the
+#   cells are placed and before a wire is routed, such as RUDY and the density of pins around the cell
+#   ([](08_circuits.ipynb)).
+# - **Label.** Overflow over capacity, in the same units for every design; the larger of both directions.
+# - **Measures.** Pearson, Spearman, Kendall and R² over the cells; NRMS, SSIM and EMD over the gcells, as CircuitNet
+#   defines them.
+# - **The tree.** A gradient-boosted tree (scikit-learn) over the same features, each cell by itself: no graph.
+#
+# Two lines are called *told apart* only where one is above the other on every design and there are five designs or
+# more. Designs of one family share a trained model, so they are not independent; the rule is a mild one.
+#
+# ## What came out
+
+
+# %% tags=["hide-input"]
+def by_family(view):
+    """Pearson by family that was held out, a table for each set of features."""
+    scores = unseen.scores(view.rows)
+    held = scores[scores["split"] == "family"]
+    for features, some in held.groupby("features", sort=False):
+        table = some.pivot_table(
+            index="line", columns="family", values="pearson", sort=False
+        )
+        table = table.reindex(columns=sorted(table))
+        designs = some.groupby("family")["circuit"].nunique()
+        table.columns = [f"{name} ({designs[name]})" for name in table]
+        table["all designs"] = some.groupby("line")["pearson"].mean()
+        cells = scores[
+            (scores["split"] == "cell") & (scores["features"] == features)
+        ]
+        if len(cells):
+            table["by cell"] = cells.groupby("line")["pearson"].mean()
+        seeds = some["seeds"].max()
+        title = (
+            f"Pearson on families that were held out (designs in each), features {features}, "
+            f"{f'mean of up to {seeds} seeds' if seeds > 1 else 'one seed'}"
+        )
+        yield figures.table(
+            table.rename_axis(index=None, columns=None), caption=title
+        ).format("{:.3f}", na_rep="–")
+
+
+shown(by_family)
+
+
+# %% tags=["hide-input"]
+def all_measures(view):
+    """All measures of each model at the depth that validation prefers."""
+    scores = unseen.scores(view.rows)
+    held = scores[scores["split"] == "family"]
+    for features, some in held.groupby("features", sort=False):
+        lines = unseen.chosen(some)
+        table = (
+            some[some["line"].isin(lines)]
+            .groupby("line")[list(unseen.MEASURES)]
+            .mean()
+        )
+        table.columns = [
+            "Pearson",
+            "Spearman",
+            "Kendall",
+            "R²",
+            "NRMS",
+            "SSIM",
+            "EMD",
+        ]
+        yield figures.table(
+            table.loc[lines].rename_axis(None),
+            caption=f"Unseen families, features {features}, each model at the depth that validation prefers, "
+            "mean of the designs",
+        ).format("{:.3f}", na_rep="–")
+
+
+shown(all_measures)
+
+# %% [markdown]
+# ## Whether depth helps where it counts
+
+
+# %% tags=["hide-input"]
+def depth(view):
+    """Pearson by depth on unseen families and by cell, the tree as a level."""
+    scores = unseen.scores(view.rows)
+    for features, some in scores.groupby("features", sort=False):
+        if some[some["model"] != "tree"]["num_layers"].nunique() < 2:
+            continue
+        pictures = []
+        for split in ("family", "cell"):
+            rows = view.rows[
+                (view.rows["split"] == split) & (view.rows["features"] == features)
+            ]
+            if rows.empty:
+                continue
+            mean = (
+                rows.groupby(["model", "num_layers", "seed"])["pearson"]
+                .mean()
+                .reset_index()
+            )
+            mean["model"] = mean["model"].map(unseen.MODELS)
+            tree = mean[mean["num_layers"] == 0]
+            levels = {
+                name: group["pearson"].mean()
+                for name, group in tree.groupby("model")
+            }
+            deep = mean[mean["num_layers"] > 0].assign(
+                low=lambda rows: rows["pearson"], high=lambda rows: rows["pearson"]
+            )
+            if deep.empty:
+                continue
+            pictures.append(
+                figures.scores.by_depth(
+                    deep,
+                    None,
+                    view.label,
+                    levels,
+                    f"Pearson, {unseen.SPLITS[split]}",
+                )
+            )
+        yield figures.show(
+            pictures,
+            alt="Line charts of Pearson against the number of layers, a line a model, on unseen families and by cell; the "
+            "tree without a graph is a horizontal line. The tables above have the numbers.",
+            caption=f"Features {features}; mean of the designs, a point a seed. {caption(view)}",
+        )
+
+
+shown(depth)
+
+
+# %% tags=["hide-input"]
+def deeper(view):
+    """Each model's deepest against its shallowest, on unseen families."""
+    scores = unseen.scores(view.rows)
+    held = scores[(scores["split"] == "family") & (scores["model"] != "tree")]
+    for features, some in held.groupby("features", sort=False):
+        verdicts = {}
+        for model, rows in some.groupby("model", sort=False):
+            depths = sorted(rows["num_layers"].unique())
+            for shallow, deep in zip(depths, depths[1:], strict=False):
+                pair = unseen.paired(
+                    rows[rows["num_layers"] == deep],
+                    rows[rows["num_layers"] == shallow],
+                )
+                verdicts[model, shallow, deep] = pair
+                yield (
+                    f"- Features {features}: {unseen.MODELS[model]} with {deep} layers is {pair} itself with "
+                    f"{shallow}."
+                )
+        if verdicts:
+            helped = [p.sure and p.mean > 0 for p in verdicts.values()]
+            hurt = [p.sure and p.mean < 0 for p in verdicts.values()]
+            yield (
+                f"- So with features {features}, of {len(verdicts)} steps to a deeper model {sum(helped)} help on every "
+                f"design, {sum(hurt)} hurt on every design, and {len(verdicts) - sum(helped) - sum(hurt)} are not told "
+                "apart."
+            )
+            yield ""
+
+
+said(deeper)
+
+# %% [markdown]
+# ## What the graph brings
+
+
+# %% tags=["hide-input"]
+def against_the_tree(view):
+    """Each model, at the depth that validation prefers, against the tree."""
+    scores = unseen.scores(view.rows)
+    for split, words in (("family", "on unseen families"), ("cell", "by cell")):
+        for features, some in scores[scores["split"] == split].groupby(
+            "features", sort=False
+        ):
+            tree = some[some["model"] == "tree"]
+            if tree.empty:
+                continue
+            for line in unseen.chosen(some):
+                rows = some[some["line"] == line]
+                if line != unseen.MODELS["tree"]:
+                    yield (
+                        f"- {words[0].upper()}{words[1:]}, features {features}: {line} is "
+                        f"{unseen.paired(rows, tree)} the tree."
+                    )
+
+
+said(against_the_tree)
+
+# %% [markdown]
+# ## Where a router made the label
+#
+# The five designs of R2G that are read here were placed and routed by OpenROAD, and their label is what the wires take
+# of the tracks. Each design is held out in turn.
+
+
+# %% tags=["hide-input"]
+def routed(view):
+    """Scores of every line on the designs of R2G."""
+    scores = unseen.scores(view.rows)
+    held = scores[scores["split"] == "family"]
+    for features, some in held.groupby("features", sort=False):
+        by_line = some.groupby("line", sort=False)["pearson"]
+        points = pd.DataFrame(
+            {
+                "value": by_line.mean(),
+                "low": by_line.min(),
+                "high": by_line.max(),
+            }
+        ).rename_axis("contender")
+        ours = points.index.str.startswith("GSR")
+        yield figures.show(
+            figures.contenders.side_by_side(
+                points.assign(ours=ours).reset_index(),
+                "Pearson on a design that was held out",
+                source=view.label,
+                log=False,
+            ),
+            alt="Dot plot: Pearson on designs of R2G that were held out, a line for each model, with a bar from the "
+            "lowest to the highest design.",
+            caption=f"Features {features}; mean of the designs, bars from the lowest to the highest. {caption(view)}",
+        )
+
+
+if any(views(r2g=True)):
+    display(shown(routed, r2g=True))
+    said(opening, r2g=True)
+    said(deeper, r2g=True)
+else:
+    display(
+        Markdown(
+            "There is no record of R2G's designs yet: with `R2G_ROOT` set, `gsrgnn sweep cpu --only unseen` makes them."
+        )
+    )
+
+# %% [markdown]
+# ## What this does not show
+#
+# - The designs that ship are few, and small beside a product's. They were synthesised with one library, placed by one
+#   placer and routed by one router, all of them ours: what is called unseen is the netlist, not the flow. The label of
+#   these designs is *simulated congestion*.
+# - One learning rate and one budget for all. A model that needs more steps, or another rate, is at a disadvantage, and
+#   a deep one more so.
+# - A family is a fold, and the folds are few. That one design is easy and another hard says more of the designs than of
+#   the models: the spread over designs is far larger than that over seeds.
+# - The features known after placement hold an estimate of the label (RUDY). How good a model is with them says how well
+#   it corrects that estimate.
+# - CircuitNet's own split, by design over its whole data set, was not run: the data are not here. Who has them sets
+#   `designs=["circuitnet/*"]` and `held=["zero-riscy"]`, and it is the same experiment.
+#
+# ## What the whole data set would take
+
+
+# %% tags=["hide-input"]
+def seconds_a_pin(view):
+    """Seconds of training that a pin takes in an epoch, by model and depth: the median of the folds that were timed."""
+    rows = view.rows[
+        (view.rows["split"] == "family") & (view.rows["model"] != "tree")
+    ]
+    each = rows.drop_duplicates(["model", "num_layers", "features", "seed", "held"])
+    return (
+        (each["epoch_seconds"] / each["train_pins"])
+        .groupby([each["model"], each["num_layers"]], sort=False)
+        .median()
+    )
+
+
+pins = estimate.PINS * mean(row.nodes for row in table1.rows())
+edges = mean(row.edges for row in table1.rows())
+
+
+def whole(view):
+    """Days that an epoch of all graphs takes, measured here and estimated on a card, shared out among ranks."""
+    table = {}
+    width, k = (int(view.setting[name]) for name in ("hidden_channels", "k"))
+    card = estimate.Setting(
+        estimate.H100, round(pins / estimate.PINS), round(edges), width
+    )
+    for (model, depth), seconds in seconds_a_pin(view).items():
+        step = card.step(depth, model, k=k if model == "GSRGNN" else None)
+        table[unseen.line(model, depth)] = {
+            "µs a pin, measured": 1e6 * seconds,
+            **{
+                f"hours on {n} like this": graphs * pins * seconds / 3600 / n
+                for n in ranks
+            },
+            **{
+                f"minutes on {n} H100, estimated": graphs * step / 60 / n
+                for n in ranks
+            },
+        }
+    if table:
+        yield figures.table(
+            pd.DataFrame(table).T,
+            caption=f"An epoch over {graphs:,} graphs of {pins:,.0f} pins, width {width}; measured on {view.machine}",
+        ).format(lambda n: f"{n:,.0f}" if n >= 100 else f"{n:.2g}", na_rep="–")
+
+
+shown(whole)
+
+
+# %% tags=["hide-input"]
+def assumed(view):
+    """The arithmetic in words."""
+    if seconds_a_pin(view).empty:
+        return
+    sizes = view.rows["parameters"].dropna().astype(float)
+    yield (
+        f"The paper's ten graphs have {pins / estimate.PINS:,.0f} cells on the mean; {estimate.PINS} pins a cell, as the "
+        f"circuits here, make {pins:,.0f} pins. Taken is that a step's time grows with the pins, as it does through the "
+        f"nets; that the circuits of a step are shared out by their pins so that no rank waits; and that adding up the "
+        f"gradients costs nothing, which are {4 * sizes.min() / 1e6:.2f} to {4 * sizes.max() / 1e6:.2f} MB a step. "
+        f"{max(ranks)} ranks make {max(ranks)} times fewer steps an epoch, and learn less in it: how many more epochs "
+        "they then need is not known from here. Reading the circuits and scoring them is not counted. No training was "
+        "run on a card: its minutes come from a model of its memory and its arithmetic ([](13_gpu.ipynb)), and a real "
+        "one may take three times as long."
+    )
+
+
+said(assumed)
+
+# %% [markdown]
+# ## Run it again
+#
+# ```sh
+# gsrgnn sweep cpu --only unseen     # two cores; R2G's designs where R2G_ROOT names their folder
+# gsrgnn sweep cpu --list            # the points, what is done, the time left
+# gsrgnn sweep paper --only unseen   # CircuitNet's official split, for who has its data: on a GPU
+# ```

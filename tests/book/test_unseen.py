@@ -1,0 +1,79 @@
+"""What the page on unseen circuits says follows from its records: fabricated ones, of a few designs."""
+
+import pandas as pd
+import pytest
+
+from gsrgnn.book import unseen
+
+NAMES = ["riscv/a", "riscv/b", "crypto/c", "bus/d", "dsp/e"]
+NOT_SHOWN = {"spearman": 0.1, "kendall": 0.1, "r2": 0.1, "nrms": None, "ssim": 0.1, "emd": 0.1}
+
+
+def rows(model, depth, pearson, seed=0, split="family", validation=0.5):
+    return [
+        {
+            "model": model,
+            "num_layers": depth,
+            "features": "placed",
+            "split": split,
+            "circuit": name,
+            "seed": seed,
+            "pearson": value,
+            "validation": validation,
+            **NOT_SHOWN,
+        }
+        for name, value in zip(NAMES, pearson, strict=False)
+    ]
+
+
+def test_scores_are_means_of_the_seeds_in_the_order_of_models_and_depths():
+    found = unseen.scores(
+        pd.DataFrame(
+            [
+                *rows("tree", 0, [0.1] * 5),
+                *rows("GCN", 10, [0.2] * 5),
+                *rows("GCN", 4, [0.3] * 5),
+                *rows("GCN", 4, [0.5] * 5, seed=1),
+            ]
+        )
+    )
+    assert list(dict.fromkeys(found["line"])) == ["GCN, 4 layers", "GCN, 10 layers", "tree, no graph"]
+    first = found.iloc[0]
+    assert (first["pearson"], first["seeds"], first["family"]) == (pytest.approx(0.4), 2, "bus")
+    assert found["nrms"].isna().all()
+    assert len(found) == 15
+
+
+def test_validation_chooses_a_depth_of_each_model_and_the_test_plays_no_part():
+    found = unseen.scores(
+        pd.DataFrame(
+            [
+                *rows("GCN", 4, [0.1] * 5, validation=0.7),
+                *rows("GCN", 40, [0.9] * 5, validation=0.6),
+                *rows("GSRGNN", 4, [0.1] * 5, validation=0.8),
+            ]
+        )
+    )
+    assert unseen.chosen(found) == ["GSR-GNN, 4 layers", "GCN, 4 layers"]
+
+
+@pytest.mark.parametrize(
+    ("one", "words", "sure"),
+    [
+        ([0.6, 0.6, 0.6, 0.6, 0.6], "0.100 above (on all 5 designs)", True),
+        ([0.4, 0.4, 0.4, 0.4, 0.4], "0.100 below (on all 5 designs)", True),
+        ([0.9, 0.6, 0.6, 0.6, 0.4], "0.120 above (above on 4 of 5 designs)", False),
+        ([0.4, 0.4, 0.4, 0.4], "0.100 below (above on 0 of 4 designs)", False),
+    ],
+)
+def test_two_lines_are_told_apart_only_by_the_same_sign_on_every_one_of_enough_designs(one, words, sure):
+    found = unseen.scores(pd.DataFrame([*rows("GCN", 4, one), *rows("tree", 0, [0.5] * 5)]))
+    pair = unseen.paired(found[found["model"] == "GCN"], found[found["model"] == "tree"])
+    assert str(pair) == words
+    assert pair.sure == sure
+
+
+def test_what_has_no_circuit_in_common_is_not_compared():
+    found = unseen.scores(pd.DataFrame(rows("GCN", 4, [0.5] * 5)))
+    pair = unseen.paired(found[:2], found[2:])
+    assert (pair.count, pair.sure) == (0, False)
