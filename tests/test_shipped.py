@@ -7,6 +7,7 @@ import pytest
 from gsrgnn import circuits, load_model, model_file, shipped
 from gsrgnn.circuits.data import FEATURES
 from gsrgnn.lab.card import card
+from gsrgnn.lab.prediction import predict_circuit
 
 ABOUT = model_file.about(shipped.MODEL)
 
@@ -37,3 +38,5 @@ def test_its_card_is_made_of_what_the_file_says():
 def test_it_knows_something_of_a_circuit_that_it_has_not_seen(name):
     (row,) = [row for row in ABOUT["scores"] if row["circuit"] == name]
     assert row["pearson"] > 0.4
+    found = predict_circuit(shipped.NAME, name).scores  # by today's features, whose names may be what they were
+    assert found["pearson"] == pytest.approx(row["pearson"], abs=0.01)

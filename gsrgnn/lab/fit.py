@@ -42,9 +42,9 @@ class Options:
     features, label, units and combine: as for `gsrgnn.circuits.load`. model: the name of a class that a model file can
     hold. k: of GSRGNN alone. patience: as for `gsrgnn.training.train`; None goes through all epochs.
 
-    The defaults are those of the model that ships. Of three that had the same minutes on two cores, with the circuits
-    of its card, it had the best Pearson on those that chose the epoch: 4 layers at rates 1e-2 and 3e-3, and 10 at 3e-3.
-    That is a small search; the test circuits had no part in it.
+    Three were tried for depth and rate, minutes each, on the circuits of the shipped model's card: 4 layers at 1e-2 and
+    3e-3, and 10 at 3e-3. The first had the best Pearson on those that chose the epoch. That is a small search, made
+    before the columns of the placement had scales; the test circuits had no part in it.
     """
 
     features: str = "placed"
