@@ -1,0 +1,147 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What fits in my memory?
+#
+# Choose a circuit, a network and a card, and read how deep each way to train can go, and how long a step takes. A
+# reversible network is held back by its width and by how it sums over neighbours; its depth costs it little.
+
+# %% tags=["parameters"]
+folder = "results"  # where the records lie
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import HTML, Markdown, display
+
+from gsrgnn.book import explorer, figures
+from gsrgnn.circuits import table1
+
+data = explorer.data(folder)
+HTML(explorer.element(data))
+
+# %% [markdown]
+# ```{raw} html
+# <link rel="stylesheet" href="../_static/explorer.css">
+# <div id="explorer">
+#   <noscript><p>The sliders need JavaScript, which is switched off. One case is worked out below.</p></noscript>
+# </div>
+# <script src="../_static/elements.js" defer></script>
+# <script src="../_static/explorer_formulas.js" defer></script>
+# <script src="../_static/explorer.js" defer></script>
+# ```
+#
+# GB are of 10⁹ bytes. What a card's driver and PyTorch themselves need, and the circuit, comes on top. The address of
+# this page changes with what you choose: copied, it opens the same sizes.
+#
+# ## The ways
+#
+# - **GraphSAGE on an edge_index** makes a message for every edge, and autograd keeps each layer's activations.
+# - **GSR-GNN left to autograd** is Algorithm 1's layer with nothing recomputed.
+# - **Checkpoints** keep the stream once every $\sqrt{L}$ layers and compute the rest again; residual GraphSAGE at full
+#   width, sums by a sparse product.
+# - **RevGNN on an edge_index** is the paper's baseline; **without messages** it is the same network with a sparse product,
+#   which PyTorch Geometric also offers.
+# - **GSR-GNN, sparse residual** is Algorithm 1; **dense residual** recomputes everything
+#   ([chapter](10_reversible.ipynb)).
+#
+# ## The formulas
+#
+# $S = 4 N D$ bytes is the stream, $d = D / 2$, $b$ the bytes of a column index, and $C$ the number of checkpoints.
+#
+# | | kept for the backward pass | working arrays | messages | parameters |
+# |:--|:--|:--|:--|:--|
+# | GraphSAGE, `edge_index` | $2 L S$ | $3 S$ | $E (4 D + 32)$ | $L (2 D^2 + D)$ |
+# | GSR-GNN, autograd | $L N (8 D + 16 + 2 k b)$ | $3 S$ | | $2 L (d^2 + 3 d)$ |
+# | checkpoints | $C S$ | of a segment: $3 \sqrt{L}\, S$ | | $L (2 D^2 + 3 D)$ |
+# | RevGNN, `edge_index` | | $5 S$ | $E (4 d + 32)$ | $2 L (2 d^2 + 3 d)$ |
+# | RevGNN, no messages | | $5 S$ | | $2 L (2 d^2 + 3 d)$ |
+# | GSR-GNN, sparse | $S + L N k (4 + b)$ | $3 S + N k (8 + b)$ | | $2 L (d^2 + 3 d)$ |
+# | GSR-GNN, dense | $S$ | $3 S + N k (8 + b)$ | | $2 L (d^2 + 3 d)$ |
+#
+# To each comes $2 S$ that the last LayerNorm and the head keep. A parameter takes 16 bytes: itself, its gradient, and
+# two moments of Adam's. The 32 bytes an edge are four arrays by which PyTorch's scatter sorts its targets on a CPU.
+# What is kept is exact and tested to the byte. The working arrays are counted from the code, and the nets' sums and the
+# encoder are left out, so the totals are near what is measured, not equal to it:
+
+
+# %% tags=["hide-input"]
+def beside():
+    """Measured steps and their formula, a line each, in MB."""
+    lines = {}
+    for point in data["points"]:
+        if "bytes" in point:
+            sizes = explorer.Sizes(
+                *(point[name] for name in explorer.Sizes._fields)
+            )
+            label = next(w.label for w in explorer.WAYS if w.key == point["way"])
+            k = f", k = {point['k']}" if point["way"] in ("sparse", "dense") else ""
+            name = f"{label}{k}"
+            where = f"{point['circuit'].split('-')[0]}, D = {point['width']}, L = {point['layers']}"
+            formula = explorer.total(point["way"], sizes)
+            lines[name, where, point["date"]] = {
+                "measured": point["bytes"] / 1e6,
+                "formula": formula / 1e6,
+                "off": formula / point["bytes"] - 1,
+            }
+    frame = pd.DataFrame(lines).T
+    frame.index.names = ["way", "circuit and network", "measured on"]
+    return frame.sort_index()
+
+
+points = beside() if any("bytes" in point for point in data["points"]) else None
+if points is None:
+    display(Markdown("There is no record of memory in the folder yet."))
+else:
+    display(
+        Markdown(
+            f"Of {len(points)} measured steps the formula is off by {points['off'].abs().median():.1%} in the median and "
+            f"by {points['off'].abs().max():.0%} at most. They were measured on: "
+            f"{'; '.join(sorted({p['machine'] for p in data['points'] if 'bytes' in p}))}."
+        )
+    )
+
+# %% tags=["hide-cell"]
+if points is not None:
+    display(
+        figures.table(
+            points.reset_index(),
+            {"measured": "{:,.1f}", "formula": "{:,.1f}", "off": "{:+.1%}"},
+            "MB that a step adds at its peak: measured, and by formula",
+            index=False,
+        )
+    )
+
+# %% [markdown]
+# ## One case, worked out
+
+# %% tags=["hide-input"]
+graph = next(row for row in table1.rows() if row.code == "356-R")
+case = explorer.Sizes(graph.nodes, graph.edges, width=384, layers=100, k=4)
+budget = explorer.BUDGETS[0]
+rows = {
+    way.label: {
+        "a step, GB": f"{explorer.total(way.key, case) / 1e9:,.2f}",
+        f"most layers in {budget} GB": f"{explorer.greatest(way.key, case, budget * 10**9, 'layers'):,}",
+        f"largest width in {budget} GB": f"{explorer.greatest(way.key, case, budget * 10**9, 'width'):,}",
+    }
+    for way in explorer.WAYS
+}
+figures.table(
+    pd.DataFrame(rows).T,
+    caption=f"{graph.code}, the paper's graph {graph.number}: {case.layers} layers, width {case.width}, k = {case.k}",
+)
+
+# %% [markdown]
+# The paper's graphs have the cells and edges of its Table 1. A time that was not measured is that of the nearest measured
+# step of the same way, times the ratio of what a model expects of the two (`gsrgnn.lab.estimate`): of what a step moves,
+# multiplies and launches.
