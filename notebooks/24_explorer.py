@@ -15,21 +15,7 @@
 #
 # Choose a circuit, a network and a card, and read how deep each way to train can go, and how long a step takes. A
 # reversible network is held back by its width and by how it sums over neighbours; its depth costs it little.
-
-# %% tags=["parameters"]
-folder = "results"  # where the records lie
-
-# %% tags=["hide-input"]
-import pandas as pd
-from IPython.display import HTML, Markdown, display
-
-from gsrgnn.book import explorer, figures
-from gsrgnn.circuits import table1
-
-data = explorer.data(folder)
-HTML(explorer.element(data))
-
-# %% [markdown]
+#
 # ```{raw} html
 # <link rel="stylesheet" href="../_static/explorer.css">
 # <div id="explorer">
@@ -58,23 +44,39 @@ HTML(explorer.element(data))
 #
 # $S = 4 N D$ bytes is the stream, $d = D / 2$, $b$ the bytes of a column index, and $C$ the number of checkpoints.
 #
-# | | kept for the backward pass | working arrays | messages | parameters |
-# |:--|:--|:--|:--|:--|
-# | GraphSAGE, `edge_index` | $2 L S$ | $3 S$ | $E (4 D + 32)$ | $L (2 D^2 + D)$ |
-# | GSR-GNN, autograd | $L N (8 D + 16 + 2 k b)$ | $3 S$ | | $2 L (d^2 + 3 d)$ |
-# | checkpoints | $C S$ | of a segment: $3 \sqrt{L}\, S$ | | $L (2 D^2 + 3 D)$ |
-# | RevGNN, `edge_index` | | $5 S$ | $E (4 d + 32)$ | $2 L (2 d^2 + 3 d)$ |
-# | RevGNN, no messages | | $5 S$ | | $2 L (2 d^2 + 3 d)$ |
-# | GSR-GNN, sparse | $S + L N k (4 + b)$ | $3 S + N k (8 + b)$ | | $2 L (d^2 + 3 d)$ |
-# | GSR-GNN, dense | $S$ | $3 S + N k (8 + b)$ | | $2 L (d^2 + 3 d)$ |
+# | | kept for the backward pass | working arrays | messages |
+# |:--|:--|:--|:--|
+# | GraphSAGE, `edge_index` | $L (2 S + 4 N)$ | $3 S$ | $E (4 D + 32)$ |
+# | GSR-GNN, autograd | $L N (8 D + 16 + 2 k b)$ | $3 S$ | |
+# | checkpoints | $C S$ | $3 \sqrt{L}\, S$, a segment | |
+# | RevGNN, `edge_index` | | $5 S$ | $E (4 d + 32)$ |
+# | RevGNN, no messages | | $5 S$ | |
+# | GSR-GNN, sparse | $S + L N k (4 + b)$ | $3 S + N k (8 + b)$ | |
+# | GSR-GNN, dense | $S$ | $3 S + N k (8 + b)$ | |
 #
-# To each comes $2 S$ that the last LayerNorm and the head keep. A parameter takes 16 bytes: itself, its gradient, and
-# two moments of Adam's. The 32 bytes an edge are four arrays by which PyTorch's scatter sorts its targets on a CPU.
+# To each comes $2 S$ that the last LayerNorm and the head keep. A layer has $2 (d^2 + 3 d)$ parameters in GSR-GNN, $2 (2
+# d^2 + 3 d)$ in RevGNN, $2 D^2 + D$ in GraphSAGE and $2 D$ more with checkpoints, of 16 bytes each: itself, its gradient,
+# and two moments of Adam's. The 32 bytes an edge are four arrays by which PyTorch's scatter sorts its targets on a CPU.
 # What is kept is exact and tested to the byte. The working arrays are counted from the code, and the nets' sums and the
-# encoder are left out, so the totals are near what is measured, not equal to it:
+# encoder are left out, and so are the objects of a model, which a narrow network of many modules shows. So the totals are
+# near what is measured, not equal to it.
+#
+# ## Beside what was measured
 
+# %% tags=["parameters"]
+folder = "results"  # where the records lie
 
 # %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import HTML, Markdown, display
+
+from gsrgnn.book import explorer, figures
+from gsrgnn.circuits import table1
+
+data = explorer.data(folder)
+display(HTML(explorer.element(data)))  # what the sliders above read
+
+
 def beside():
     """Measured steps and their formula, a line each, in MB."""
     lines = {}
@@ -100,15 +102,17 @@ def beside():
 
 points = beside() if any("bytes" in point for point in data["points"]) else None
 if points is None:
-    display(Markdown("There is no record of memory in the folder yet."))
+    words = "There is no record of memory in the folder yet."
 else:
-    display(
-        Markdown(
-            f"Of {len(points)} measured steps the formula is off by {points['off'].abs().median():.1%} in the median and "
-            f"by {points['off'].abs().max():.0%} at most. They were measured on: "
-            f"{'; '.join(sorted({p['machine'] for p in data['points'] if 'bytes' in p}))}."
-        )
+    machines = sorted({p["machine"] for p in data["points"] if "bytes" in p})
+    far = points.loc[points["off"].abs().idxmax()]
+    way, where, _ = far.name
+    words = (
+        f"Of {len(points)} measured steps the formula is off by {points['off'].abs().median():.1%} in the median and by "
+        f"{points['off'].abs().max():.0%} at most, which is {way} with {where}: {far['measured']:,.0f} MB, by the formula "
+        f"{far['formula']:,.0f} MB. They were measured on: {'; '.join(machines)}."
     )
+display(Markdown(words))
 
 # %% tags=["hide-cell"]
 if points is not None:

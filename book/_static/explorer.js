@@ -26,6 +26,7 @@
     k: { label: "Kept of each row, k", least: 1, most: 2048, stops: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] },
   };
   const GB = 1e9;
+  const OWN = "own";
 
   // What is wrong with a number for a size, in words; nothing where it will do.
   function wrong(name, value, state) {
@@ -45,14 +46,14 @@
   }
 
   function bytes(value) {
-    if (value >= GB) return `${digits(value / GB)} GB`;
-    return value >= 1e6 ? `${digits(value / 1e6)} MB` : `${digits(value / 1e3)} kB`;
+    if (value >= GB) return `${digits(value / GB)}\u00a0GB`;
+    return value >= 1e6 ? `${digits(value / 1e6)}\u00a0MB` : `${digits(value / 1e3)}\u00a0kB`;
   }
 
   function seconds(value) {
-    if (value < 1) return `${digits(1000 * value)} ms`;
-    if (value < 120) return `${digits(value)} s`;
-    return value < 7200 ? `${digits(value / 60)} min` : `${digits(value / 3600)} h`;
+    if (value < 1) return `${digits(1000 * value)}\u00a0ms`;
+    if (value < 120) return `${digits(value)}\u00a0s`;
+    return value < 7200 ? `${digits(value / 60)}\u00a0min` : `${digits(value / 3600)}\u00a0h`;
   }
 
   function listed(words) {
@@ -106,7 +107,7 @@
         d: `M${box.left} ${y(budget * GB)}H${box.right}`,
         class: classes("explorer-budget", budget === state.budget && "explorer-chosen"),
       }),
-      text(box.left + 4, y(budget * GB) - 3, `${budget} GB`,
+      text(box.left + 4, y(budget * GB) - 3, `${budget}\u00a0GB`,
         classes("explorer-limit", budget === state.budget && "explorer-chosen"))]);
 
     const placed = [];
@@ -163,7 +164,7 @@
 
     // What was measured at sizes like these: cells and edges to 2%, width and k the same.
     const near = (a, b) => Math.abs(a - b) <= 0.02 * b;
-    const isHere = (point) => near(point.cells, state.cells) && near(point.edges, state.edges)
+    const isLike = (point) => near(point.cells, state.cells) && near(point.edges, state.edges)
       && point.width === state.width && (!ways.find((way) => way.key === point.way).hasK || point.k === state.k);
 
     const circuits = [
@@ -176,12 +177,12 @@
     const circuit = html("select", {
       id: "explorer-circuit",
       onchange() {
-        if (circuit.value === "") return;
+        if (circuit.value === OWN) return;
         Object.assign(state, circuits[Number(circuit.value)].sizes);
         state.k = Math.min(state.k, state.width / 2);
         update();
       },
-    }, html("option", { value: "" }, "sizes of your own"), ...groups.map((label) => html("optgroup", { label },
+    }, html("option", { value: OWN }, "sizes of your own"), ...groups.map((label) => html("optgroup", { label },
       ...circuits.map((one, i) => one.group === label && html("option", { value: String(i) }, one.label)))));
 
     const fields = Object.entries(SIZES).map(([name, { label, stops, most, least, even }]) => {
@@ -235,7 +236,7 @@
           state.budget = budget;
           update();
         },
-      }), ` ${budget} GB`)));
+      }), ` ${budget}\u00a0GB`)));
     const machineChoice = html("select", {
       id: "explorer-machine",
       onchange() {
@@ -254,9 +255,10 @@
 
     function update(but) {
       fields.forEach((field) => field.show(but));
-      const chosen = circuits.findIndex(({ sizes }) => Object.entries(sizes).every(([name, value]) => state[name] === value));
-      if (circuit.value === "" || chosen < 0 || !matches(circuits[Number(circuit.value)])) {
-        circuit.value = chosen < 0 ? "" : String(chosen);
+      const isHere = ({ sizes }) => Object.entries(sizes).every(([name, value]) => state[name] === value);
+      if (circuit.value === OWN || !isHere(circuits[Number(circuit.value)])) {
+        const found = circuits.findIndex(isHere);
+        circuit.value = found < 0 ? OWN : String(found);
       }
       budgetChoice.querySelectorAll("input").forEach((input) => { input.checked = Number(input.value) === state.budget; });
       say();
@@ -268,7 +270,6 @@
         history.replaceState(null, "", `#${fragment}`);
       }
     }
-    const matches = ({ sizes }) => Object.entries(sizes).every(([name, value]) => state[name] === value);
 
     function say() {
       const deepest = ways.map((way) => ({ way, layers: greatest(way.key, state, state.budget * GB, "layers") }))
@@ -280,14 +281,14 @@
           ` With ${count(state.cells)} cells, ${count(state.edges)} directed edges, width ${state.width} and k = ${state.k}, at most`),
         html("ul", {}, ...fits.map(({ way, layers }) => html("li", {},
           html("strong", {}, `${layers >= most ? `${count(most)} or more` : count(layers)} layer${layers > 1 ? "s" : ""}`), ` of ${way.label}`))),
-        none.length > 0 && html("p", {}, html("strong", {}, "Not one layer"), ` of ${listed(none.map(({ way }) => way.label))}: `
-          + `a step of one takes ${listed(none.map(({ way }) => bytes(total(way.key, { ...state, layers: 1 }))))}.`));
+        html("p", {}, ...(none.length ? [html("strong", {}, "Not one layer"), ` of ${listed(none.map(({ way }) => way.label))}: `
+          + `a step of one takes ${listed(none.map(({ way }) => bytes(total(way.key, { ...state, layers: 1 }))))}.`] : [])));
       clearTimeout(say.timer);
       say.timer = setTimeout(() => { spoken.textContent = answer.textContent; }, 600);
     }
 
     function draw() {
-      const points = measuredPoints.filter(isHere);
+      const points = measuredPoints.filter(isLike);
       const width = Math.max(280, Math.min(760, picture.clientWidth || 700));
       picture.replaceChildren(chart({
         ways, state, points, budgets, width,
@@ -295,13 +296,13 @@
       }));
       const from = [...new Set(points.map((point) => `${point.circuit}, ${point.machine}`))];
       caption.textContent = `Memory that a training step adds, by depth. Lines: formulas. Dots: ${count(state.layers)} layers. `
-        + (points.length ? `Diamonds: ${points.length} measured steps (${from.join("; ")}).`
+        + (points.length ? `Diamonds: ${points.length} measured step${points.length > 1 ? "s" : ""} (${from.join("; ")}).`
           : "Nothing was measured at these sizes: choose a circuit under “Measured here”.");
     }
 
     function fillTable() {
-      heads.replaceChildren(...["way", `a step of ${count(state.layers)} layers`, "fits from", `most layers in ${state.budget} GB`,
-        `largest width in ${state.budget} GB`, "time of a step"].map((words) =>
+      heads.replaceChildren(...["way", `a step of ${count(state.layers)} layers`, "fits from", `most layers in ${state.budget}\u00a0GB`,
+        `largest width in ${state.budget}\u00a0GB`, "time of a step"].map((words) =>
         html("th", { scope: "col", role: "columnheader" }, words)));
       const labels = [...heads.cells].map((cell) => cell.textContent), used = [];
       body.replaceChildren(...ways.map((way, i) => {
@@ -310,12 +311,12 @@
         const layers = greatest(way.key, state, state.budget * GB, "layers");
         const width = greatest(way.key, state, state.budget * GB, "width");
         const timed = nearest(timedPoints.filter((point) => point.machine === machine), way.key, state);
-        const isMeasured = timed && isHere(timed) && timed.layers === state.layers;
+        const isMeasured = timed && isLike(timed) && timed.layers === state.layers;
         if (timed) used.push(timed);
         const parts = Object.entries(terms).filter(([, value]) => value).map(([name, value]) => `${name} ${bytes(value)}`);
         const cells = [
           [html("strong", {}, bytes(all)), html("small", {}, parts.join(" · "))],
-          [card ? `${card} GB` : `more than ${budgets[budgets.length - 1]} GB`],
+          [card ? `${card}\u00a0GB` : `more than ${budgets[budgets.length - 1]}\u00a0GB`],
           [layers ? count(layers) : "none"],
           [width ? count(width) : "none"],
           [timed ? `${isMeasured ? "" : "about "}${seconds(stepSeconds(way.key, state, timed))}` : "not measured",

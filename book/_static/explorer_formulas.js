@@ -14,7 +14,7 @@
       const ends = 8 * cells * width + 8 * cells, gsr = layers * 2 * (d * d + 3 * d);
       const terms = (kept, working, messages, parameters) => ({ kept, working, messages, parameters: 16 * parameters });
       if (way === "graphsage") {
-        return terms(ends + 2 * layers * stream, 3 * stream, edges * (4 * width + constants.targetSort),
+        return terms(ends + layers * (2 * stream + 4 * cells), 3 * stream, edges * (4 * width + constants.targetSort),
           layers * (2 * width ** 2 + width));
       }
       if (way === "checkpoints") {

@@ -117,7 +117,7 @@
         : " Rounding has turned a tie the other way: I2 differs from the forward pass.";
     }
     const lost = (name, now) => {
-      const count = apart(now, kept[name]);
+      const count = numbers === "digits" && apart(now, kept[name]);
       return count ? ` Rounding: ${count} of its numbers ${count > 1 ? "are" : "is"} not what the forward pass had.` : "";
     };
     const right = add(dR2, scatter(blockBackward(A, dX1, kept.I2, reading), kept.I2, width));

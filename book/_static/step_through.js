@@ -197,8 +197,9 @@
     html("div", { class: "step-columns" },
       html("div", {},
         html("div", { class: "step-words", "aria-live": "polite", "aria-atomic": "true" }, heading, sentence, arithmetic),
-        question.element, equations, html("button", { type: "button", onclick: () => pick(1) }, "Another entry")),
-      lines), held);
+        question.element, held),
+      lines),
+    equations, html("button", { type: "button", onclick: () => pick(1) }, "Another entry"));
     const past = html("div", { class: "step-past" });
 
     const numberEditors = [numberEditor(state, "X", "the layer's input", edited),
@@ -329,8 +330,8 @@
       arithmetic.textContent = terms ? `${text}${sum(terms, total, decimals)}.` : text;
       question.element.hidden = !isHidden;
       if (isHidden) {
-        const column = view.result in matrices && /^d?V\d$/.test(view.result) ? `slot ${at[1]}` : `column ${at[1]}`;
-        question.ask(`${view.result}, node ${at[0]}, ${column}`, matrices[view.result][at[0]][at[1]], decimals);
+        const place = /^d?V\d$/.test(view.result) ? `${["1st", "2nd"][at[1]]} entry` : `column ${at[1]}`;
+        question.ask(`${view.result}, node ${at[0]}, ${place}`, matrices[view.result][at[0]][at[1]], decimals);
       }
       const made = (name) => isHidden && name in step.matrices;
       equations.replaceChildren(...view.rows.map((row) => equation(row, matrices, view, {

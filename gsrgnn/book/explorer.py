@@ -87,7 +87,10 @@ def memory(way: str, sizes: Sizes) -> dict[str, int]:
     gsr = layers * 2 * (d * d + 3 * d)
     if way == "graphsage":
         return _terms(
-            ends + 2 * layers * stream, 3 * stream, e * (4 * width + TARGET_SORT), layers * (2 * width**2 + width)
+            ends + layers * (2 * stream + 4 * n),
+            3 * stream,
+            e * (4 * width + TARGET_SORT),
+            layers * (2 * width**2 + width),
         )
     if way == "checkpoints":
         segment = max(1, round(math.sqrt(layers)))
@@ -185,7 +188,7 @@ def _points(folder: str) -> Iterator[dict[str, Any]]:
 
 def _about(circuit, cells, edges, width, device, made):
     return {
-        "circuit": circuit.rpartition("/")[2],
+        "circuit": re.sub(r"-[a-z]-\d+-c\d.*", "", circuit.rpartition("/")[2]),  # CircuitNet's, without its settings
         "cells": cells,
         "edges": edges,
         "width": width,

