@@ -44,22 +44,30 @@
 #
 # $S = 4 N D$ bytes is the stream, $d = D / 2$, $b$ the bytes of a column index, and $C$ the number of checkpoints.
 #
-# | | kept for the backward pass | working arrays | messages |
-# |:--|:--|:--|:--|
-# | GraphSAGE, `edge_index` | $L (2 S + 4 N)$ | $3 S$ | $E (4 D + 32)$ |
-# | GSR-GNN, autograd | $L N (8 D + 16 + 2 k b)$ | $3 S$ | |
-# | checkpoints | $C S$ | $3 \sqrt{L}\, S$, a segment | |
-# | RevGNN, `edge_index` | | $5 S$ | $E (4 d + 32)$ |
-# | RevGNN, no messages | | $5 S$ | |
-# | GSR-GNN, sparse | $S + L N k (4 + b)$ | $3 S + N k (8 + b)$ | |
-# | GSR-GNN, dense | $S$ | $3 S + N k (8 + b)$ | |
+# **Kept for the backward pass**, exact and tested to the byte: $2 S + 8 N$ by the last LayerNorm and the head, and
 #
-# To each comes $2 S$ that the last LayerNorm and the head keep. A layer has $2 (d^2 + 3 d)$ parameters in GSR-GNN, $2 (2
-# d^2 + 3 d)$ in RevGNN, $2 D^2 + D$ in GraphSAGE and $2 D$ more with checkpoints, of 16 bytes each: itself, its gradient,
-# and two moments of Adam's. The 32 bytes an edge are four arrays by which PyTorch's scatter sorts its targets on a CPU.
-# What is kept is exact and tested to the byte. The working arrays are counted from the code, and the nets' sums and the
-# encoder are left out, and so are the objects of a model, which a narrow network of many modules shows. So the totals are
-# near what is measured, not equal to it.
+# - GraphSAGE on an `edge_index`: $L (2 S + 4 N)$
+# - GSR-GNN left to autograd: $L N (8 D + 16 + 2 k b)$
+# - checkpoints: $C S$
+# - RevGNN: nothing
+# - GSR-GNN: $S + 4 (N + 2 D)$, and with the sparse residual $L N k (4 + b)$.
+#
+# **Working arrays**, counted from the code:
+#
+# - GraphSAGE, and GSR-GNN left to autograd: $3 S$
+# - checkpoints: $3 \sqrt{L}\, S$, what a segment keeps while it is differentiated
+# - RevGNN: $5 S$
+# - GSR-GNN: $3 S + N k (8 + b)$.
+#
+# **Messages**, on an `edge_index`: $E (4 D + 32)$ in GraphSAGE and $E (4 d + 32)$ in RevGNN. The 32 bytes are four arrays
+# by which PyTorch's scatter sorts its targets on a CPU.
+#
+# **Parameters** of a layer, 16 bytes each, for itself, its gradient and two moments of Adam's: $2 (d^2 + 3 d)$ in GSR-GNN,
+# $2 (2 d^2 + 3 d)$ in RevGNN, $2 D^2 + D$ in GraphSAGE and $2 D$ more with checkpoints. GSR-GNN's working arrays hold
+# another $64\, d^2$ numbers, a weight's gradient in parts.
+#
+# Left out are the nets' sums, the encoder and a model's objects, which a narrow network of many modules shows. So the
+# totals are near what is measured, not equal to it.
 #
 # ## Beside what was measured
 
@@ -134,15 +142,15 @@ case = explorer.Sizes(graph.nodes, graph.edges, width=384, layers=100, k=4)
 budget = explorer.BUDGETS[0]
 rows = {
     way.label: {
-        "a step, GB": f"{explorer.total(way.key, case) / 1e9:,.2f}",
-        f"most layers in {budget} GB": f"{explorer.greatest(way.key, case, budget * 10**9, 'layers'):,}",
-        f"largest width in {budget} GB": f"{explorer.greatest(way.key, case, budget * 10**9, 'width'):,}",
+        "GB": f"{explorer.total(way.key, case) / 1e9:,.2f}",
+        "layers": f"{explorer.greatest(way.key, case, budget * 10**9, 'layers'):,}",
     }
     for way in explorer.WAYS
 }
 figures.table(
     pd.DataFrame(rows).T,
-    caption=f"{graph.code}, the paper's graph {graph.number}: {case.layers} layers, width {case.width}, k = {case.k}",
+    caption=f"{graph.code}, the paper's graph {graph.number}: GB that a step takes with {case.layers} layers, width "
+    f"{case.width} and k = {case.k}, and the most layers in {budget} GB",
 )
 
 # %% [markdown]

@@ -33,7 +33,7 @@ def circuit():
     return inputs, graphs_of(inputs)
 
 
-@pytest.mark.parametrize(("key", "layers"), product(ROWS, (1, 5)))
+@pytest.mark.parametrize(("key", "layers"), [*product(ROWS, (1, 5))])
 def test_what_is_kept_and_the_parameters_are_counted_to_the_byte(circuit, key, layers):
     inputs, graphs = circuit
     row = next(row for row in rows(32, [4]) if row.name == ROWS[key])

@@ -376,6 +376,24 @@ def test_every_control_has_a_name_and_a_visible_focus(tab):
     assert reached == sum(expected.values())
 
 
+def test_it_runs_where_nothing_but_its_own_files_may_run(browser, tmp_path):
+    for path in SCRIPTS:
+        (tmp_path / path.name).write_text(path.read_text())
+    scripts = "".join(f'<script src="{path.name}" defer></script>' for path in SCRIPTS)
+    policy = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src file:">'
+    (tmp_path / "page.html").write_text(f'<!doctype html>{policy}<div id="step-through"></div>{scripts}')
+    tab = browser.new_page()
+    complaints = []
+    tab.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto((tmp_path / "page.html").as_uri())
+    tab.get_by_role("button", name="Last step").click()
+    assert heading(tab).startswith("Backward 12")
+    assert tab.locator(".step-now .step-fill").evaluate("bar => bar.style.width") == "42.8571%"
+    tab.close()
+    assert complaints == []
+
+
 def test_without_javascript_the_page_says_where_the_steps_are(browser):
     if not PAGE.exists():
         pytest.skip("no _build/html/book/step_through.html: make book")
