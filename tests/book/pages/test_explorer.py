@@ -12,6 +12,7 @@ from gsrgnn.book.explorer import WAYS, Sizes
 ROOT = Path(__file__).parents[3]
 STATIC = ROOT / "book" / "_static"
 SCRIPTS = [STATIC / f"{name}.js" for name in ("elements", "explorer_formulas", "explorer")]
+PAGE = ROOT / "_build" / "html" / "chapters" / "24_explorer.html"
 FIRST = {"cells": 49_000, "edges": 11_700_000, "width": 384, "layers": 100, "k": 4}
 MEASURED = {"circuit": "seven", "cells": 38_656, "edges": 6_768_184, "device": "cpu", "date": "2026-11-25"}
 
@@ -217,3 +218,22 @@ def test_every_control_has_a_name(tab):
     )
     assert len(names) == 1 + 2 * len(FIRST) + len(explorer.BUDGETS)
     assert all(name.strip() for name in names)
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_built_page_lays_records_over_the_chart(browser, width):
+    if not PAGE.exists():
+        pytest.skip("no _build/html/chapters/24_explorer.html: make book")
+    for script in SCRIPTS:
+        built = PAGE.parents[1] / "_static" / script.name
+        assert built.read_text() == script.read_text(), "the book holds an older script: make book"
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+    tab = context.new_page()
+    tab.goto(PAGE.as_uri())
+    measured = tab.locator("#explorer-circuit optgroup").nth(1).locator("option")
+    assert measured.count() > 0
+    tab.get_by_label("Circuit").select_option(label=measured.first.text_content())
+    assert tab.locator(".explorer-measured").count() > 0
+    assert row(tab, "RevGNN without messages").last.text_content() != "not measured"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
