@@ -26,8 +26,9 @@
 # <script src="../_static/explorer.js" defer></script>
 # ```
 #
-# GB are of 10⁹ bytes. What a card's driver and PyTorch themselves need, and the circuit, comes on top. The address of
-# this page changes with what you choose: copied, it opens the same sizes.
+# GB are of 10⁹ bytes. The formulas were held against steps on a CPU. On a card its driver, PyTorch and the circuit come on
+# top, and what the allocator reserves beside ([Figure 3](16_figure_3.ipynb)). The address of this page changes with what
+# you choose: copied, it opens the same sizes.
 #
 # ## The ways
 #
@@ -54,7 +55,7 @@
 #
 # **Working arrays**, counted from the code:
 #
-# - GraphSAGE, and GSR-GNN left to autograd: $3 S$
+# - GraphSAGE: none beside its messages; GSR-GNN left to autograd: $S$
 # - checkpoints: $3 \sqrt{L}\, S$, what a segment keeps while it is differentiated
 # - RevGNN: $5 S$
 # - GSR-GNN: $3 S + N k (8 + b)$.

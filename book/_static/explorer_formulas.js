@@ -14,7 +14,7 @@
       const ends = 8 * cells * width + 8 * cells, gsr = layers * 2 * (d * d + 3 * d);
       const terms = (kept, working, messages, parameters) => ({ kept, working, messages, parameters: 16 * parameters });
       if (way === "graphsage") {
-        return terms(ends + layers * (2 * stream + 4 * cells), 3 * stream, edges * (4 * width + constants.targetSort),
+        return terms(ends + layers * (2 * stream + 4 * cells), 0, edges * (4 * width + constants.targetSort),
           layers * (2 * width ** 2 + width));
       }
       if (way === "checkpoints") {
@@ -27,13 +27,10 @@
         const messages = way === "messages" ? edges * (4 * d + constants.targetSort) : 0;
         return terms(ends, 5 * stream, messages, layers * 2 * (2 * d * d + 3 * d));
       }
-      const partial = 4 * constants.blocks * d * d;
-      if (way === "autograd") {
-        return terms(ends + layers * cells * (8 * width + 16 + 2 * k * index), 3 * stream + partial, 0, gsr);
-      }
+      if (way === "autograd") return terms(ends + layers * cells * (8 * width + 16 + 2 * k * index), stream, 0, gsr);
       const entries = way === "sparse" ? layers * cells * k * (4 + index) : 0;
-      return terms(ends + stream + 4 * (cells + 2 * width) + entries, 3 * stream + cells * k * (8 + index) + partial, 0,
-        gsr);
+      const working = 3 * stream + cells * k * (8 + index) + 4 * constants.blocks * d * d;
+      return terms(ends + stream + 4 * (cells + 2 * width) + entries, working, 0, gsr);
     }
 
     const total = (way, sizes) => Object.values(memory(way, sizes)).reduce((sum, bytes) => sum + bytes, 0);

@@ -75,7 +75,8 @@ def memory(way: str, sizes: Sizes) -> dict[str, int]:
     kept
         What a forward pass leaves for the backward pass, the last LayerNorm and the head included: exact.
     working
-        Arrays that are made and dropped; counted in streams from the code, and the same at every depth.
+        Arrays that are made and dropped, in streams: counted from the code, and near what is measured. Those of
+        checkpoints are what a segment keeps while it is differentiated.
     messages
         One array of messages, an edge each, and what sorts its targets (on a CPU).
     parameters
@@ -88,7 +89,7 @@ def memory(way: str, sizes: Sizes) -> dict[str, int]:
     if way == "graphsage":
         return _terms(
             ends + layers * (2 * stream + 4 * n),
-            3 * stream,
+            0,
             e * (4 * width + TARGET_SORT),
             layers * (2 * width**2 + width),
         )
@@ -100,12 +101,11 @@ def memory(way: str, sizes: Sizes) -> dict[str, int]:
     if way in ("messages", "revgnn"):
         messages = e * (4 * d + TARGET_SORT) if way == "messages" else 0
         return _terms(ends, 5 * stream, messages, layers * 2 * (2 * d * d + 3 * d))
-    partial = 4 * BLOCKS * d * d
     if way == "autograd":
-        kept = layers * n * (8 * width + 16 + 2 * k * index)
-        return _terms(ends + kept, 3 * stream + partial, 0, gsr)
+        return _terms(ends + layers * n * (8 * width + 16 + 2 * k * index), stream, 0, gsr)
     entries = layers * n * k * (4 + index) if way == "sparse" else 0
-    return _terms(ends + stream + 4 * (n + 2 * width) + entries, 3 * stream + n * k * (8 + index) + partial, 0, gsr)
+    working = 3 * stream + n * k * (8 + index) + 4 * BLOCKS * d * d
+    return _terms(ends + stream + 4 * (n + 2 * width) + entries, working, 0, gsr)
 
 
 def total(way: str, sizes: Sizes) -> int:
