@@ -102,13 +102,13 @@
       ticks.push(svg("path", { d: `M${box.left} ${y(ten)}H${box.right}`, class: "explorer-grid" }),
         text(box.left - 6, y(ten) + 4, bytes(ten).replace(/\.0+/, ""), "explorer-end"));
     }
-    const limits = budgets.filter((budget) => budget * GB <= high).flatMap((budget) => [
-      svg("path", {
-        d: `M${box.left} ${y(budget * GB)}H${box.right}`,
-        class: classes("explorer-budget", budget === state.budget && "explorer-chosen"),
-      }),
-      text(box.left + 4, y(budget * GB) - 3, `${budget}\u00a0GB`,
-        classes("explorer-limit", budget === state.budget && "explorer-chosen"))]);
+    const inSight = budgets.filter((budget) => budget * GB <= high);
+    const kind = (name, budget) => classes(name, budget === state.budget && "explorer-chosen");
+    const limits = inSight.map((budget) => svg("path", {
+      d: `M${box.left} ${y(budget * GB)}H${box.right}`, class: kind("explorer-budget", budget),
+    }));
+    const limitNames = inSight.map((budget) =>
+      text(box.left + 4, y(budget * GB) - 3, `${budget}\u00a0GB`, kind("explorer-limit", budget)));
 
     const placed = [];
     const lines = ways.flatMap((way, i) => {
@@ -142,7 +142,7 @@
       "aria-label": "Chart of memory against the number of layers, a line a way, with the limits of the cards. "
         + "The table below has its numbers.",
     }, ...ticks, ...limits, svg("path", {
-      d: `M${x(state.layers)} ${box.top}V${box.bottom}`, class: "explorer-depth" }), ...lines, ...here, ...measured,
+      d: `M${x(state.layers)} ${box.top}V${box.bottom}`, class: "explorer-depth" }), ...lines, ...here, ...measured, ...limitNames,
     text((box.left + box.right) / 2, height - 6, "layers", "explorer-middle"));
   }
 
