@@ -60,7 +60,8 @@ def shown(make, r2g=False):
     """What `make` gives for each view, one machine at a time where there are several."""
     by_machine = {}
     for view in views(r2g):
-        by_machine.setdefault(view.machine, []).extend(make(view))
+        if parts := list(make(view)):
+            by_machine.setdefault(view.machine, []).extend(parts)
     return figures.switch(by_machine) if by_machine else None
 
 
@@ -76,34 +77,31 @@ page.remarks()
 
 
 # %% tags=["hide-input"]
-def best(scores):
-    """Rows of the graph model, at the depth, that validation prefers on unseen families."""
-    models = scores[(scores["split"] == "family") & (scores["model"] != "tree")]
-    return unseen.chosen(models)[0] if len(models) else None
-
-
 def opening(view):
-    """How the model that validation prefers does on unseen families, and what a split by cell says of it."""
+    """How the model that validation prefers does on unseen families, what a split by cell says of it, and the rest."""
     scores = unseen.scores(view.rows)
-    for features, words in (
-        ("placed", "from what is known once the cells are placed"),
-        ("netlist", "from the netlist alone"),
-    ):
-        some = scores[scores["features"] == features]
-        if (line := best(some)) is None:
+    for features, some in scores.groupby("features", sort=False):
+        apart, cells = (
+            some[some["split"] == split] for split in ("family", "cell")
+        )
+        models = apart[apart["model"] != "tree"]
+        if models.empty:
             continue
-        by = {s: rows for s, rows in some[some["line"] == line].groupby("split")}
-        apart = by["family"]["pearson"]
-        beside = (
-            f"; by the paper's split the same model scores {by['cell']['pearson'].mean():.2f}"
-            if "cell" in by
-            else ""
+        line = unseen.chosen(models)[0]
+        found, beside = (
+            rows[rows["line"] == line]["pearson"] for rows in (apart, cells)
         )
         yield (
-            f"- **{words[0].upper()}{words[1:]}**, {line} predicts the cells of a design whose family it was not "
-            f"trained on with a Pearson of {apart.mean():.2f}, the mean of {len(apart)} designs that lie between "
-            f"{apart.min():.2f} and {apart.max():.2f}{beside}."
+            f"- **{unseen.FEATURES[features].capitalize()}**, {unseen.in_words(line)} predicts a design whose family it "
+            f"was not trained on with a Pearson of {found.mean():.2f}: the mean of {len(found)} designs, from "
+            f"{found.min():.2f} to {found.max():.2f}."
+            + f" By the paper's split it scores {beside.mean():.2f}."
+            * bool(len(beside))
         )
+        if pairs := unseen.deeper(models).to_numpy().ravel().tolist():
+            yield f"  - More layers: {unseen.verdicts(pairs)}."
+        if pairs := unseen.beside_the_tree(apart):
+            yield f"  - Models with a graph, against a tree without: {unseen.verdicts(pairs.values())}."
 
 
 said(opening)
@@ -162,6 +160,27 @@ figures.table(
 
 
 # %% tags=["hide-input"]
+def no_model(view):
+    """How many of the trained lines beat the nearest labels where the test cells are drawn at random."""
+    scores = unseen.scores(view.rows)
+    cells = scores[scores["split"] == "cell"]
+    known = lookup[(lookup["split"] == "cell")]
+    known = known[known["circuit"].isin(cells["circuit"])]
+    if len(known):
+        trained = cells.groupby(["features", "line"])["pearson"].mean()
+        best = trained.idxmax()
+        yield (
+            f"On the {len(known)} designs that models were trained on by cell, the nearest labels have a Pearson of "
+            f"{known['pearson'].mean():.2f} on the mean. Of {len(trained)} models, depths and sets of features "
+            f"{(trained > known['pearson'].mean()).sum()} score higher; the best, {unseen.in_words(best[1])} "
+            f"(features {best[0]}), has {trained.max():.2f}."
+        )
+
+
+said(no_model)
+
+
+# %% tags=["hide-input"]
 def hidden(view):
     """A figure for each set of features: the splits beside each other, on the designs that all of them test."""
     scores = unseen.scores(view.rows)
@@ -191,7 +210,7 @@ shown(hidden)
 
 # %% tags=["hide-input"]
 def hides(view):
-    """By how much the splits differ, model by model."""
+    """By how much a split flatters, line by line."""
     scores = unseen.scores(view.rows)
     for features, some in scores.groupby("features", sort=False):
         for split in ("cell", "region"):
@@ -207,11 +226,10 @@ def hides(view):
                     choose(found, key=lambda line: found[line].mean)
                     for choose in (min, max)
                 )
-                only = " alone" if least == most else ""
                 yield (
-                    f"- Features {features}, {unseen.SPLITS[split]} against unseen families: {most}{only} scores "
-                    f"{found[most]}"
-                    + ("." if only else f", {least} {found[least]}.")
+                    f"- Features {features}, {unseen.SPLITS[split]} against unseen families: "
+                    f"{unseen.verdicts(found.values())}. The difference in Pearson goes from {found[least].mean:+.2f} "
+                    f"({unseen.in_words(least)}) to {found[most].mean:+.2f} ({unseen.in_words(most)})."
                 )
 
 
@@ -238,6 +256,30 @@ said(hides)
 #   defines them.
 # - **The tree.** A gradient-boosted tree (scikit-learn) over the same features, each cell by itself: no graph.
 #
+# The folds of the designs that ship:
+
+
+# %% tags=["hide-input"]
+def folds(view):
+    """What each fold trains on, is validated by and tests."""
+    rows = view.rows[view.rows["split"] == "family"]
+    table = {}
+    for held, fold in rows.groupby("held"):
+        first = fold.iloc[0]
+        table[held] = {
+            "trained on": first["trained_on"],
+            "validated by": first["validated_on"] or "its own validation cells",
+            "tested on": ", ".join(dict.fromkeys(fold["circuit"])),
+        }
+    if table:
+        yield figures.table(
+            pd.DataFrame(table).T.rename_axis("held out"),
+        ).set_properties(**{"text-align": "left"})
+
+
+shown(folds)
+
+# %% [markdown]
 # Two lines are called *told apart* only where one is above the other on every design and there are five designs or
 # more. Designs of one family share a trained model, so they are not independent; the rule is a mild one.
 #
@@ -256,15 +298,17 @@ def by_family(view):
         table = table.reindex(columns=sorted(table))
         designs = some.groupby("family")["circuit"].nunique()
         table.columns = [f"{name} ({designs[name]})" for name in table]
-        table["all designs"] = some.groupby("line")["pearson"].mean()
+        everything = f"all ({some['circuit'].nunique()})"
+        table[everything] = some.groupby("line")["pearson"].mean()
         cells = scores[
             (scores["split"] == "cell") & (scores["features"] == features)
         ]
         if len(cells):
-            table["by cell"] = cells.groupby("line")["pearson"].mean()
+            title_of = f"by cell ({cells['circuit'].nunique()})"
+            table[title_of] = cells.groupby("line")["pearson"].mean()
         seeds = some["seeds"].max()
         title = (
-            f"Pearson on families that were held out (designs in each), features {features}, "
+            f"Pearson on families that were held out (designs in each), and by cell, features {features}, "
             f"{f'mean of up to {seeds} seeds' if seeds > 1 else 'one seed'}"
         )
         yield figures.table(
@@ -328,6 +372,9 @@ def depth(view):
                 .mean()
                 .reset_index()
             )
+            mean = mean.sort_values(
+                "model", key=lambda models: models.map(list(unseen.MODELS).index)
+            )
             mean["model"] = mean["model"].map(unseen.MODELS)
             tree = mean[mean["num_layers"] == 0]
             levels = {
@@ -361,35 +408,35 @@ shown(depth)
 
 # %% tags=["hide-input"]
 def deeper(view):
-    """Each model's deepest against its shallowest, on unseen families."""
+    """Each model against itself with fewer layers, on unseen families."""
     scores = unseen.scores(view.rows)
-    held = scores[(scores["split"] == "family") & (scores["model"] != "tree")]
-    for features, some in held.groupby("features", sort=False):
-        verdicts = {}
-        for model, rows in some.groupby("model", sort=False):
-            depths = sorted(rows["num_layers"].unique())
-            for shallow, deep in zip(depths, depths[1:], strict=False):
-                pair = unseen.paired(
-                    rows[rows["num_layers"] == deep],
-                    rows[rows["num_layers"] == shallow],
-                )
-                verdicts[model, shallow, deep] = pair
-                yield (
-                    f"- Features {features}: {unseen.MODELS[model]} with {deep} layers is {pair} itself with "
-                    f"{shallow}."
-                )
-        if verdicts:
-            helped = [p.sure and p.mean > 0 for p in verdicts.values()]
-            hurt = [p.sure and p.mean < 0 for p in verdicts.values()]
-            yield (
-                f"- So with features {features}, of {len(verdicts)} steps to a deeper model {sum(helped)} help on every "
-                f"design, {sum(hurt)} hurt on every design, and {len(verdicts) - sum(helped) - sum(hurt)} are not told "
-                "apart."
+    for features, some in scores[scores["split"] == "family"].groupby(
+        "features", sort=False
+    ):
+        table = unseen.deeper(some)
+        if table.size:
+            yield figures.table(
+                table.map(str),
+                caption=f"What more layers change in Pearson on unseen families (designs on which it rises), features "
+                f"{features}",
             )
-            yield ""
 
 
-said(deeper)
+shown(deeper)
+
+
+# %% tags=["hide-input"]
+def deeper_in_words(view):
+    """What the table comes to."""
+    scores = unseen.scores(view.rows)
+    for features, some in scores[scores["split"] == "family"].groupby(
+        "features", sort=False
+    ):
+        if pairs := unseen.deeper(some).to_numpy().ravel().tolist():
+            yield f"- Features {features}, a deeper model against a shallower: {unseen.verdicts(pairs)}."
+
+
+said(deeper_in_words)
 
 # %% [markdown]
 # ## What the graph brings
@@ -397,31 +444,30 @@ said(deeper)
 
 # %% tags=["hide-input"]
 def against_the_tree(view):
-    """Each model, at the depth that validation prefers, against the tree."""
-    scores = unseen.scores(view.rows)
-    for split, words in (("family", "on unseen families"), ("cell", "by cell")):
-        for features, some in scores[scores["split"] == split].groupby(
-            "features", sort=False
-        ):
-            tree = some[some["model"] == "tree"]
-            if tree.empty:
-                continue
-            for line in unseen.chosen(some):
-                rows = some[some["line"] == line]
-                if line != unseen.MODELS["tree"]:
-                    yield (
-                        f"- {words[0].upper()}{words[1:]}, features {features}: {line} is "
-                        f"{unseen.paired(rows, tree)} the tree."
-                    )
+    """Each model, at the depth that validation prefers, less the tree."""
+    scores, table = unseen.scores(view.rows), {}
+    for split in ("family", "cell"):
+        rows = scores[scores["split"] == split]
+        for features, some in rows.groupby("features", sort=False):
+            for line, pair in unseen.beside_the_tree(some).items():
+                model, _, depth = line.partition(", ")
+                column = table.setdefault(f"{unseen.SPLITS[split]}, {features}", {})
+                column[model] = f"{pair}, {depth}"
+    if table:
+        yield figures.table(
+            pd.DataFrame(table).fillna("–"),
+            caption="Pearson of each model, at the depth that validation prefers, less the tree's (designs on which it "
+            "is higher)",
+        )
 
 
-said(against_the_tree)
+shown(against_the_tree)
 
 # %% [markdown]
 # ## Where a router made the label
 #
-# The five designs of R2G that are read here were placed and routed by OpenROAD, and their label is what the wires take
-# of the tracks. Each design is held out in turn.
+# The designs of R2G were placed and routed by OpenROAD, and their label is what the wires take of the tracks. Each design
+# is held out in turn.
 
 
 # %% tags=["hide-input"]
@@ -455,7 +501,6 @@ def routed(view):
 if any(views(r2g=True)):
     display(shown(routed, r2g=True))
     said(opening, r2g=True)
-    said(deeper, r2g=True)
 else:
     display(
         Markdown(
@@ -475,79 +520,85 @@ else:
 #   the models: the spread over designs is far larger than that over seeds.
 # - The features known after placement hold an estimate of the label (RUDY). How good a model is with them says how well
 #   it corrects that estimate.
-# - CircuitNet's own split, by design over its whole data set, was not run: the data are not here. Who has them sets
+# - CircuitNet's own split, by design over its whole data set, needs its data. Who has them sets
 #   `designs=["circuitnet/*"]` and `held=["zero-riscy"]`, and it is the same experiment.
 #
 # ## What the whole data set would take
 
 
 # %% tags=["hide-input"]
-def seconds_a_pin(view):
-    """Seconds of training that a pin takes in an epoch, by model and depth: the median of the folds that were timed."""
-    rows = view.rows[
-        (view.rows["split"] == "family") & (view.rows["model"] != "tree")
-    ]
-    each = rows.drop_duplicates(["model", "num_layers", "features", "seed", "held"])
-    return (
-        (each["epoch_seconds"] / each["train_pins"])
-        .groupby([each["model"], each["num_layers"]], sort=False)
-        .median()
-    )
-
-
+TIMED = {"RevGNN nets": ("RevGNN", None), "GSR k=8 nets": ("GSRGNN", 8)}
 pins = estimate.PINS * mean(row.nodes for row in table1.rows())
 edges = mean(row.edges for row in table1.rows())
 
 
+def counted(circuit):
+    """Pins of a circuit that is here, or by cells; NaN where neither is known."""
+    try:
+        return len(circuits.read(circuit).cell)
+    except FileNotFoundError:
+        return estimate.PINS * (estimate.size(circuit) or (float("nan"),))[0]
+
+
 def whole(view):
-    """Days that an epoch of all graphs takes, measured here and estimated on a card, shared out among ranks."""
-    table = {}
-    width, k = (int(view.setting[name]) for name in ("hidden_channels", "k"))
+    """How long an epoch of all graphs takes, by the steps that were timed, and estimated on a card."""
+    among = " / ".join(map(str, ranks))
+
+    def shared(seconds):
+        return " / ".join(f"{graphs * seconds / n:.2g}" for n in ranks)
+
+    width, layers = (
+        view.setting[name] for name in ("hidden_channels", "num_layers")
+    )
     card = estimate.Setting(
         estimate.H100, round(pins / estimate.PINS), round(edges), width
     )
-    for (model, depth), seconds in seconds_a_pin(view).items():
-        step = card.step(depth, model, k=k if model == "GSRGNN" else None)
-        table[unseen.line(model, depth)] = {
-            "µs a pin, measured": 1e6 * seconds,
-            **{
-                f"hours on {n} like this": graphs * pins * seconds / 3600 / n
-                for n in ranks
-            },
-            **{
-                f"minutes on {n} H100, estimated": graphs * step / 60 / n
-                for n in ranks
-            },
-        }
-    if table:
-        yield figures.table(
+    steps = view.rows.set_index("contender")["step_seconds"].dropna()
+    table = {}
+    for contender, (model, k) in TIMED.items():
+        if contender in steps.index:
+            each = steps[contender] / counted(view.circuit)
+            table[f"{unseen.MODELS[model]}{f', k = {k}' * bool(k)}"] = {
+                "µs a pin": f"{1e6 * each:.2g}",
+                f"hours on {among} machines like this": shared(each * pins / 3600),
+                f"minutes on {among} H100, estimated": shared(
+                    card.step(layers, model, k=k) / 60
+                ),
+            }
+    if not table:
+        return []
+    words = f"{layers} layers, width {width}; a step timed on {view.circuit}, {view.machine}"
+    return [
+        figures.table(
             pd.DataFrame(table).T,
-            caption=f"An epoch over {graphs:,} graphs of {pins:,.0f} pins, width {width}; measured on {view.machine}",
-        ).format(lambda n: f"{n:,.0f}" if n >= 100 else f"{n:.2g}", na_rep="–")
+            caption=f"An epoch over {graphs:,} graphs: {words}",
+        )
+    ]
 
 
-shown(whole)
-
+timed = findings.Page("speed", folder)
+timed.show(whole, "hidden_channels", "num_layers", "device")
 
 # %% tags=["hide-input"]
-def assumed(view):
-    """The arithmetic in words."""
-    if seconds_a_pin(view).empty:
-        return
-    sizes = view.rows["parameters"].dropna().astype(float)
-    yield (
-        f"The paper's ten graphs have {pins / estimate.PINS:,.0f} cells on the mean; {estimate.PINS} pins a cell, as the "
-        f"circuits here, make {pins:,.0f} pins. Taken is that a step's time grows with the pins, as it does through the "
-        f"nets; that the circuits of a step are shared out by their pins so that no rank waits; and that adding up the "
-        f"gradients costs nothing, which are {4 * sizes.min() / 1e6:.2f} to {4 * sizes.max() / 1e6:.2f} MB a step. "
-        f"{max(ranks)} ranks make {max(ranks)} times fewer steps an epoch, and learn less in it: how many more epochs "
-        "they then need is not known from here. Reading the circuits and scoring them is not counted. No training was "
-        "run on a card: its minutes come from a model of its memory and its arithmetic ([](13_gpu.ipynb)), and a real "
-        "one may take three times as long."
-    )
+timed.remarks()
 
-
-said(assumed)
+# %% tags=["hide-input"]
+sizes = 4e-6 * page.rows.get("parameters", pd.Series(dtype=float)).dropna()
+exchanged = (
+    f", which are at most {sizes.max():.1f} MB a step for the models of this page"
+    if len(sizes)
+    else ""
+)
+Markdown(
+    f"The steps are those of the experiment `speed`, which runs alone on its machine. The ten graphs of the paper's "
+    f"Table 1 have {pins / estimate.PINS:,.0f} cells on the mean, and at {estimate.PINS} pins a cell {pins:,.0f} pins. "
+    "Taken is that a step's time grows with the pins, as it does through the nets, and with the layers; that the "
+    "circuits of a step are shared out by their pins so that no rank waits; and that adding up the gradients costs "
+    f"nothing{exchanged}. {max(ranks)} ranks make {max(ranks)} times fewer steps in an epoch: how many more epochs they "
+    "then need is not known from here. Reading the circuits and scoring them is not counted. No training was run on a "
+    "card: its minutes come from a model of its memory and its arithmetic ([](13_gpu.ipynb)), and a real one may take "
+    "three times as long."
+)
 
 # %% [markdown]
 # ## Run it again

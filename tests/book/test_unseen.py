@@ -60,10 +60,11 @@ def test_validation_chooses_a_depth_of_each_model_and_the_test_plays_no_part():
 @pytest.mark.parametrize(
     ("one", "words", "sure"),
     [
-        ([0.6, 0.6, 0.6, 0.6, 0.6], "0.100 above (on all 5 designs)", True),
-        ([0.4, 0.4, 0.4, 0.4, 0.4], "0.100 below (on all 5 designs)", True),
-        ([0.9, 0.6, 0.6, 0.6, 0.4], "0.120 above (above on 4 of 5 designs)", False),
-        ([0.4, 0.4, 0.4, 0.4], "0.100 below (above on 0 of 4 designs)", False),
+        ([0.6, 0.6, 0.6, 0.6, 0.6], "+0.100 (5 of 5)", True),
+        ([0.4, 0.4, 0.4, 0.4, 0.4], "-0.100 (0 of 5)", True),
+        ([0.9, 0.6, 0.6, 0.6, 0.4], "+0.120 (4 of 5)", False),
+        ([0.4, 0.4, 0.4, 0.4], "-0.100 (0 of 4)", False),
+        ([], "–", False),
     ],
 )
 def test_two_lines_are_told_apart_only_by_the_same_sign_on_every_one_of_enough_designs(one, words, sure):
@@ -73,7 +74,28 @@ def test_two_lines_are_told_apart_only_by_the_same_sign_on_every_one_of_enough_d
     assert pair.sure == sure
 
 
-def test_what_has_no_circuit_in_common_is_not_compared():
-    found = unseen.scores(pd.DataFrame(rows("GCN", 4, [0.5] * 5)))
-    pair = unseen.paired(found[:2], found[2:])
-    assert (pair.count, pair.sure) == (0, False)
+def test_a_deeper_model_is_held_against_itself_and_a_chosen_one_against_the_tree():
+    found = unseen.scores(
+        pd.DataFrame(
+            [
+                *rows("GCN", 4, [0.3] * 5, validation=0.4),
+                *rows("GCN", 10, [0.5] * 5, validation=0.6),
+                *rows("GCN", 40, [0.4] * 5, validation=0.5),
+                *rows("RevGNN", 4, [0.7] * 5),
+                *rows("tree", 0, [0.6] * 5),
+            ]
+        )
+    )
+    table = unseen.deeper(found)
+    assert list(table.index) == ["RevGNN", "GCN"]
+    assert list(map(str, table.loc["GCN"])) == ["+0.200 (5 of 5)", "-0.100 (0 of 5)"]
+    assert list(map(str, table.loc["RevGNN"])) == ["–", "–"]
+    words = unseen.verdicts(table.to_numpy().ravel())
+    assert words == "1 of 2 above on every design, 1 below, 0 not told apart"
+    beside = unseen.beside_the_tree(found)
+    assert {name: round(pair.mean, 3) for name, pair in beside.items()} == {
+        "GCN, 10 layers": -0.1,
+        "RevGNN, 4 layers": 0.1,
+    }
+    assert unseen.beside_the_tree(found[found["model"] != "tree"]) == {}
+    assert [unseen.in_words(name) for name in ("GCN, 4 layers", "tree, no graph")] == ["GCN with 4 layers", "the tree"]

@@ -120,7 +120,7 @@ def test_unseen_holds_out_what_ships_and_r2g_s_where_it_is_found(monkeypatch):
     }
     assert all((p["split"], p["features"], p["seed"]) == ("family", "placed", 0) for p in first)
     held_out = {(p["model"], p["num_layers"], p["features"], p["seed"]) for p in found if p["split"] == "family"}
-    assert len(held_out) == 2 * (4 * 3 + 1) + 2 * (4 * 3 + 4 * 2)
+    assert len(held_out) == 2 * (4 * 3 * 3 + 1)  # both sets of features: models, depths, seeds; and the tree
     with_r2g = [*names, "r2g/fir", "r2g/spi_top", "r2g/i2c_verilog"]
     monkeypatch.setattr(circuits, "available", lambda: with_r2g)
     assert {(*p.parameters["designs"],) for p in points("cpu", ["unseen"])} == {(*names[:4],), (*with_r2g[5:],)}
