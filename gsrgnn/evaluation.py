@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,8 @@ from gsrgnn.training import predict
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-MEASURES = ("pearson", "spearman", "kendall", "r2", "nrms", "ssim", "emd")
+OVER_GRID = ("nrms", "ssim", "emd")
+MEASURES = ("pearson", "spearman", "kendall", "r2", *OVER_GRID)
 _TOP = 255  # the highest of the levels of 8 bits
 _WINDOW = 11  # gcells, SSIM's: 3.5 deviations of 1.5 gcells to each side
 _BORDER = _WINDOW // 2
@@ -30,6 +32,7 @@ def evaluate(
     *,
     graph: Callable[[Data], CircuitGraph] = CircuitGraph.from_data,
     mask: str | None = None,
+    maps: bool = True,
 ) -> pd.DataFrame:
     """Measures of ``model``'s predictions: a row a circuit, by its ``name``, and a row "all".
 
@@ -49,6 +52,7 @@ def evaluate(
         graph: makes a circuit's `CircuitGraph`; ``partial(CircuitGraph.from_data, norm="sym")`` for that norm.
         mask: the name of a mask, bool ``[N]``, such as "test_mask": only its cells are looked at, in the maps too.
             None takes all. The model is given the whole circuit in any case.
+        maps: False leaves the last three NaN, and needs no scikit-image.
 
     Raises ValueError for no circuits and, naming the circuit, for no label, labels and predictions that differ in
     columns, a mask that is none, and as `correlations` does; ModuleNotFoundError, before anything is computed, without
@@ -56,13 +60,14 @@ def evaluate(
     """
     from torch_geometric.data import Data
 
-    _structural_similarity()
+    if maps:
+        _structural_similarity()
     names: list[str] = []
     rows: list[dict[str, float]] = []
     for data in [circuits] if isinstance(circuits, Data) else circuits:
         name = data.name if "name" in data else f"circuit {len(names)}"
         try:
-            rows.append(_measures(model, data, graph, mask))
+            rows.append(_of_model(model, data, graph, mask, maps))
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         names.append(name)
@@ -74,18 +79,22 @@ def evaluate(
     return pd.concat([table, whole])
 
 
-def _measures(model, data, graph, mask):
+def measures(
+    data: Data, predicted: TensorLike, *, rows: slice | NDArray[np.int64] = slice(None), maps: bool = True
+) -> dict[str, float]:
+    """A row of `evaluate`'s table: ``cells`` and the `MEASURES` of predictions ``[N, C]`` of ``data``'s label.
+
+    rows: the cells that are looked at. Raises as `evaluate`.
+    """
     if data.y is None:
         raise ValueError("there is no label y to compare predictions with")
-    true = columns(data.y, "y is")
-    predicted = columns(predict(model, data, graph(data)))
+    true, predicted = columns(data.y, "y is"), columns(predicted)
     if true.shape != predicted.shape:
         raise ValueError(f"y is {list(true.shape)} and the model gives {list(predicted.shape)}: they must be the same")
-    rows = slice(None) if mask is None else _cells(data, mask, len(true))
     true, predicted = true[rows], predicted[rows]
     scores = {"cells": len(true), **correlations(true, predicted)}
-    over_grid = dict.fromkeys(("nrms", "ssim", "emd"), np.nan)
-    if "gcell" in data and "grid" in data:
+    over_grid = dict.fromkeys(OVER_GRID, np.nan)
+    if maps and "gcell" in data and "grid" in data:
         gcell = data.gcell.cpu()[rows]
         each = [
             grid_measures(*(gcell_map(values, gcell, data.grid) for values in pair))
@@ -93,6 +102,18 @@ def _measures(model, data, graph, mask):
         ]
         over_grid = {name: float(np.mean([one[name] for one in each])) for name in over_grid}
     return scores | over_grid
+
+
+def compares_maps() -> bool:
+    """Whether the three measures over gcells can be had here: scikit-image is installed."""
+    return find_spec("skimage") is not None
+
+
+def _of_model(model, data, graph, mask, maps):
+    if data.y is None:
+        raise ValueError("there is no label y to compare predictions with")
+    rows = slice(None) if mask is None else _cells(data, mask, len(data.y))
+    return measures(data, predict(model, data, graph(data)), rows=rows, maps=maps)
 
 
 def _cells(data, mask, size):
@@ -177,7 +198,7 @@ def grid_measures(true_map: ArrayLike, predicted_map: ArrayLike) -> dict[str, fl
     if (known == np.isnan(predicted)).any():
         raise ValueError("some gcells have a value in one map alone: make both maps of the same cells")
     if not known.any() or (low := true[known].min()) == (high := true[known].max()):
-        return dict.fromkeys(("nrms", "ssim", "emd"), np.nan)
+        return dict.fromkeys(OVER_GRID, np.nan)
     with np.errstate(over="ignore"):
         levels = [
             np.where(known, np.rint(_TOP * ((values - low) / (high - low)).clip(0, 1)), 0).astype(np.uint8)

@@ -238,7 +238,8 @@ except ValueError as error:
 # - With the sparse residual group 2 is lost where GS dropped it. $(V_2, I_2)$ is kept per layer, and group 1 is
 #   recomputed with it.
 #
-# Next: [](04_forward.ipynb).
+# Watch both residuals going back, with what is in memory, in the [step-through](../book/step_through.md). Next:
+# [](04_forward.ipynb).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises

@@ -342,7 +342,8 @@ figures.table(
 # - The exact gradient reads $A^\top \partial$ at the positions of the forward phase, and adds.
 # - It needs the output, and $(V_2, I_2)$ with the sparse residual.
 #
-# All printed numbers are in [the audit](06_audit.ipynb).
+# The exact gradient of your own numbers, step by step, is in [the step-through](../book/step_through.md). All printed
+# numbers are in [the audit](06_audit.ipynb).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises

@@ -739,6 +739,10 @@ figures.table(
 # - The recomputed gradient is that of Algorithm 1. Algorithm 2 as printed is not, at any depth.
 # - Through the nets, and unless $k$ is large, transform first: the Linear then costs $N k d$ in place of $N d^2$.
 #
+# One layer with its memory, and a rounding that flips a choice, can be played in
+# [the step-through](../book/step_through.md); what your circuit, width and depth take is in
+# [the explorer](25_explorer.ipynb).
+#
 # ## Exercises
 #
 # **1.** Would float64 do in place of fixed point? Undo the stacks of this page in float64, without keeping choices.

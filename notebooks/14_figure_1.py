@@ -38,9 +38,13 @@ findings.claims_table(claims)
 #
 # Each point is one notebook, `notebooks/experiments/depth.py`, run by `gsrgnn sweep`. It trains one model at one depth
 # on the whole graph of one circuit. Every model gets the same budget: a training run for each of the learning rates,
-# the same ones for all, as many epochs each; the best Pearson on the validation cells decides rate and epoch. The score
-# is Pearson on the test cells, which play no part in that. GSR-GNN and RevGNN are reversible; GCN and GraphSAGE have no
-# residual.
+# the same ones for all, as many epochs each; the best Pearson on the validation cells decides rate and epoch. Where
+# *tuning epochs* are given below a figure, the rates were tried in so many epochs, in a network of 10 or 40 layers, and
+# where the best was the largest or the smallest, further ones beyond it. The score is Pearson on the test cells, which
+# play no part in that. GSR-GNN and RevGNN are reversible; GCN and GraphSAGE have no residual.
+#
+# Of each circuit the records of the widest networks are shown that have more than one depth, and of those the ones
+# that were trained longest.
 #
 # A bar is the 95% interval by Fisher's transformation, as if the test cells were independent. Cells that lie close
 # share their label in part, so the true intervals are wider. Each training run has its own point: where several seeds
@@ -52,18 +56,13 @@ findings.claims_table(claims)
 page.remarks()
 
 # %% tags=["hide-input"]
-MODELS = {
-    "GSRGNN": "GSR-GNN",
-    "RevGNN": "RevGNN",
-    "GraphSAGE": "GraphSAGE",
-    "GCN": "GCN",
-}
 PLAIN = ["GCN", "GraphSAGE"]
 
 
 def scores(view):
-    """A line a run: who, how deep, how good, and what the paper has for it."""
-    rows = view.rows.assign(model=view.rows["model"].map(MODELS))
+    """A line a run of the models that are compared: who, how deep, how good, with its interval."""
+    models, _ = findings.own_and_peers(view.rows["model"])
+    rows = view.rows[view.rows["model"].isin(models)]
     low, high = findings.pearson_interval(rows["pearson"], rows["test_cells"])
     return rows.assign(low=low, high=high)
 
@@ -114,7 +113,7 @@ def shown(view):
     ]
 
 
-page.show(shown, "hidden_channels", "epochs", "learning_rates")
+page.show(shown, views=page.leading())
 
 # %% [markdown]
 # ## What differs, and why
@@ -128,7 +127,10 @@ def in_words(view):
     mean, spread = by.mean(), by.agg(lambda r: r.max() - r.min())
     two = mean[[key for key in mean.index if key[0] in PLAIN and key[1] == 2]]
     lines = []
-    for model in ("RevGNN", "GSR-GNN"):
+    reversible = [
+        name for name in dict.fromkeys(rows["model"]) if name not in PLAIN
+    ]
+    for model in reversible:
         depths = rows[rows["model"] == model]["num_layers"]
         if depths.nunique() < 2:
             continue
@@ -159,10 +161,11 @@ def in_words(view):
                 f"- {model} is best with {depths.idxmax()[1]} layers ({depths.max():.3f}) and falls to "
                 f"{depths.iloc[-1]:.3f} with {depths.index[-1][1]}."
             )
-    return lines and [f"On {view.circuit}:", "", *lines, ""]
+    where = f"On {view.circuit}{findings.beside(view.circuit)}:"
+    return lines and [where, "", *lines, ""]
 
 
-for view in page.views("hidden_channels", "epochs", "learning_rates"):
+for view in page.leading():
     display(Markdown("\n".join(in_words(view))))
 
 # %% [markdown]
@@ -174,6 +177,7 @@ for view in page.views("hidden_channels", "epochs", "learning_rates"):
 # ## Run it again
 #
 # ```sh
-# gsrgnn sweep cpu --only depth      # two cores
+# gsrgnn sweep cpu --only depth      # two cores, minutes a point
+# gsrgnn sweep deep --only depth     # two cores, hours: wider, deeper, longer trained
 # gsrgnn sweep cpu --list            # the points, what is done, the time left
 # ```

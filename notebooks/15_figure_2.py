@@ -48,27 +48,29 @@ findings.claims_table(claims)
 page.remarks()
 
 # %% tags=["hide-input"]
-MODELS = {
-    "GSRGNN": "GSR-GNN",
-    "RevGNN": "RevGNN",
-    "GraphSAGE": "GraphSAGE",
-    "GCN": "GCN",
-}
 MEASURES = ["pearson", "spearman", "kendall", "r2"]
 
 
 def shown(view):
-    rows = view.rows.assign(
-        model=pd.Categorical(view.rows["model"].map(MODELS), MODELS.values())
+    low, high = findings.pearson_interval(
+        view.rows["pearson"], view.rows["test_cells"]
     )
-    rows = rows.sort_values("model").astype({"model": str})
-    low, high = findings.pearson_interval(rows["pearson"], rows["test_cells"])
-    picture = figures.show(
+    rows = view.rows.assign(low=low, high=high)
+    compared, own = findings.own_and_peers(rows["model"])
+    groups = [compared, own] if len(own) > 1 else [compared]
+    drawings = [
         figures.scores.by_depth(
-            rows.assign(low=low, high=high), plateau, view.label
-        ),
-        alt="Line chart: Pearson on the test cells against the number of layers, a line a model, with 95% intervals, "
-        "and the depth of the paper's plateau as a vertical line. The table below has the numbers.",
+            pd.concat([rows[rows["model"] == name] for name in names]),
+            plateau,
+            view.label,
+        )
+        for names in groups
+    ]
+    picture = figures.show(
+        *drawings,
+        alt="Line charts: Pearson on the test cells against the number of layers, a line a model, with 95% intervals, "
+        "and the depth of the paper's plateau as a vertical line; where GSR-GNN was run with several k or residuals, "
+        "a second chart has these. The table below has the numbers.",
         caption=view.caption,
     )
     table = (
@@ -82,7 +84,7 @@ def shown(view):
     return [picture, figures.table(table, "{:.3f}", title)]
 
 
-page.show(shown, "hidden_channels", "epochs", "learning_rates")
+page.show(shown, views=page.leading())
 
 # %% [markdown]
 # ## What differs, and why
@@ -91,26 +93,71 @@ page.show(shown, "hidden_channels", "epochs", "learning_rates")
 # %% tags=["hide-input"]
 def in_words(view):
     """By model: the best depth, and whether the deepest one falls behind it."""
-    mean = view.rows.groupby(["model", "num_layers"])["pearson"].mean()
+    by = view.rows.groupby(["model", "num_layers"])["pearson"]
+    mean, spread = by.mean(), (by.max() - by.min())[by.size() > 1]
     lines = []
-    for model in ("RevGNN", "GSRGNN"):
-        if model not in mean.index:
-            continue
+    for model in findings.own_and_peers(view.rows["model"])[0]:
         best, deepest = mean[model].idxmax(), mean[model].index.max()
-        lines.append(
-            f"{MODELS[model]} is best with {best} of at most {deepest} layers"
-        )
+        lines.append(f"{model} is best with {best} of at most {deepest} layers")
+    if len(spread):
+        lines.append(f"seeds of one point differ by up to {spread.max():.3f}")
     reached = view.rows["num_layers"].max()
     beyond = (
         f"The plateau at {plateau:g} layers lies beyond what was run here."
         if reached < plateau
         else f"The depths here reach the plateau's {plateau:g} layers."
     )
-    return f"- On {view.circuit}: {'; '.join(lines)}. {beyond}"
+    where = f"{view.circuit}{findings.beside(view.circuit)}"
+    return f"- On {where}: {'; '.join(lines)}. {beyond}"
 
 
-for view in page.views("hidden_channels", "epochs", "learning_rates"):
+def tried(view):
+    """RevGNN at one depth, with what was changed: epochs, dropout; and how each rate did that was tried."""
+    here = page.rows[
+        (page.rows["circuit"] == view.circuit)
+        & (page.rows["hidden_channels"] == view.setting["hidden_channels"])
+        & (page.rows["seed"] == 0)
+        & page.rows["model"].str.startswith("RevGNN")
+    ]
+    changed = here[
+        (here["model"] != "RevGNN") | (here["epochs"] != view.setting["epochs"])
+    ]
+    rows = here[here["num_layers"].isin(changed["num_layers"])]
+    table = rows[
+        ["model", "num_layers", "epochs", "pearson", "learning_rate", "best_epoch"]
+    ].rename(
+        columns={
+            "num_layers": "layers",
+            "pearson": "Pearson",
+            "learning_rate": "rate",
+            "best_epoch": "best epoch",
+        }
+    )
+    return figures.table(
+        table,
+        {"Pearson": "{:.3f}", "rate": "{:g}"},
+        f"RevGNN on {view.circuit}: fewer epochs, and dropout",
+        index=False,
+    )
+
+
+for view in page.leading():
     display(Markdown(in_words(view)))
+    if (changes := tried(view)).data.shape[0]:
+        display(changes)
+
+# %% tags=["hide-input"]
+if "rates_tried" in page.rows and page.rows["rates_tried"].notna().any():
+    rows = page.rows[page.rows["rates_tried"].notna()]
+    rates = rows.drop_duplicates(
+        ["circuit", "hidden_channels", "model", "rates_tried"]
+    )
+    edge = int(rates["rate_on_edge"].astype(bool).sum())
+    display(
+        Markdown(
+            f"Of {len(rates)} searches for a rate {edge or 'none'} ended on the edge of the rates that were tried."
+        )
+    )
 
 # %% [markdown]
 # The paper's curve is of another circuit (its graph 7, 356-R) with labels from a commercial router, of a network 384
@@ -120,6 +167,7 @@ for view in page.views("hidden_channels", "epochs", "learning_rates"):
 # ## Run it again
 #
 # ```sh
-# gsrgnn sweep cpu --only depth      # two cores
+# gsrgnn sweep cpu --only depth      # two cores, minutes a point
+# gsrgnn sweep deep --only depth     # two cores, hours: wider, deeper, longer trained
 # gsrgnn sweep cpu --list            # the points, what is done, the time left
 # ```

@@ -47,7 +47,9 @@ findings.claims_table(claims)
 # Each point is one notebook, `notebooks/experiments/quality.py`, run by `gsrgnn sweep`: at one depth and seed it trains
 # RevGNN and GSR-GNN with each k on the whole graph of one circuit. All get the same budget: a training run for each of
 # the learning rates, the same ones for all, as many epochs each; the best Pearson on the validation cells decides rate
-# and epoch. The **difference** is GSR-GNN's score on the test cells less RevGNN's: above zero, GSR-GNN is better.
+# and epoch. Where *tuning epochs* are given, the rates were tried as for [Figure 1](14_figure_1.ipynb), and the runs
+# are those of its records. Of each circuit the widest networks with more than one depth are shown, and of those the
+# longest trained. The **difference** is GSR-GNN's score on the test cells less RevGNN's: above zero, GSR-GNN is better.
 #
 # A bar is a 95% bootstrap interval: the middle 95% of the differences over draws of the test cells, with replacement,
 # both models being scored on the same draw. It holds for the two trained models. What a seed changes is seen from the
@@ -110,7 +112,7 @@ def shown(view):
     ]
 
 
-page.show(shown, "hidden_channels", "epochs", "learning_rates")
+page.show(shown, views=page.leading())
 
 # %% [markdown]
 # ## What differs, and why
@@ -152,10 +154,11 @@ def in_words(view):
             f"{spread / claims['value']['fig8_pearson']:.0f} times the paper's mean difference. A difference "
             "of the paper's size says nothing by itself, with either sign."
         )
-    return [f"On {view.circuit}:", "", *lines, ""]
+    where = f"On {view.circuit}{findings.beside(view.circuit)}:"
+    return [where, "", *lines, ""]
 
 
-for view in page.views("hidden_channels", "epochs", "learning_rates"):
+for view in page.leading():
     display(Markdown("\n".join(in_words(view))))
 
 # %% [markdown]
@@ -165,6 +168,7 @@ for view in page.views("hidden_channels", "epochs", "learning_rates"):
 # ## Run it again
 #
 # ```sh
-# gsrgnn sweep cpu --only quality    # two cores
+# gsrgnn sweep cpu --only quality    # two cores, minutes a point
+# gsrgnn sweep deep --only depth --only quality   # two cores, hours: wider, deeper, longer trained
 # gsrgnn sweep cpu --list            # the points, what is done, the time left
 # ```

@@ -49,11 +49,11 @@ findings.claims_table(claims)
 #
 # Each point is one notebook, `notebooks/experiments/memory.py`, run by `gsrgnn sweep`, at one depth. Every contender
 # makes one training step (forward, backward, Adam with its moments there) in a process of its own. GSR-GNN sums over
-# nets; *k* is how many entries of a row it keeps. The paper's residual is sparse: of the second group these entries
-# alone are carried on. *GSR dense* carries on the whole group and can be inverted. RevGNN has three routes: on an
-# `edge_index` it makes a message an edge, as the paper's baseline does; `csr` is a sparse matrix product without
-# messages; `nets` sums each net once. FusedRevGNN computes the same function and gradient, but inverts a layer and
-# recomputes it in one go.
+# nets, in some records over the edges too; *k* is how many entries of a row it keeps. The paper's residual is sparse:
+# of the second group these entries alone are carried on. *GSR dense* carries on the whole group and can be inverted.
+# RevGNN has three routes: on an `edge_index` it makes a message an edge, as the paper's baseline does; `csr` is a
+# sparse matrix product without messages; `nets` sums each net once. FusedRevGNN computes the same function and
+# gradient, but inverts a layer and recomputes it in one go.
 #
 # On a CPU a value is what the step adds to its process: the peak of the resident memory less what was there before the
 # model was made (circuit, graph, compiled code). On a GPU it is the peak of PyTorch's allocator, circuit and graph

@@ -270,10 +270,40 @@ findings.not_measured(page.rows)
 
 
 # %% tags=["hide-input"]
+shallower = pd.concat([page.rows, findings.Page("profile", folder).rows])
+
+
+def extrapolated(view, rows):
+    """In words, where the baseline has no time at this depth: what a line through its times at two others gives."""
+    there = shallower[
+        (shallower["contender"] == REFERENCE)
+        & (shallower["state"] == "measured")
+        & (shallower["circuit"] == view.circuit)
+        & (shallower["machine"] == view.machine)
+        & (shallower["hidden_channels"] == view.setting["hidden_channels"])
+    ]
+    by_depth = there.groupby("num_layers")["step_seconds"].median()
+    if REFERENCE in rows.index or len(by_depth) < 2:
+        return []
+    (less, first), (more, last) = by_depth.iloc[[0, -1]].items()
+    layer, depth = (last - first) / (more - less), view.setting["num_layers"]
+    step = last + (depth - more) * layer
+    gains = [
+        f"{name} would be {step / seconds:.0f} times"
+        for name, seconds in rows["step_seconds"].items()
+    ]
+    return [
+        f"- The baseline was not timed with {depth} layers. From {less} to {more} layers its step takes "
+        f"{layer:.3g} s a layer more; on that line it is {step:,.0f} s here, and {', '.join(gains)} as fast. That is "
+        "extrapolated: a layer's messages are gone before the next layer's are made."
+    ]
+
+
 def in_words(view):
     """Which part is gained most over the baseline, and how far the shares are from the paper's."""
     rows = steps(view)
-    shares, theirs, lines = shares_of(rows), papers(rows.index), []
+    shares, theirs = shares_of(rows), papers(rows.index)
+    lines = extrapolated(view, rows)
     their_shares = theirs[["forward", "backward"]].div(
         theirs["total"], axis="index"
     )

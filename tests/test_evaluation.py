@@ -173,6 +173,11 @@ def test_without_scikit_image_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(ModuleNotFoundError, match=r"^SSIM needs scikit-image: pip install 'gsrgnn\[book\]'$"):
         evaluate(Told(), [])
+    data = circuit([0.0, 1.0, 0.5, 0.25], CORNERS)
+    told = torch.tensor([0.0, 1.0, 0.25, 0.5])
+    row = evaluate(Told(told), data, maps=False).iloc[0]
+    assert row[["nrms", "ssim", "emd"]].isna().all()
+    assert row.drop(["nrms", "ssim", "emd"]).to_dict() == {"cells": 4, **correlations(data.y, told)}
 
 
 def test_a_row_a_circuit_and_their_mean():

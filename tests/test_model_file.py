@@ -17,6 +17,15 @@ import gsrgnn
 from gsrgnn import GSRGNN, CircuitGraph, load_model, model_file, save_model
 from gsrgnn.baselines import GCN, CheckpointSAGE, FusedRevGNN, GraphSAGE, RevGNN
 
+ABOUT = {
+    "features": "placed",
+    "feature_names": ["pins", "nets", "width", "height"],
+    "norm": "mean",
+    "label": "routed",
+    "label_source": "simulated: global routing",
+    "units": "capacity",
+    "combine": "max",
+}
 EDGES = torch.arange(60).reshape(2, 30) % 20
 X = torch.arange(80.0).reshape(20, 4).sin()
 MODELS = [
@@ -109,6 +118,13 @@ def pickled():
     return file.getvalue()
 
 
+@pytest.mark.parametrize("data", [pickle.dumps(Hostile()), pickled()])
+def test_a_pickle_is_called_one(data, tmp_path):
+    (tmp_path / "model").write_bytes(data)
+    with pytest.raises(ValueError, match="it is a pickle, a program that is not run here"):
+        model_file.about(tmp_path / "model")
+
+
 @pytest.mark.parametrize("data", [b"", b"\x00" * 100, b"\xff" * 100, b'{"a": 1}', pickle.dumps(Hostile()), pickled()])
 def test_what_is_no_such_file_is_refused_and_not_executed(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -178,3 +194,61 @@ def test_the_names_are_the_package_s():
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no folder .*missing: make it first"):
         save_model(GSRGNN(4, 8, num_layers=1, k=2), tmp_path / "missing" / "model.safetensors")
+
+
+def test_a_file_says_what_its_model_takes_and_gives(tmp_path):
+    save_model(
+        made(), tmp_path / "model", ABOUT | {"trained_on": ["riscv/ibex"], "scores": [{"circuit": "a", "r2": None}]}
+    )
+    found = model_file.about(tmp_path / "model")
+    assert found == ABOUT | {
+        "trained_on": ["riscv/ibex"],
+        "scores": [{"circuit": "a", "r2": None}],
+        "gsrgnn": gsrgnn.__version__,
+    }
+    assert torch.equal(load_model(tmp_path / "model")(X, graph_for(None)), made()(X, graph_for(None)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"features": 7}, "in features: 7 is not of type 'string'"),
+        ({"norm": "max"}, "in norm: 'max' is not one of"),
+        ({"unit": "capacity"}, "'unit' was unexpected"),
+        ({"scores": [{"r2": 1.0}]}, "in scores.0: 'circuit' is a required property"),
+        ({"feature_names": ["pins"]}, "1 names of features, and the model has in_channels=4"),
+        ({"combine": "both"}, "2 columns for combine 'both', and the model has out_channels=1"),
+    ],
+)
+def test_what_is_said_must_fit_the_schema_and_the_model(wrong, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        save_model(made(), tmp_path / "model", ABOUT | wrong)
+    assert os.listdir(tmp_path) == []
+    save_model(made(), tmp_path / "model", ABOUT)
+    words, tensors = model_file.read(tmp_path / "model")
+    words["about"] |= wrong
+    model_file.write(tmp_path / "model", words, tensors)
+    with pytest.raises(ValueError, match=message):
+        model_file.about(tmp_path / "model")
+
+
+def test_a_file_without_a_word_about_it_loads_and_says_what_is_missing(tmp_path):
+    model = made()
+    words = {"model": model_file.described(model)}  # as gsrgnn wrote it before it had a format
+    save_file(
+        {f"model.{name}": t for name, t in model.state_dict().items()}, tmp_path / "old", {"gsrgnn": json.dumps(words)}
+    )
+    assert torch.equal(load_model(tmp_path / "old")(X, graph_for(model)), model(X, graph_for(model)))
+    with pytest.raises(
+        ValueError, match="old does not say what it takes and gives .features, feature_names, norm, label"
+    ):
+        model_file.about(tmp_path / "old")
+
+
+def test_another_format_is_refused(tmp_path):
+    save_model(made(), tmp_path / "model", ABOUT)
+    words, tensors = model_file.read(tmp_path / "model")
+    model_file.write(tmp_path / "model", words | {"format": 2}, tensors)
+    for read in (load_model, model_file.about):
+        with pytest.raises(ValueError, match=r"is of format 2, and gsrgnn .* reads format 1"):
+            read(tmp_path / "model")

@@ -1,8 +1,11 @@
+import pandas as pd
 import pytest
 import small_def
-from readme_lines import program
+from readme_lines import commands, program
+from typer.testing import CliRunner
 
 from gsrgnn import load_model
+from gsrgnn.cli import app
 
 
 @pytest.mark.filterwarnings("ignore:simulated label")
@@ -14,3 +17,14 @@ def test_its_lines_run_one_after_another(tmp_path, monkeypatch):
     assert len(names["result"].history) == 4
     assert names["prediction"].shape == (600, 1)
     assert load_model("run.safetensors")(names["data"].x, names["graph"]).shape == (600, 1)
+
+
+def test_its_commands_train_and_predict(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [command[0] for command in commands()] == ["predict", "train", "predict"]
+    for command in commands():
+        ran = CliRunner().invoke(app, command)
+        assert ran.exit_code == 0, ran.output
+        assert command[0] == "train" or "pearson " in ran.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"model.pt", "ibex.csv", "ibex.gcells.csv", "ibex.png"}
+    assert len(pd.read_csv("ibex.csv")) == 34367

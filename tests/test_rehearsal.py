@@ -35,6 +35,7 @@ SHORTENED = {
     "speed": {"ks": [2]},
     "memory": {"ks": [2]},
     "profile": {},
+    "ten_graphs": {"ks": [2]},
     "unseen": {"designs": ["synthetic/60", "synthetic/61", "synthetic/62"], "k": 2, "steps": 2},
 }
 

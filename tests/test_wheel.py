@@ -99,13 +99,17 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
     files = (path for path in (ROOT / "gsrgnn").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     assert there == {path.relative_to(ROOT).as_posix() for path in files}
     assert {"gsrgnn/circuits/packaged_data/picorv32.npz", "gsrgnn/lab/record.schema.json"} < there
+    assert {"gsrgnn/shipped/congestion.safetensors", "gsrgnn/shipped/congestion.md"} < there
     assert {f"gsrgnn/book/data/{name}" for name in ("errata.yml", "reported.csv", "table2.csv")} < there
 
 
 def test_each_command_helps_and_says_what_it_needs(clean, tmp_path):
     helps = [
         "--help",
-        *(f"{name} --help" for name in ("run", "book", "sweep", "programme", "scoreboard", "bench", "doctor")),
+        *(
+            f"{name} --help"
+            for name in ("train", "predict", "run", "book", "sweep", "programme", "scoreboard", "bench", "doctor")
+        ),
     ]
     helps += ["data --help", *(f"data {name} --help" for name in ("fetch", "build", "list", "table"))]
     on_checkouts = ["run depth", "book", "sweep smoke", "programme", "scoreboard"]
@@ -146,6 +150,17 @@ def test_what_the_library_and_the_bench_import_is_there_and_a_circuit_loads(clea
     lab = {f"gsrgnn.lab.{name}" for name in ("execution", "notebooks", "parameters", "programme", "sweep")}
     assert {name for name in missing if not name.startswith(rooms)} == lab
     assert set(missing.values()) <= {"IPython", "jupytext", "matplotlib", "nbformat", "yaml", "numba_cuda"}
+
+
+@pytest.mark.slow
+def test_the_model_that_ships_predicts(clean, tmp_path):
+    ran = clean("gsrgnn", "predict", "shipped", "riscv/picorv32-small", "-o", "cells.csv", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "pearson " in ran.stdout
+    assert "note: NRMS, SSIM and EMD need scikit-image: pip install 'gsrgnn[book]'\n" in ran.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.csv", "cells.gcells.csv"]
+    picture = clean("gsrgnn", "predict", "shipped", "riscv/picorv32-small", "--picture", "die.png", cwd=tmp_path)
+    assert picture.stderr == "error: gsrgnn predict --picture needs the extra book: pip install 'gsrgnn[book]'\n"
 
 
 @pytest.mark.slow

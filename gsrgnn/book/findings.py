@@ -1,6 +1,6 @@
 """What a page on an experiment is made of: the paper's claims, our records by origin, and what is wrong with them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -13,10 +13,14 @@ from pandas.io.formats.style import Styler
 
 from gsrgnn.book import figures, paper
 from gsrgnn.book.figures.display import Shown, Switch
+from gsrgnn.circuits import table1
 from gsrgnn.lab import records, sweep
 from gsrgnn.lab.experiments import Point
 
 Numbers = TypeVar("Numbers", float, pd.Series)
+
+TRAINED: tuple[str, ...] = ("epochs", "learning_rates", "tuning_epochs", "patience")  # the budget of a training
+BUDGETED: tuple[str, ...] = ("depth", "quality")  # experiments whose points have one
 
 
 def claims(*ids: str) -> pd.DataFrame:
@@ -52,10 +56,11 @@ class View:
     @property
     def caption(self) -> str:
         """Where the figure's data come from, for the line below it."""
-        setting = "".join(f", {name.replace('_', ' ')} {value}" for name, value in self.setting.items())
+        said = {name: value for name, value in self.setting.items() if value != 0}  # 0 is for none
+        setting = "".join(f", {name.replace('_', ' ')} {value}" for name, value in said.items())
         first, last = (date.partition(" ")[0] for date in (self.rows["date"].min(), self.rows["date"].max()))
         return (
-            f"{self.circuit}{setting}; label {self.label}; run on {self.machine}, "
+            f"{self.circuit}{beside(self.circuit)}{setting}; label {self.label}; run on {self.machine}, "
             f"{first if first == last else f'{first} to {last}'}."
         )
 
@@ -66,6 +71,8 @@ class Page:
     Attributes:
         experiment, folder, circuit: as given.
         rows: the measured rows, frame of `records.frame` with a column ``stale``; no line where there is no record.
+            What a budget of `TRAINED` did not have yet is 0, and a model that is not the plain one is named so: see
+            `contender`.
         out_of_memory: the points that ran out of memory, likewise.
         wrong: what is wrong with the files that were left out, in words.
     """
@@ -82,6 +89,10 @@ class Page:
         self.experiment, self.folder, self.circuit = experiment, folder, circuit
         now = cache(partial(sweep.key, Path("notebooks") / "experiments" / f"{experiment}.py"))
         frame, self.wrong = found(experiment, folder, now)
+        if experiment in BUDGETED and len(frame):
+            frame = frame.assign(**{name: frame[name].fillna(0) if name in frame else 0 for name in TRAINED[2:]})
+        if "model" in frame:
+            frame["model"] = [contender(row) for row in frame.to_dict("records")]
         state = frame.get("record state", pd.Series(dtype=str))
         self.rows, self.out_of_memory = frame[state == records.MEASURED], frame[state == records.OUT_OF_MEMORY]
 
@@ -109,13 +120,28 @@ class Page:
             for values, group in self.rows.groupby([self.circuit, "label source", "machine", *setting], sort=False):
                 yield View(group, *values[:3], dict(zip(setting, values[3:], strict=True)))
 
-    def show(self, shown: Callable[[View], list[Shown]], *setting: str) -> Switch | None:
-        """What ``shown`` makes of each of `views`, one machine at a time where there are several.
+    def leading(self) -> list[View]:
+        """Of each circuit, label source and machine the one view of trained models that says most.
+
+        It is the widest with more than one depth, of those the longest trained; where none has two depths, the widest.
+        """
+        best: dict[tuple, tuple] = {}
+        for view in self.views("hidden_channels", *TRAINED):
+            worth = view.rows["num_layers"].nunique() > 1, *(view.setting[n] for n in ("hidden_channels", "epochs"))
+            place = view.circuit, view.label, view.machine
+            if place not in best or worth > best[place][0]:
+                best[place] = worth, view
+        return [view for _, view in best.values()]
+
+    def show(
+        self, shown: Callable[[View], list[Shown]], *setting: str, views: Iterable[View] | None = None
+    ) -> Switch | None:
+        """What ``shown`` makes of each of `views`, or of those given, one machine at a time where there are several.
 
         ``shown`` returns what `figures.show` and `figures.table` give. None where there is no record.
         """
         by_machine: dict[str, list[Shown]] = {}
-        for view in self.views(*setting):
+        for view in self.views(*setting) if views is None else views:
             by_machine.setdefault(view.machine, []).extend(shown(view))
         return figures.switch(by_machine) if by_machine else None
 
@@ -137,6 +163,33 @@ def found(
         stale = now is not None and record["key"] != now(Point(experiment, record["parameters"]).on_gpu)
         lines.append(records.frame([record]).assign(**{"experiment point": number, "stale": stale}))
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(), wrong
+
+
+def beside(circuit: str) -> str:
+    """What is said of a design of CircuitNet that is none of the paper's ten graphs; nothing of any other circuit."""
+    kind, _, name = circuit.partition("/")
+    known = kind != "circuitnet" or name in {row.name for row in table1.rows()}
+    return "" if known else " (none of the paper's ten)"
+
+
+def contender(row: dict) -> str:
+    """A trained model as pages name it, of a line of `records.frame`: GSR-GNN with its k and another residual than the
+    paper's; dropout where there is any."""
+    name = row["model"]
+    if name == "GSRGNN":
+        name = f"GSR-GNN, k = {row['k']:.0f}" + ", dense" * (row.get("residual") == "dense")
+    return f"{name}, dropout {row['dropout']:g}" if row.get("dropout", 0) > 0 else name
+
+
+def own_and_peers(models: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Of the names of `contender`: the models that are compared, and every GSR-GNN.
+
+    Compared is GSR-GNN with k = 8, or the first there is, with RevGNN, GraphSAGE and GCN, nothing else being changed.
+    """
+    there = list(dict.fromkeys(models))
+    every = sorted((name for name in there if name.startswith("GSR-GNN")), key=lambda name: (len(name), name))
+    chosen = [name for name in every if name == "GSR-GNN, k = 8"] or every[:1]
+    return [*chosen, *(name for name in ("RevGNN", "GraphSAGE", "GCN") if name in there)], every
 
 
 def pearson_interval(r: Numbers, count: Numbers) -> tuple[Numbers, Numbers]:

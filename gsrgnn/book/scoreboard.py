@@ -16,16 +16,21 @@ from gsrgnn.lab.experiments import EXPERIMENTS
 VERDICTS: tuple[str, ...] = (
     "reproduced",
     "reproduced in kind",
+    "in part",
     "not reproduced",
-    "contradicts itself",
     "not tested yet",
 )
-REPRODUCED, IN_KIND, NOT, CONTRADICTS, OPEN = VERDICTS
+REPRODUCED, IN_KIND, IN_PART, NOT, OPEN = VERDICTS
+ITSELF: tuple[str, ...] = ("", "a slip in print", "contradicts itself")
+AGREES, SLIP, CONTRADICTS = ITSELF
 OPENING, CLOSING = "<!-- scoreboard: made by `gsrgnn scoreboard --readme`, not by hand -->", "<!-- scoreboard ends -->"
 
 
 def board(folder: str = "results") -> pd.DataFrame:
-    """The scoreboard as a frame, a line a claim by id: where, claim, paper, ours, verdict, page.
+    """The scoreboard as a frame, a line a claim by id: where, claim, paper, itself, ours, owed, verdict, page.
+
+    ``itself`` is one of `ITSELF`: whether the paper agrees with itself there, which the verdict does not depend on.
+    ``owed`` is `judges.Ours.owed`.
 
     What is wrong with files among the records, which are left out, is in its ``attrs["left out"]``, in words.
 
@@ -43,12 +48,15 @@ def board(folder: str = "results") -> pd.DataFrame:
     for name, value in paper.iterrows():
         claim = claims[name]
         ours = claim.judge(pages, paper["value"])
+        itself = AGREES
         if claim.erratum and recheck(known[claim.erratum])["verdict"] == CANNOT:
-            verdict = CONTRADICTS
-        elif ours is None:
+            itself = SLIP if known[claim.erratum].get("slip") else CONTRADICTS
+        if ours is None:
             verdict = OPEN
+        elif ours.holds:
+            verdict = REPRODUCED if ours.same else IN_KIND
         else:
-            verdict = (REPRODUCED if ours.same else IN_KIND) if ours.holds else NOT
+            verdict = IN_PART if ours.partly else NOT
         conditions = f" ({value['conditions']})" if value["conditions"] else ""
         lines.append(
             {
@@ -56,7 +64,9 @@ def board(folder: str = "results") -> pd.DataFrame:
                 "where": value["where"],
                 "claim": f"{value['quantity']}{conditions}",
                 "paper": f"{value['value']:,g} {value['unit']}".strip(),
-                "ours": ours.words if ours else "–",
+                "itself": itself,
+                "ours": ours.words if ours else "needs a GPU" if claim.gpu else "–",
+                "owed": ours.owed if ours else "",
                 "verdict": verdict,
                 "page": claim.page,
             }
@@ -68,9 +78,9 @@ def board(folder: str = "results") -> pd.DataFrame:
 
 def as_markdown(frame: pd.DataFrame, link: Callable[[str], str]) -> str:
     """The frame of `board` as a Markdown table; ``link`` makes an address of a page's name."""
-    lines = ["| The paper | its value | ours | verdict |", "|:--|--:|:--|:--|"]
+    lines = ["| The paper | its value | itself | ours | owed to | verdict |", "|:--|--:|:--|:--|:--|:--|"]
     lines += [
-        f"| {line['where']}: {line['claim']} | {line['paper']} | {line['ours']} | "
+        f"| {line['where']}: {line['claim']} | {line['paper']} | {line['itself']} | {line['ours']} | {line['owed']} | "
         f"[{line['verdict']}]({link(line['page'])}) |"
         for _, line in frame.iterrows()
     ]
@@ -96,4 +106,8 @@ def summary(frame: pd.DataFrame) -> str:
     """How many claims have which verdict, in words."""
     counts = frame["verdict"].value_counts()
     parts = [f"{name}: {counts[name]}" for name in VERDICTS if name in counts]
-    return f"Of the {len(frame)} values that the paper reports, {'; '.join(parts)}."
+    itself = [f"{words} on {(frame['itself'] == kind).sum()}" for kind, words in _SAID.items()]
+    return f"Of the {len(frame)} values that the paper reports, {'; '.join(parts)}. The paper {' and '.join(itself)}."
+
+
+_SAID = {CONTRADICTS: "contradicts itself", SLIP: "has a slip in print"}

@@ -103,6 +103,32 @@ def read(name: str | os.PathLike[str], root: Folder | None = None) -> Netlist:
     return _read(name, root)[0]
 
 
+def known(
+    name: str | os.PathLike[str], root: Folder | None = None, *, lef: Files | None = None
+) -> tuple[Netlist, Source | None, congestion.Congestion | None]:
+    """The netlist of that name with the label that it comes with, as `data.to_data` takes them: none is simulated here.
+
+    (netlist, label, maps): "circuitnet" where CircuitNet's maps are found, "wires" for a routed DEF with tracks,
+    "routed" for what ships and files with their routing; else None and None. Names, lef and errors are those of `load`.
+    """
+    given = _text(name)
+    path = _def_file(given, root)
+    if path is None and lef is not None:
+        raise ValueError(f"lef goes with a DEF file, which {given!r:.200} is not")
+    if path is not None:
+        design = read_def(path, lef, name=given)
+        try:
+            return design.netlist, "wires", usage(design)
+        except ValueError:  # no wires, or no tracks for them
+            return design.netlist, None, None
+    netlist, maps = _read(given, root)
+    kind, _, rest = given.partition("/")
+    if kind == "circuitnet" and circuitnet.overflow_files(rest, root):
+        maps = congestion.Congestion(*circuitnet.overflow(rest, netlist.box, root), capacity=None, share=None)
+        return netlist, "circuitnet", maps
+    return netlist, "routed" if maps else None, maps
+
+
 def available(root: Folder | None = None) -> list[str]:
     """Names that load now: CircuitNet's placements and R2G's designs found, what ships, stand-ins, one of the sizes."""
     placements = (f"circuitnet/{name}" for name in circuitnet.placements(root))

@@ -80,7 +80,8 @@ def read_bookshelf(path: str | os.PathLike[str], pl: str | os.PathLike[str] | No
     of_pin = (centre[cell] + np.einsum("pij,pj->pi", turned[cell], offset) - grid.origin) / grid.gcell
     size = size / grid.gcell
     used, cell = np.unique(cell, return_inverse=True)
-    place, size, sides = place[used], size[used], [sides[node] for node in used]
+    names = list(index)
+    place, size, sides, names = place[used], size[used], [sides[node] for node in used], [names[node] for node in used]
     last = np.array(grid.shape) - 1
     low = np.floor(place - size / 2).clip(0, last)
     high = np.maximum((np.ceil(place + size / 2) - 1).clip(0, last), low)
@@ -94,6 +95,7 @@ def read_bookshelf(path: str | os.PathLike[str], pl: str | os.PathLike[str] | No
         size=size,
         pin=of_pin.clip(0, np.nextafter(last + 1.0, 0)),
         capacity=grid.capacity,
+        cell_name=names,
     )
 
 

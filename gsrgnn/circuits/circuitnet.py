@@ -112,6 +112,7 @@ def read(name: str, root: Folder | None = None) -> Netlist:
         box=placed_box[row[cells]],
         grid=_reached(placed_box),
         named=(len(instances), len(placement)),
+        cell_name=[instances[i] for i in cells],
     )
 
 

@@ -159,7 +159,7 @@ torch.serialization.add_safe_globals([Circuit])  # an `InMemoryDataset` of PyG's
 
 def to_data(
     netlist: Netlist,
-    label: Source = "routed",
+    label: Source | None = "routed",
     combine: Combine = "max",
     maps: Congestion | None = None,
     *,
@@ -168,33 +168,24 @@ def to_data(
 ) -> Circuit:
     """`netlist` with features, label and split, as described at `gsrgnn.circuits.load`.
 
-    label: a key of `SOURCES`. maps: the `Congestion` that a label "circuitnet", "wires" or "routed" is made of; without
-    it the netlist is routed here.
+    label: a key of `SOURCES`, or None for data with neither y nor a word of a label. maps: the `Congestion` that a
+    label "circuitnet", "wires" or "routed" is made of; without it the netlist is routed here.
     """
-    check_choice("label", label, SOURCES)
+    if label is not None:
+        check_choice("label", label, SOURCES)
     check_choices(label, combine, features, units)
     if label in ("circuitnet", "wires") and maps is None:
         whose = "CircuitNet's own maps" if label == "circuitnet" else "the maps of a router (gsrgnn.circuits.usage)"
         raise ValueError(f"label {label!r} is made of {whose}: give them, or take label='routed'")
     names, features_of = FEATURES[features]
     x = features_of(netlist)  # before the maps say how large the die is
-    capacity: tuple[float, ...] = ()
-    combined: str = combine
-    if label == "rudy":
-        values, combined = _rudy_label(netlist), ""
-    else:
-        maps = maps or congestion.routed(netlist)
-        netlist = replace(netlist, grid=maps.horizontal.shape)
-        values = congestion.cell_label(maps.horizontal, maps.vertical, netlist.box, combine)
-        if maps.capacity is not None:
-            capacity = tuple(float(side) for side in maps.capacity)
-    values = values.reshape(netlist.num_cells, -1)
-    scale = (float(values.max()) or 1.0) if units == "largest" else 1.0
+    labelled: dict[str, Any] = {}
+    if label is not None:
+        netlist, labelled = _labelled(netlist, label, combine, maps, units)
     in_netlist, in_placement = netlist.named or (netlist.num_cells, netlist.num_cells)
     train, val, test = masks_by_cell(netlist.num_cells, table1.held_share(netlist.name))
     return Circuit(
         x=torch.from_numpy(x),
-        y=torch.from_numpy((values / scale).astype(np.float32)),
         pos=torch.from_numpy(netlist.centre.astype(np.float32)),
         cell=torch.from_numpy(netlist.cell),
         net=torch.from_numpy(netlist.net),
@@ -206,20 +197,39 @@ def to_data(
         name=netlist.name,
         features=features,
         feature_names=list(names),
-        label=label,
-        label_source=SOURCES[label].format(combine=combined),
-        label_scale=scale,
-        units=units,
-        combine=combined,
-        capacity=capacity,
-        share=float((values > 0).any(axis=1).mean()),
         cells_in_netlist=in_netlist,
         cells_in_placement=in_placement,
         num_nodes=netlist.num_cells,
+        **labelled,
     )
 
 
-def check_choices(label: str, combine: Combine, features: Features, units: Units) -> None:
+def _labelled(netlist, label, combine, maps, units):
+    """The netlist on the maps' grid, and the label with what is said of it, by name."""
+    capacity: tuple[float, ...] = ()
+    if label == "rudy":
+        values, combine = _rudy_label(netlist), ""
+    else:
+        maps = maps or congestion.routed(netlist)
+        netlist = replace(netlist, grid=maps.horizontal.shape)
+        values = congestion.cell_label(maps.horizontal, maps.vertical, netlist.box, combine)
+        if maps.capacity is not None:
+            capacity = tuple(float(side) for side in maps.capacity)
+    values = values.reshape(netlist.num_cells, -1)
+    scale = (float(values.max()) or 1.0) if units == "largest" else 1.0
+    return netlist, {
+        "y": torch.from_numpy((values / scale).astype(np.float32)),
+        "label": label,
+        "label_source": SOURCES[label].format(combine=combine),
+        "label_scale": scale,
+        "units": units,
+        "combine": combine,
+        "capacity": capacity,
+        "share": float((values > 0).any(axis=1).mean()),
+    }
+
+
+def check_choices(label: str | None, combine: Combine, features: Features, units: Units) -> None:
     """ValueError unless `combine`, `features` and `units` are known, and a label of that source can be had so."""
     congestion.check_combine(combine)
     check_choice("features", features, FEATURES)

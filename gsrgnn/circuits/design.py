@@ -76,7 +76,6 @@ class Design:
 
     name: str
     netlist: Netlist
-    cell_names: list[str]
     net_names: list[str]
     pin_names: list[str]
     die: tuple[float, float, float, float]
@@ -87,6 +86,11 @@ class Design:
     size_source: str
     stated: dict[str, int]
     counted: dict[str, int]
+
+    @property
+    def cell_names(self) -> list[str]:
+        """[N], those of the netlist."""
+        return self.netlist.cell_name or []
 
     @property
     def degree(self) -> NDArray[np.int64]:
@@ -168,6 +172,7 @@ def read_def(
         grid=(len(borders[0]) - 1, len(borders[1]) - 1),
         size=size[cells] / step,
         named=(len(cells), len(components.name)),
+        cell_name=[text[i] for i in components.name[cells]],
     )
     order = list(library.directions) if library else []
     counted = {"COMPONENTS": len(components.name), "NETS": len(nets.name), "PINS": file.chip_pins()}
@@ -176,7 +181,6 @@ def read_def(
     return Design(
         name=file.design,
         netlist=netlist,
-        cell_names=[text[i] for i in components.name[cells]],
         net_names=[text[i] for i in nets.name[used]],
         pin_names=[text[i] for i in words.ids[nets.pin_place[connected] + 1]],
         die=tuple((np.array(die) / units).tolist()),

@@ -16,6 +16,7 @@ class Netlist:
     cell in gcells, or None where only the boxes are known. named: (cells of the netlist, cells of the placement) where
     only those in both are here; None where netlist and placement have the same cells. pin: float64 [P, 2], where each
     pin lies in gcells, and capacity: wires a gcell has room for, (horizontal, vertical); None where files do not say.
+    cell_name: list of N names as the file spells them, None where it has none.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Netlist:
     named: tuple[int, int] | None = None
     pin: NDArray[np.float64] | None = None
     capacity: tuple[float, float] | None = None
+    cell_name: list[str] | None = None
 
     @property
     def num_cells(self) -> int:

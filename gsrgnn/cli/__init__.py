@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from gsrgnn.cli import bench, checkout, data, doctor
+from gsrgnn.cli import bench, checkout, data, doctor, models
 from gsrgnn.cli.errors import PlainErrors
 from gsrgnn.version import __version__
 
 app = typer.Typer(
     cls=PlainErrors,
-    help="GSR-GNN, executed: run the notebooks, build the book, look at this machine.",
+    help="GSR-GNN, executed: train and predict, run the notebooks, build the book, look at this machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -39,6 +39,8 @@ def options(
 
 
 for command in (
+    models.train,
+    models.predict,
     checkout.run,
     checkout.book,
     checkout.sweep,

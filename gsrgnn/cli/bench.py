@@ -35,6 +35,17 @@ def bench(
     kernels: Annotated[
         bool, typer.Option("--kernels", help="the kernels of a GPU alone, each beside its bound and its peers")
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RECORD",
+            help="say what became slower or larger than in this record of the same bench; ours then goes to _build",
+        ),
+    ] = None,
+    ratios: Annotated[
+        bool,
+        typer.Option("--ratios", help="with --against: in times of a peer's step, as on another machine anyway"),
+    ] = False,
     minutes: Annotated[
         float,
         typer.Option(
@@ -49,13 +60,24 @@ def bench(
     was measured until then, marked incomplete, beside the record; so does the end of --minutes, and the same command
     goes on with the parts that are missing: the times of all rows are one part, the memory of a row at a depth is one,
     and of the kernels a circuit with a width and a k.
+
+    With --against it says what became slower, which is by more than the rounds of either record spread, and what takes
+    more memory. It says so and no more: the exit code is 0.
     """
     from gsrgnn.lab import kernel_table
+    from gsrgnn.lab.bench import record as records
     from gsrgnn.lab.bench import side_by_side
+    from gsrgnn.lab.bench.against import check_comparable, compare
     from gsrgnn.lab.bench.report import report
     from gsrgnn.lab.window import Window
 
     window = Window(minutes)
+    if against:
+        earlier = records.read(against)
+        check_comparable(earlier, {"circuit": circuit, "hidden": hidden, "layers": layers, "device": device})
+        output = output or Path("_build") / against.name
+        if output.resolve() == against.resolve():
+            raise ValueError(f"{output} is the record to compare with: give another name by -o")
 
     def time_kernels(circuits):
         record = kernel_table.run(circuits_=circuits, window=window, say=lambda words: typer.echo(words, err=True))
@@ -81,6 +103,8 @@ def bench(
             say=lambda words: typer.echo(words, err=True),
         )
         typer.echo(report(record))
+        if against and record["complete"]:
+            typer.echo("\n" + compare(earlier, record, ratios).report(earlier))
         if device == "cuda" and record["complete"]:
             time_kernels(dict.fromkeys((circuit, *kernel_table.CIRCUITS)))
     except KeyboardInterrupt:

@@ -9,16 +9,21 @@ What has been measured takes the estimate's place: `sweep.expected`.
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 ROUNDS = 5  # `steps` of the notebooks that time
+FUSED = "FusedRevGNN"  # as which RevGNN is trained
 CELLS, EDGES = 40_000, 12_000_000  # of a circuit of which no more is known
 PINS = 4  # a cell
 EPOCH = 0.05  # seconds beside its step: the scores
 READ, TREE = 5e-5, 2e-4  # seconds a cell: to read and score it, and to fit the boosted tree to it
+LIMIT = 120.0  # of the notebooks that time, seconds a step
+RESAMPLED = 30.0  # seconds of a comparison's intervals
 CONTENDERS = {  # as the notebooks name them
     "speed": "RevGNN edge_index,RevGNN csr,RevGNN nets,CheckpointSAGE sqrt,GSR k",
     "memory": "RevGNN edge_index,RevGNN csr,RevGNN nets,GSR k*nets,GSR dense",
     "profile": "RevGNN edge_index,RevGNN csr,RevGNN nets",
+    "ten_graphs": "GSR k*nets",
     "beyond": "FusedRevGNN nets,CheckpointSAGE,GSR",
 }
 
@@ -37,6 +42,7 @@ class Machine:
         kernels: seconds to compile the kernels of one width for k of at most 32, and for each 32 more; for a CPU they
             are kept on disk.
         graph: seconds to make a circuit's graph, an edge.
+        kept_alone: whether GSR-GNN's products are of the entries that are kept alone, where those are few.
     """
 
     moved: float
@@ -47,10 +53,15 @@ class Machine:
     start: float
     kernels: float
     graph: float
+    kept_alone: bool
 
 
-H100 = Machine(2.5e12, 4e12, messages=2.5e12, multiplied=1.5e13, operation=1e-5, start=12, kernels=4, graph=1e-7)
-CORES = Machine(2e10, 4e10, messages=1e10, multiplied=1e11, operation=3e-5, start=1, kernels=0, graph=1e-7)
+H100 = Machine(
+    2.5e12, 4e12, messages=2.5e12, multiplied=1.5e13, operation=1e-5, start=12, kernels=4, graph=1e-7, kept_alone=False
+)
+CORES = Machine(
+    2e10, 4e10, messages=1e10, multiplied=1e11, operation=3e-5, start=1, kernels=0, graph=1e-7, kept_alone=True
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,8 @@ class Setting:
         sums = {"nets": pins * (16 + row + 4 * d), "csr": self.edges * (8 + row), "edges": self.edges * (8 + row)}
         streams = {"GSRGNN": 15, "RevGNN": 30}.get(model, 20)  # times that a block reads or writes its [N, d]
         messages = 0 if route in sums else 12 * 4 * self.edges * d
-        multiplied = 4 * (1 if model in ("GSRGNN", "GCN") else 2) * self.cells * d * d
+        inner = min(d, 2 * k) if k and self.machine.kept_alone else d
+        multiplied = 4 * (1 if model in ("GSRGNN", "GCN") else 2) * self.cells * d * inner
         block = (
             streams * 4 * self.cells * d / self.machine.moved
             + 3 * sums.get(route, 0) / self.machine.summed
@@ -88,35 +100,44 @@ class Setting:
 
 
 def bench(parameters: dict, experiment: str) -> float:
-    """Seconds of the notebook of ``speed``, ``memory``, ``profile`` or of the first part of ``beyond``."""
+    """Seconds of the notebook of ``speed``, ``memory``, ``profile``, ``ten_graphs`` or the first part of ``beyond``.
+
+    A contender whose step is over the limit takes a layer's.
+    """
     from gsrgnn.lab.bench.contenders import rows
 
     setting, on_gpu = _setting(parameters)
     machine, layers = setting.machine, parameters["num_layers"]
     ks = parameters.get("ks") or [parameters.get("k", 4)]
-    contenders = rows(parameters["hidden_channels"], ks, CONTENDERS[experiment])
+    names = CONTENDERS[experiment] + ",GSR k*edges" * parameters.get("edges", False)
+    contenders = rows(parameters["hidden_channels"], ks, names)
     each = [setting.step(1, row.model, row.route, row.options.get("k")) for row in contenders]
     compiled = machine.kernels * len({-(-row.options["k"] // 32) for row in contenders if row.ours})
     made = machine.graph * setting.edges
     timed = 1 if experiment == "memory" else layers  # its times are of one layer
+    limit = parameters.get("limit", LIMIT)
+    in_turn, alone = ([layer for layer in each if depth * layer <= limit] for depth in (timed, layers))
     seconds = machine.start * on_gpu + compiled + made
     replayed = [layer for layer, row in zip(each, contenders, strict=True) if row.ours and on_gpu]
-    seconds += (ROUNDS + 2) * timed * (sum(each) + sum(replayed)) + 3 * sum(each)
+    seconds += (ROUNDS + 2) * timed * (sum(in_turn) + sum(replayed)) + 3 * sum(each)
     if experiment == "speed":
         return seconds
     processes = 2 if on_gpu else len(contenders)
-    measured = len(contenders) * made + (layers + 1) * sum(each)
+    measured = len(contenders) * made + layers * sum(alone) + sum(each)
     return seconds + processes * (machine.start + compiled) + (2 if on_gpu else 1) * measured
 
 
 def depth(parameters: dict) -> float:
     """Seconds of the notebook of ``depth``."""
-    return _start(parameters) + _trained(parameters, [(parameters["model"], parameters.get("k", 8))])
+    model = FUSED if parameters["model"] == "RevGNN" else parameters["model"]
+    return _start(parameters) + _trained(parameters, [(model, parameters.get("k", 8))])
 
 
 def quality(parameters: dict) -> float:
-    """Seconds of the notebook of ``quality``."""
-    return _start(parameters) + _trained(parameters, [("RevGNN", None), *(("GSRGNN", k) for k in parameters["ks"])])
+    """Seconds of the notebook of ``quality``: where rates are tuned apart, ``depth`` has left its trainings."""
+    if parameters.get("tuning_epochs"):
+        return _start(parameters) + RESAMPLED * len(parameters["ks"])
+    return _start(parameters) + _trained(parameters, [(FUSED, None), *(("GSRGNN", k) for k in parameters["ks"])])
 
 
 def beyond(parameters: dict) -> float:
@@ -191,8 +212,16 @@ def _start(parameters: dict) -> float:
 
 
 def _trained(parameters: dict, models: Iterable[tuple[str, int | None]]) -> float:
-    """Seconds of the training runs: an epoch is a step, and the scores of its prediction."""
+    """Seconds of the training runs: an epoch is a step, and the scores of its prediction.
+
+    Where rates are tuned apart, the point of that depth tries them for the others; what a second one does is nothing.
+    """
     setting, _ = _setting(parameters)
-    epochs, layers = parameters["epochs"] * len(parameters["learning_rates"]), parameters["num_layers"]
-    steps = [setting.step(layers, model, "nets", k if model == "GSRGNN" else None) for model, k in models]
-    return epochs * sum(step + EPOCH for step in steps)
+    rates, layers, seconds = len(parameters["learning_rates"]), parameters["num_layers"], 0.0
+    for model, k in models:
+        at = partial(setting.step, model=model, route="nets", k=k if model == "GSRGNN" else None)
+        tuning = parameters.get("tuning_epochs", 0)
+        seconds += (1 if tuning else rates) * parameters["epochs"] * (at(layers) + EPOCH)
+        if layers == parameters.get("tuning_layers") and not parameters.get("seed"):
+            seconds += rates * tuning * (at(layers) + EPOCH)
+    return seconds

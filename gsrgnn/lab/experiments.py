@@ -71,6 +71,13 @@ EXPERIMENTS = {
             partial(estimate.bench, experiment="memory"),
         ),
         Experiment(
+            "ten_graphs",
+            "a step of GSR-GNN by k, in time and memory, on each graph of Table 1",
+            "Table 1, the introduction",
+            True,
+            partial(estimate.bench, experiment="ten_graphs"),
+        ),
+        Experiment(
             "beyond",
             "the dense residual, the nets and checkpoints, which the paper leaves out",
             "none",
@@ -148,11 +155,26 @@ def _smoke() -> Grids:
         "depth",
         {"circuit": circuit, "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"], "num_layers": [2, 6], **training},
     )
+    tuned = {"tuning_epochs": [2], "tuning_layers": [1], "patience": [2]}
+    yield (
+        "depth",
+        {
+            "circuit": circuit,
+            "model": ["GSRGNN", "RevGNN"],
+            "num_layers": [2],
+            **training,
+            **tuned,
+            "learning_rates": [[1e-2, 3e-2]],
+            "residual": ["dense"],
+            "dropout": [0.1],
+        },
+    )
     yield "quality", {"circuit": circuit, "num_layers": [4], "ks": [[2, 4]], "resamples": [50], **training}
     bench = {"circuit": circuit, "hidden_channels": [16], "num_layers": [2]}
     yield "profile", bench
     yield "speed", bench | {"ks": [[2, 4]]}
     yield "memory", bench | {"ks": [[2, 4]]}
+    yield "ten_graphs", bench | {"ks": [[2, 4]]}
     yield "beyond", bench | {"k": [4], "epochs": [3], "learning_rates": [[1e-2]]}
     several = {"designs": [["synthetic/300", "synthetic/400", "synthetic/500"]], "hidden_channels": [16], "steps": [6]}
     for split, models in (("family", ["GSRGNN", "RevGNN"]), ("region", ["GraphSAGE"]), ("cell", ["GCN"])):
@@ -262,6 +284,66 @@ def _unseen(names: list[str], depths: list[int], features: str, splits: list[str
             yield "unseen", {"model": ["tree"], "num_layers": [0], **given}
 
 
+def _deep() -> Grids:
+    """The paper's depth, width and epochs on two cores: about ten hours, what is timed on a quiet machine.
+
+    The rates are tried with 10 layers for depths up to 20, with 40 for those above, for 60 epochs each; at the paper's
+    own width with 10. GSR-GNN with each k and each residual, and every other model, has its own.
+    """
+    first, second = real_circuits()
+    ten = _table1(*(row.code for row in reversed(gsrgnn.circuits.table1.rows())))
+    rates = {"learning_rates": [[1.25e-3, 2.5e-3, 5e-3]], "tuning_epochs": [60], "patience": [50]}
+    given = {"circuit": [first], "hidden_channels": [128], "epochs": [250], **rates}
+
+    def trained(layers, seed=0, **more):
+        return "depth", given | {
+            "seed": [seed],
+            "tuning_layers": [10 if max(layers) <= 20 else 40],
+            "num_layers": layers,
+            **{name: value if isinstance(value, list) else [value] for name, value in more.items()},
+        }
+
+    def compared(layers, ks, seed=0, **more):
+        experiment, grid = trained(layers, seed, **more)
+        return "quality", grid | {"ks": [ks]}
+
+    reversible, plain = {"model": ["GSRGNN", "RevGNN"]}, {"model": ["GraphSAGE", "GCN"]}
+    wide = {"circuit": [first], "hidden_channels": [384]}
+    full = {"hidden_channels": 384, "tuning_layers": 10}
+    yield trained([10, 2], **reversible)
+    yield trained([2, 4, 10], **plain)
+    yield trained([40], **reversible)
+    yield trained([40], **plain)
+    yield "speed", wide | {"num_layers": [10], "ks": [[4, 8, 16, 32, 64]], "limit": [240.0]}
+    yield "memory", wide | {"num_layers": [100, 10, 40], "ks": [[4, 16, 64]], "edges": [True], "limit": [240.0]}
+    yield trained([100], **reversible)
+    yield trained([100], model="GSRGNN", k=16, **full)
+    yield "ten_graphs", {"circuit": ten, "hidden_channels": [384], "num_layers": [100], "ks": [[4, 16, 64]]}
+    yield trained([10], model="GSRGNN", k=[4, 16])
+    yield trained([40, 100], model="GSRGNN", k=[4, 16])
+    yield compared([10], [4, 8, 16])
+    yield compared([40, 100], [4, 8, 16])
+    yield trained([70], **reversible)
+    yield trained([20], **reversible)
+    yield "profile", wide | {"num_layers": [4], "limit": [240.0]}
+    yield trained([10], 1, **reversible)
+    yield trained([40], 1, **reversible)
+    yield compared([10], [8], 1)
+    yield compared([40], [8], 1)
+    yield "speed", wide | {"num_layers": [100], "ks": [[4, 16, 64]], "limit": [60.0]}
+    yield trained([100], model="RevGNN", **full)
+    yield trained([10], model="GSRGNN", residual="dense")
+    yield trained([40, 100], model="GSRGNN", residual="dense")
+    yield trained([10], circuit=second, **reversible)
+    yield trained([40, 100], circuit=second, **reversible)
+    yield compared([10], [8], circuit=second)
+    yield compared([40, 100], [8], circuit=second)
+    yield trained([100], 1, **reversible)
+    yield compared([100], [8], 1)
+    yield trained([40], model="RevGNN", dropout=0.1, tuning_layers=10)
+    yield trained([40], model="RevGNN", epochs=120)
+
+
 def _gpu() -> Grids:
     """One card, in windows of minutes, by worth: a step's time at the paper's depth and width, memory by depth, what
     deep models learn. What is run beside it, and how long all of it takes, is in `lab.programme`.
@@ -331,13 +413,14 @@ def _paper() -> Grids:
     )
 
 
-SWEEPS = {"smoke": _smoke, "cpu": _cpu, "gpu": _gpu, "paper": _paper}
+SWEEPS = {"smoke": _smoke, "cpu": _cpu, "deep": _deep, "gpu": _gpu, "paper": _paper}
 
 PROFILES = {
     # the notebooks' own defaults, minutes in all on two cores: what `make book` and CI run
     "smoke": {},
     # as deep, wide and long as two cores manage in about an hour
     "cpu": {"11_training": {"num_layers": 60, "epochs": 250}},
+    "deep": {},
     "gpu": {},
     "paper": {"11_training": {"num_layers": 100, "hidden_channels": 384, "epochs": 250}},
 }

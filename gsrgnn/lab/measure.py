@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import torch
@@ -27,6 +27,7 @@ from gsrgnn.lab import ends
 from gsrgnn.memory import M_MMAP_THRESHOLD
 
 OUT_OF_MEMORY = "out of memory"
+Result = TypeVar("Result")
 
 
 def in_turn(contenders: dict[str, Callable[[], Any]], rounds: int, warm_up: int = 1) -> Iterator[tuple[str, Any]]:
@@ -129,6 +130,17 @@ def peak_memory(prepare: Callable[..., Any], work: Callable[[Any], Any], *argume
     return _answer(context, _report_peak, prepare, work, arguments)
 
 
+def peak_here(work: Callable[[], Result]) -> tuple[Result, Peak]:
+    """What ``work()`` gives, and its `Peak` in this process, with what the allocator holds back of freed memory."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    _forget_peak()
+    before = psutil.Process().memory_info().rss
+    result = work()
+    return result, Peak(before, max(before, _highest()))
+
+
 def _answer(context, report, *arguments):
     """What ``report(pipe, *arguments)`` sends through its pipe, in a process of its own; text it sends is raised."""
     oom_kills = ends.oom_kills()
@@ -172,13 +184,8 @@ def _report_peak(pipe, prepare, work, arguments):
             ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**16)
         with bounded_memory():
             state = prepare(*arguments)
-            gc.collect()
-            with suppress(OSError, AttributeError):
-                ctypes.CDLL(None).malloc_trim(0)
-            _forget_peak()
-            before = psutil.Process().memory_info().rss
-            work(state)
-            pipe.send(Peak(before, max(before, _highest())))
+            _, peak = peak_here(lambda: work(state))
+            pipe.send(peak)
     except Exception as error:
         pipe.send(describe(error))
 

@@ -88,6 +88,40 @@ def test_a_page_whose_records_are_of_several_circuits_says_which_column_names_th
     assert view.circuit == "['a/b', 'c/d']"
 
 
+def test_a_page_leads_with_the_widest_records_of_more_than_one_depth_and_of_these_the_longest_trained(tmp_path):
+    grid = [(64, 120, 2), (64, 120, 10), (128, 250, 2), (128, 250, 40), (128, 120, 40), (384, 250, 100)]
+    for number, (width, epochs, layers) in enumerate(grid):
+        record = copy.deepcopy(RECORD)
+        new = {"tuning_epochs": 60, "patience": 50} if width > 64 else {}
+        record["parameters"] |= {"circuit": "c", "hidden_channels": width, "epochs": epochs, "num_layers": layers} | new
+        record["parameters"] |= {"model": "RevGNN", "seed": 0}
+        records.write(record, tmp_path / "depth" / f"{number}.json")
+    page = findings.Page("depth", tmp_path)
+    (view,) = page.leading()
+    assert (view.setting["hidden_channels"], view.setting["epochs"]) == (128, 250)
+    assert sorted(view.rows["num_layers"]) == [2, 40]
+    assert "tuning epochs 60" in view.caption
+    html = page.show(lambda view: [figures.table(view.rows)], views=[view])._repr_html_()
+    assert html.count("<table") == 1
+    for path in [tmp_path / "depth" / f"{number}.json" for number in range(2, 6)]:
+        path.unlink()
+    (view,) = findings.Page("depth", tmp_path).leading()
+    assert view.setting["hidden_channels"] == 64
+    assert "tuning" not in view.caption
+
+
+def test_a_model_s_name_says_what_is_not_the_plain_one():
+    given = [{"k": 4}, {"k": 8, "residual": "dense"}, {"k": 8, "residual": "sparse", "dropout": 0.0}]
+    ours = [findings.contender({"model": "GSRGNN"} | more) for more in given]
+    assert ours == ["GSR-GNN, k = 4", "GSR-GNN, k = 8, dense", "GSR-GNN, k = 8"]
+    assert findings.contender({"model": "RevGNN", "dropout": 0.1}) == "RevGNN, dropout 0.1"
+    assert findings.contender({"model": "RevGNN", "dropout": math.nan}) == "RevGNN"
+    compared, every = findings.own_and_peers(["RevGNN", "RevGNN, dropout 0.1", "GCN", *ours, "GSR-GNN, k = 16"])
+    assert compared == ["GSR-GNN, k = 8", "RevGNN", "GCN"]
+    assert every == ["GSR-GNN, k = 4", "GSR-GNN, k = 8", "GSR-GNN, k = 16", "GSR-GNN, k = 8, dense"]
+    assert findings.own_and_peers(["GSR-GNN, k = 2", "GCN"])[0] == ["GSR-GNN, k = 2", "GCN"]
+
+
 def test_the_interval_of_a_correlation():
     low, high = findings.pearson_interval(0.5, 103)
     assert (low, high) == pytest.approx((math.tanh(math.atanh(0.5) - 0.196), math.tanh(math.atanh(0.5) + 0.196)))

@@ -102,6 +102,7 @@ def test_cells_nets_places_and_pins(tmp_path):
     assert netlist.cell.tolist() == [0, 1, 3, 2, 0, 4, 0]
     assert netlist.net.tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert netlist.cell_type == ["node_4x12", "node_6x12", "node_12x6", "node_60x48", "node_0x0"]
+    assert netlist.cell_name == ["a", "b", "c", "block", "pad"]
     gcell = 12 / 0.47  # rows of 12 are 0.47 gcells high
     assert netlist.grid == (np.ceil(240 / gcell), np.ceil(239 / gcell))  # rows end at 224, the pad lies at 239
     np.testing.assert_allclose(netlist.size * gcell, [[4, 12], [6, 12], [6, 12], [60, 48], [0, 0]])

@@ -18,9 +18,9 @@ def test_every_profile_sets_parameters_that_its_notebooks_have(profile):
 
 
 def test_an_unknown_profile_is_an_error_that_names_those_there_are():
-    with pytest.raises(ValueError, match="no profile is called 'gpux': use one of smoke, cpu, gpu, paper"):
+    with pytest.raises(ValueError, match="no profile is called 'gpux': use one of smoke, cpu, deep, gpu, paper"):
         parameters("gpux", "11_training")
-    with pytest.raises(ValueError, match="no profile is called 'gpux': use one of smoke, cpu, gpu, paper"):
+    with pytest.raises(ValueError, match="no profile is called 'gpux': use one of smoke, cpu, deep, gpu, paper"):
         points("gpux")
     with pytest.raises(ValueError, match="no experiment is called 'depht': use one of depth, profile, quality, speed,"):
         points("smoke", ["depht"])
@@ -45,9 +45,13 @@ def test_every_point_sets_parameters_that_its_notebook_has_and_has_a_name_of_its
     names = {(point.experiment, point.name) for point in found}
     assert len(names) == len(found)
     assert all(point.estimate > 0 and len(point.name) <= 100 for point in found)
-    assert {point.experiment for point in found} == set(EXPERIMENTS) - (
-        {"beyond", "unseen"} if profile == "gpu" else set()
-    )
+    without = {
+        "gpu": {"beyond", "ten_graphs", "unseen"},
+        "cpu": {"ten_graphs"},
+        "deep": {"beyond", "unseen"},
+        "paper": {"ten_graphs"},
+    }
+    assert {point.experiment for point in found} == set(EXPERIMENTS) - without.get(profile, set())
     for point in found:
         check_parameters(sources[point.experiment], point.parameters, Path(point.experiment))
     assert {point.experiment for point in points(profile, ["speed", "depth"])} == {"speed", "depth"}
@@ -62,6 +66,24 @@ def test_the_paper_s_grid_is_whole():
     }
     assert {p["num_layers"] for p in deep} == {2, *range(10, 101, 10)}
     assert {tuple(p.parameters["ks"]) for p in found if p.experiment in ("quality", "speed")} == {(4, 8, 16, 32, 64)}
+
+
+def test_the_deep_profile_is_about_ten_hours_and_compares_what_it_has_trained():
+    found = points("deep")
+    assert 8 * 3600 < sum(point.estimate for point in found) < 12 * 3600
+    trained = [point.parameters for point in found if point.experiment == "depth"]
+    shared = ("circuit", "hidden_channels", "num_layers", "epochs", "learning_rates", "tuning_layers", "seed")
+
+    def run(parameters, model, k=8):
+        return [str(parameters[name]) for name in shared] + [model, k if model == "GSRGNN" else None]
+
+    there = [run(each, each["model"], each.get("k", 8)) for each in trained if not {"dropout", "residual"} & set(each)]
+    for compared in (point.parameters for point in found if point.experiment == "quality"):
+        assert run(compared, "RevGNN") in there
+        assert all(run(compared, "GSRGNN", k) in there for k in compared["ks"])
+    for each in trained:
+        assert each["tuning_layers"] in (10, 40)
+        assert each["tuning_layers"] <= max(10, each["num_layers"])
 
 
 def test_real_circuits_are_those_that_are_there(monkeypatch):

@@ -10,15 +10,17 @@ from gsrgnn.book.walkthrough import BACKWARD, EXAMPLE, FORWARD
 from gsrgnn.book.walkthrough.layer_steps import READINGS, RESIDUALS, backward, forward
 
 ROOT = Path(__file__).parents[3]
-SCRIPT = ROOT / "book" / "_static" / "step_through.js"
+STATIC = ROOT / "book" / "_static"
+SCRIPTS = [STATIC / f"{name}.js" for name in ("elements", "step_layer", "step_views", "step_pictures", "step_through")]
 PAGE = ROOT / "_build" / "html" / "book" / "step_through.html"
 
 
 @pytest.fixture
 def bare(browser):
-    """The script alone, on an empty page."""
+    """The scripts that compute, on an empty page."""
     tab = browser.new_page()
-    tab.add_script_tag(path=SCRIPT)
+    for script in SCRIPTS[:3]:
+        tab.add_script_tag(path=script)
     yield tab
     tab.close()
 
@@ -28,8 +30,9 @@ def tab(request, browser):
     """The page of the built book, wide or narrow."""
     if not PAGE.exists():
         pytest.skip("no _build/html/book/step_through.html: make book")
-    built = PAGE.parents[1] / "_static" / SCRIPT.name
-    assert built.read_text() == SCRIPT.read_text(), "the book holds an older script: make book"
+    for script in SCRIPTS:
+        built = PAGE.parents[1] / "_static" / script.name
+        assert built.read_text() == script.read_text(), "the book holds an older script: make book"
     context = browser.new_context(viewport={"width": request.param, "height": 900}, offline=True)
     tab = context.new_page()
     complaints = []
@@ -77,6 +80,50 @@ def test_every_matrix_of_200_random_layers_is_the_python_tracers(bare):
                     theirs[key] for key in ("number", "line", "name", "sentence")
                 )
                 assert list(step.matrices) == list(theirs["matrices"])
+
+
+def test_what_a_step_reads_is_in_memory_and_what_it_makes_stays_as_long_as_it_is_read(bare):
+    held = """state => gsrgnnStepThrough.views(state).map((view, step) => ({
+        reads: view.rows.flat().filter(name => /^d?[A-Z]\\d?$/.test(name)),
+        now: gsrgnnStepThrough.inMemory(state, step).now.map(array => array.name)}))"""
+    given = {"A", "X", "dY", "Y", "dX"}
+    for residual in RESIDUALS:
+        state = next(cases()) | {"residual": residual}
+        there, back = traced(state)
+        made = [set(step.matrices) for step in (*there, *back)]
+        steps = bare.evaluate(held, state)
+        assert len(steps) == len(made) == 20
+        for number in range(1, 20):
+            missing = {*steps[number]["reads"]} - {*steps[number - 1]["now"]} - made[number] - given
+            assert missing == set(), (residual, number)
+        kept = {*steps[7]["now"]} - {"Y"}
+        assert kept == ({"V2", "I2"} if residual == "sparse" else set())
+
+
+def test_two_digits_flip_a_choice_and_whole_steps_never_do(bare):
+    both = """states => states.map(s => [gsrgnnStepThrough.forward(s).matrices, gsrgnnStepThrough.backward(s)])"""
+    flip = bare.evaluate("gsrgnnStepThrough.flip") | {"k": 1, "residual": "dense", "reading": "neighbour"}
+    kinds = ("exact", "steps", "digits")
+    found = dict(zip(kinds, bare.evaluate(both, [flip | {"numbers": numbers} for numbers in kinds]), strict=True))
+    for numbers, (there, back) in found.items():
+        same = [ours == theirs for ours, theirs in zip(there["I2"], back["matrices"]["I2"], strict=True)]
+        assert same == [numbers != "digits", True, True, True]
+        assert ("flipped a choice" in back["steps"][6]["sentence"]) == (numbers == "digits")
+    assert found["digits"][1]["matrices"]["dX"][0] != found["exact"][1]["matrices"]["dX"][0]
+    for there, back in bare.evaluate(both, [state | {"numbers": "steps", "residual": "dense"} for state in cases()]):
+        assert back["matrices"]["I2"] == there["I2"]
+        np.testing.assert_allclose(back["matrices"]["R2"], there["R2"], rtol=0, atol=1e-9)
+
+
+def test_an_address_holds_a_state_and_a_wrong_one_is_left_out(bare):
+    for state in [*cases(20)]:
+        whole = state | {"step": 13, "numbers": "steps", "predict": True, "entry": [3, 1]}
+        again = "state => gsrgnnStepThrough.fromFragment('#' + gsrgnnStepThrough.toFragment(state))"
+        assert bare.evaluate(again, whole) == whole
+    first = bare.evaluate("gsrgnnStepThrough.fromFragment('')")
+    assert (first["step"], first["k"], first["residual"]) == (0, 1, "sparse")
+    wrong = "#step=99&k=3&residual=x&numbers=&entry=5,0&A=0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0&X=1,2&dY=1,a&predict=1"
+    assert bare.evaluate("wrong => gsrgnnStepThrough.fromFragment(wrong)", wrong) == first
 
 
 def tables(within):
@@ -212,6 +259,88 @@ def test_an_edge_has_both_directions(tab):
     assert np.array_equal(A, np.transpose(A))
 
 
+def test_the_graph_and_the_algorithm_light_up_what_is_in_use(tab):
+    stage(tab).focus()
+    for number in range(20):
+        line = tab.locator(".step-algorithm [aria-current=step]")
+        of_step = tab.locator(".step-heading span").first.text_content().split()[-1]
+        assert line.evaluate("line => 1 + [...line.parentElement.children].indexOf(line)") == int(of_step)
+        lit = tab.locator(".step-graph .step-wire.step-lit").count()
+        assert (lit > 0) == (number in (2, 5, 10, 12, 15, 17))
+        tab.keyboard.press("ArrowRight")
+    tab.get_by_label("Go to step").select_option(label="Forward 3: First block")
+    assert tab.locator(".step-graph svg").get_attribute("aria-label").endswith("In use: 0 to 0, 2 to 0.")
+
+
+def test_what_is_in_memory_fills_going_forward_and_empties_going_back(tab):
+    def held(kind):
+        return [text.split()[0] for text in tab.locator(f".step-{kind} li").all_text_contents()]
+
+    tab.get_by_label("Go to step").select_option(label="Forward 8: Concatenate")
+    assert held("now") == ["Y", "V2", "I2"]
+    assert "24 numbers" in tab.locator(".step-now p").text_content()
+    assert len(held("autograd")) == 8
+    tab.check("input[name=step-residual][value=dense]")
+    assert held("now") == ["Y"]
+    tab.get_by_role("button", name="Last step").click()
+    assert held("now") == ["X1", "R2", "dX"]
+    assert held("autograd") == []
+
+
+def test_a_result_is_predicted_before_it_is_shown(tab):
+    tab.get_by_label("Go to step").select_option(label="Forward 3: First block")
+    tab.check("input[name=step-predict][value=true]")
+    words = tab.locator(".step-arithmetic")
+    assert words.is_hidden()
+    assert stage(tab).locator("table[data-name=M1] td").all_text_contents()[1:].count("?") == 8
+    answer = tab.locator("#step-answer")
+    answer.fill("1.17")
+    answer.press("Enter")
+    assert "Not 1.17" in tab.locator(".step-verdict").text_content()
+    answer.fill("x")
+    answer.press("Enter")
+    assert "is not a number" in tab.locator(".step-verdict").text_content()
+    answer.fill("1,18")
+    answer.press("Enter")
+    assert words.text_content().startswith("Right. ")
+    assert shown(tab, "M1")[0][0] == 1.18
+    assert "Predicted: 1 of 1" in tab.locator(".step-heading").text_content()
+    tab.keyboard.press("ArrowRight")
+    assert words.is_hidden()
+    tab.get_by_role("button", name="Reveal").click()
+    assert "Predicted: 1 of 2" in tab.locator(".step-heading").text_content()
+    assert words.is_visible()
+
+
+def test_it_plays_until_the_end_or_until_it_is_stopped(tab):
+    tab.clock.install()
+    tab.get_by_label("Go to step").select_option(label="Backward 10: Differentiate the first block")
+    tab.get_by_role("button", name="Play").click()
+    tab.clock.run_for(3100)
+    assert heading(tab).startswith("Backward 11")
+    tab.get_by_role("button", name="Pause").click()
+    tab.clock.run_for(9000)
+    assert heading(tab).startswith("Backward 11")
+    tab.get_by_role("button", name="Play").click()
+    tab.clock.run_for(9000)
+    assert heading(tab).startswith("Backward 12")
+    assert tab.get_by_role("button", name="Play").is_visible()
+
+
+def test_an_address_opens_what_it_was_copied_at(tab, browser):
+    assert "#" not in tab.url
+    tab.get_by_role("button", name="A choice that flips").click()
+    assert heading(tab).startswith("Backward 7")
+    assert stage(tab).locator("table[data-name=I2] .gsr-differs").count() == 1
+    tab.get_by_label("dY, node 1, column 2").fill("0.5")
+    other = browser.new_page()
+    other.goto(tab.url)
+    assert other.locator(".step-heading").text_content() == tab.locator(".step-heading").text_content()
+    assert tables(other.locator(".step-past")) == tables(tab.locator(".step-past"))
+    assert other.get_by_label("dY, node 1, column 2").input_value() == "0.50"
+    other.close()
+
+
 def test_every_control_has_a_name_and_a_visible_focus(tab):
     tab.locator("input[name=step-k]").first.focus()
     tab.keyboard.press("Shift+Tab")
@@ -233,17 +362,36 @@ def test_every_control_has_a_name_and_a_visible_focus(tab):
         assert focus["width"] >= 2, focus
         assert focus["name"].strip(), focus
     expected = {
-        "settings": 3,
+        "settings": 5,
         "moves": 4,
+        "play": 1,
         "list": 1,
         "stage": 1,
         "entry": 1,
         "edges": 16,
         "numbers": 32,
-        "examples": 2,
+        "examples": 3,
         "details": 1,
     }
     assert reached == sum(expected.values())
+
+
+def test_it_runs_where_nothing_but_its_own_files_may_run(browser, tmp_path):
+    for path in SCRIPTS:
+        (tmp_path / path.name).write_text(path.read_text())
+    scripts = "".join(f'<script src="{path.name}" defer></script>' for path in SCRIPTS)
+    policy = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src file:">'
+    (tmp_path / "page.html").write_text(f'<!doctype html>{policy}<div id="step-through"></div>{scripts}')
+    tab = browser.new_page()
+    complaints = []
+    tab.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto((tmp_path / "page.html").as_uri())
+    tab.get_by_role("button", name="Last step").click()
+    assert heading(tab).startswith("Backward 12")
+    assert tab.locator(".step-now .step-fill").evaluate("bar => bar.style.width") == "42.8571%"
+    tab.close()
+    assert complaints == []
 
 
 def test_without_javascript_the_page_says_where_the_steps_are(browser):

@@ -1,0 +1,86 @@
+"""The pages on trainings, run on records of the shape that the profile `deep` makes."""
+
+import copy
+import html
+from pathlib import Path
+
+import pytest
+from IPython.display import Markdown
+from sample_record import RECORD
+
+from gsrgnn.lab import records
+from gsrgnn.lab.experiments import points
+from gsrgnn.lab.notebooks import code_cells, read_source
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory):
+    """A folder with a record of each point of `deep` that trains; deeper is better, and k = 16 best."""
+    folder = tmp_path_factory.mktemp("deep")
+    for point in points("deep", ["depth", "quality"]):
+        given = point.parameters
+        record = copy.deepcopy(RECORD) | {"experiment": point.experiment, "parameters": given}
+        defaults = {"k": 8, "residual": "sparse", "dropout": 0.0}
+        record["defaults"] = {name: value for name, value in defaults.items() if name not in given}
+        score = 0.5 + given["num_layers"] / 1000 + given.get("k", 8) / 500 + given["seed"] / 100
+        scores = record["rows"][0] | {"pearson": score, "test_cells": 3000}
+        rates = {"rates_tried": "0.001: 0.5000, 0.002: 0.6000", "rate_on_edge": True, "epochs_run": 9}
+        record["rows"] = [scores | rates]
+        if point.experiment == "quality":
+            measures = ("pearson", "spearman", "kendall", "r2")
+            both = {"RevGNN": 0.5, "GSRGNN": 0.51, "difference": 0.01, "low": 0.0, "high": 0.02}
+            record["rows"] = [{"k": k, "measure": measure, **both} for k in given["ks"] for measure in measures]
+        records.write(record, folder / point.experiment / f"{point.name}.json")
+    return folder
+
+
+@pytest.fixture
+def shown(deep, monkeypatch):
+    """Runs a page's code and gives all that it displays, as text and HTML."""
+
+    def run(name):
+        out = []
+
+        def display(*things):
+            out.extend(thing.data if isinstance(thing, Markdown) else thing._repr_html_() for thing in things)
+
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr("IPython.display.display", display)
+        cells = [text for text, _ in code_cells(read_source(ROOT / "notebooks" / f"{name}.py"))]
+        names = {}
+        for text in cells:
+            exec(text, names)
+            if text.startswith('folder = "results"'):
+                names["folder"] = str(deep)
+        out.append(names["page"].show(names["shown"], views=names["page"].leading())._repr_html_())
+        return html.unescape("\n".join(out))
+
+    return run
+
+
+def test_figure_1_compares_the_models_of_the_widest_group(shown):
+    text = shown("14_figure_1")
+    assert "hidden channels 128, epochs 250" in text
+    assert "hidden channels 384" not in text
+    assert "RevGNN with 100 layers is" in text
+    assert "GSR-GNN, k = 8 with 100 layers is" in text
+    assert "k = 16" not in text
+    assert "none of the paper's ten" in text or "riscv" in text
+
+
+def test_figure_2_has_the_curves_and_what_was_tried(shown):
+    text = shown("15_figure_2")
+    assert "RevGNN is best with 100 of at most 100 layers" in text
+    assert "seeds of one point differ by up to 0.010" in text
+    assert "RevGNN, dropout 0.1" in text
+    assert "fewer epochs, and dropout" in text
+    assert "searches for a rate" in text
+    assert "GSR-GNN, k = 16" in text
+
+
+def test_figure_8_takes_the_differences_of_those_runs(shown):
+    text = shown("18_figure_8")
+    assert "tuning epochs 60" in text
+    assert "Averaged over all depths and k, as the paper does: Pearson +0.0100" in text

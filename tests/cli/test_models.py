@@ -1,0 +1,234 @@
+"""`gsrgnn train` and `gsrgnn predict`, on circuits of a few hundred cells."""
+
+import os
+
+import pandas as pd
+import pytest
+import small_def
+import torch
+
+from gsrgnn import GSRGNN, circuits, model_file, save_model
+from gsrgnn.circuits import layouts
+from gsrgnn.circuits.layouts import Layout
+from gsrgnn.lab import fit
+
+SMALL = "--hidden 8 --layers 2 --k 2 --epochs 3"
+TRAIN = f"train --on synthetic/300,synthetic/200 --validate synthetic/250 -o model.pt {SMALL}"
+
+
+@pytest.fixture
+def call(gsrgnn, monkeypatch):
+    monkeypatch.delenv("CIRCUITNET_ROOT", raising=False)
+    monkeypatch.delenv("R2G_ROOT", raising=False)
+    return lambda line: gsrgnn(*line.split())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The file of a small model; tests copy nothing and write elsewhere."""
+    path = tmp_path_factory.mktemp("trained") / "model.pt"
+    options = fit.Options(hidden=8, layers=2, k=2, epochs=3)
+    parts = fit.Parts(["synthetic/300", "synthetic/200"], ["synthetic/250"])
+    fit.fit(parts, path, options, checkpoint=path.with_name("checkpoint"), say=lambda words: None)
+    return path
+
+
+def test_train_then_predict(call, tmp_path):
+    ran = call(f"{TRAIN} --test synthetic/150 --card")
+    assert ran.exit_code == 0, ran.output
+    rows = [line.split()[:2] for line in ran.stdout.splitlines()[1:]]
+    assert rows[:4] == [["synthetic/250", "validate"], ["all", "validate"], ["synthetic/150", "test"], ["all", "test"]]
+    assert ran.stdout.splitlines()[-1].startswith("next: gsrgnn predict model.pt ")
+    assert "epoch 3 of 3: loss " in ran.stderr
+    assert sorted(os.listdir(tmp_path)) == ["model.md", "model.pt"]
+    about = model_file.about("model.pt")
+    assert (about["features"], about["units"], about["label"], about["norm"]) == (
+        "placed",
+        "capacity",
+        "routed",
+        "mean",
+    )
+    assert about["trained_on"] == ["synthetic/300", "synthetic/200"]
+    assert [row["circuit"] for row in about["scores"]] == ["synthetic/250", "synthetic/150"]
+    card = (tmp_path / "model.md").read_text()
+    assert f"\n{about['command']}\n" in card
+    assert call(f"{about['command'].removeprefix('gsrgnn ')} --card").exit_code == 0  # it makes the same model again
+    assert model_file.about("model.pt")["scores"] == about["scores"]
+
+    ran = call("predict model.pt riscv/picorv32-small -o new/cells.csv --picture new/die.png")
+    assert ran.exit_code == 0, ran.output
+    assert sorted(os.listdir(tmp_path / "new")) == ["cells.csv", "cells.gcells.csv", "die.png"]
+    assert "pearson " in ran.stdout
+    assert "reading " in ran.stdout
+    cells, gcells = (pd.read_csv(tmp_path / "new" / name) for name in ("cells.csv", "cells.gcells.csv"))
+    data = circuits.load("riscv/picorv32-small", features="placed", units="capacity")
+    assert list(cells) == ["cell", "left", "bottom", "right", "top", "predicted", "true"]
+    assert cells["true"].to_numpy() == pytest.approx(data.y[:, 0].numpy(), abs=1e-5)
+    model = model_file.load_model("model.pt")
+    from gsrgnn import CircuitGraph
+
+    assert cells["predicted"].to_numpy() == pytest.approx(
+        model(data.x, CircuitGraph.from_data(data))[:, 0].detach().numpy(), rel=1e-3, abs=1e-5
+    )
+    one = gcells.iloc[len(gcells) // 2]
+    covers = (cells.left <= one.x) & (one.x <= cells.right) & (cells.bottom <= one.y) & (one.y <= cells.top)
+    assert one.predicted == pytest.approx(cells.predicted[covers].mean(), rel=1e-4)
+
+
+def test_nothing_is_routed_unless_asked(call, trained, monkeypatch):
+    from gsrgnn.circuits import congestion
+
+    with monkeypatch.context() as patched:
+        patched.delattr(congestion, "routed")
+        ran = call(f"predict {trained} synthetic/200 -o cells.csv")
+    assert ran.exit_code == 0, ran.output
+    assert "there are no scores: --score simulates it, by routing" in ran.stderr
+    assert "true" not in pd.read_csv("cells.csv")
+    ran = call(f"predict {trained} synthetic/200 --score")
+    assert ran.exit_code == 0, ran.output
+    assert "pearson " in ran.stdout
+    assert "the model was trained on synthetic/200" in ran.stderr
+
+
+def test_a_def_has_names_and_its_wires_are_scored(call, trained, tmp_path):
+    small_def.write(tmp_path, name="mine.def.gz")
+    (tmp_path / "cells.lef").write_text(small_def.LEF)
+    ran = call(f"predict {trained} mine.def.gz --lef cells.lef -o cells.csv")
+    assert ran.exit_code == 0, ran.output
+    assert pd.read_csv("cells.csv")["cell"].tolist() == [r"top/a\[0\]", "b", "c", "d", "ram"]
+    assert "the true values are the wires of a DEF file, and the model predicts simulated: global routing" in ran.stderr
+    before = (tmp_path / "mine.def.gz").read_bytes()
+    ran = call(f"predict {trained} mine.def.gz -o mine.def.gz")
+    assert ran.stderr == "error: mine.def.gz would be written over what is read: name another file\n"
+    assert (tmp_path / "mine.def.gz").read_bytes() == before
+
+
+def test_both_directions_and_another_model(call):
+    ran = call(f"{TRAIN} --combine both --model GCN")
+    assert ran.exit_code == 0, ran.output
+    assert model_file.about("model.pt")["norm"] == "sym"
+    ran = call("predict model.pt synthetic/150 -o cells.csv --picture die.svg --score")
+    assert ran.exit_code == 0, ran.output
+    assert list(pd.read_csv("cells.gcells.csv")) == [
+        "x",
+        "y",
+        *(f"{what}_{way}" for what in ("predicted", "true") for way in ("horizontal", "vertical")),
+    ]
+
+
+def test_a_folder_of_layouts_is_trained_on(call, tmp_path, monkeypatch):
+    (tmp_path / "made").mkdir()
+    layouts.make(Layout("riscv/picorv32-small", 0.8, 2.0, "corners", 7), "made")
+    ran = call(f"train --on made --validate synthetic/250 -o model.pt {SMALL}")
+    assert ran.exit_code == 0, ran.output
+    assert model_file.about("model.pt")["trained_on"] == ["riscv/picorv32-small-u0.80-a2.00-corners-s7"]
+    ran = call(f"train --on made --validate synthetic/250 -o model.pt --units largest {SMALL}")
+    assert ran.stderr.splitlines()[-1] == (
+        "error: made is a folder of layouts, which have units capacity: leave out --units"
+    )
+
+
+def test_an_interrupted_training_goes_on(call, monkeypatch, tmp_path):
+    whole = call(TRAIN)
+    scores = whole.stdout
+    (tmp_path / "model.pt").unlink()
+
+    def tell(say, epochs, lines=fit._lines):
+        def stop(row):
+            if row["epoch"] == 2:
+                raise KeyboardInterrupt
+
+        return stop
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "_lines", tell)
+        ran = call(TRAIN)
+    assert ran.exit_code == 130
+    assert ran.stderr.splitlines()[-1] == "interrupted: the same command goes on from model.pt.checkpoint"
+    assert os.listdir(tmp_path) == ["model.pt.checkpoint"]
+    again = call(TRAIN)
+    assert again.stdout == scores
+    assert "epoch 2 of 3" not in again.stderr
+    assert os.listdir(tmp_path) == ["model.pt"]
+    assert call(f"{TRAIN} --checkpoint kept").exit_code == 0
+    assert sorted(os.listdir(tmp_path)) == ["kept", "model.pt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--on synthetic/200 --validate synthetic/200", "--on and --validate both name synthetic/200: what a model"),
+        ("--on synthetic/200,synthetic/200 --validate synthetic/250", "--on names synthetic/200 more than once"),
+        ("--on synthetic/200 --validate ,", "--validate names no circuit"),
+        ("--on synthetic/200 --validate nothing", "no circuit 'nothing'"),
+        (
+            "--on synthetic/200 --validate synthetic/250 --model Tree",
+            "model 'Tree' is unknown: it is one of GSRGNN, GCN",
+        ),
+        (
+            "--on synthetic/200 --validate synthetic/250 --features all",
+            "features 'all' is unknown: it is one of netlist",
+        ),
+        ("--on synthetic/200 --validate synthetic/250 --hidden 7", "width is 7: the stream splits into 2 groups"),
+        ("--on synthetic/200 --validate synthetic/250 --lef a.lef", "--lef goes with a DEF file"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line(call, options, says, tmp_path):
+    ran = call(f"train -o model.pt {options}")
+    assert ran.exit_code == 1
+    assert ran.stderr.splitlines()[-1].startswith(f"error: {says}")
+    assert os.listdir(tmp_path) == []
+
+
+def test_models_that_cannot_predict_are_one_line(call, trained, tmp_path):
+    model = GSRGNN(2, 8, num_layers=1, k=2)
+    about = model_file.about(trained)
+    save_model(model, "old.pt")
+    save_model(model, "other.pt", {name: about[name] for name in about} | {"feature_names": ["pins", "colour"]})
+    torch.save(model.state_dict(), "pickle.pt")
+    (tmp_path / "cut.pt").write_bytes(trained.read_bytes()[:-1])
+    for name, says in {
+        "old.pt": "old.pt does not say what it takes and gives (features, feature_names",
+        "other.pt": "other.pt takes features 'placed' that gsrgnn ",
+        "pickle.pt": "pickle.pt was not written by gsrgnn, or is not whole (it is a pickle",
+        "cut.pt": "cut.pt was not written by gsrgnn, or is not whole",
+        "none.pt": "no file none.pt",
+    }.items():
+        ran = call(f"predict {name} synthetic/200 -o cells.csv")
+        assert ran.exit_code == 1
+        assert ran.stderr.startswith(f"error: {says}")
+        assert ran.stderr.count("\n") == 1
+    assert not (tmp_path / "cells.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("+ PLACED ( 3600 10000 ) N", ""), "c is not placed"),
+        (("( 60000 60000 )", "( 60000 "), "mine.def"),
+    ],
+)
+def test_designs_that_cannot_be_predicted_are_one_line(call, trained, tmp_path, change, says):
+    text = small_def.DEF.replace(*change)
+    assert text != small_def.DEF
+    small_def.write(tmp_path, text, name="mine.def")
+    ran = call(f"predict {trained} mine.def -o cells.csv")
+    assert ran.exit_code == 1
+    assert says in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert not (tmp_path / "cells.csv").exists()
+
+
+def test_a_design_without_nets_is_one_line(call, trained, tmp_path):
+    head, _, rest = small_def.DEF.partition("NETS 5 ;")
+    small_def.write(tmp_path, f"{head}NETS 0 ;\nEND NETS\nEND DESIGN\n", name="mine.def")
+    ran = call(f"predict {trained} mine.def")
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith("error: mine.def")
+    assert "NETS" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_picture_of_an_unknown_kind_is_refused_first(call, trained):
+    ran = call(f"predict {trained} synthetic/200 --picture die.xyz")
+    assert ran.stderr == "error: die.xyz: a picture ends in .png, .svg or .pdf\n"
