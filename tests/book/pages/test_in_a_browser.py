@@ -1,0 +1,60 @@
+"""Every page in Chromium, narrow and wide, light and dark, from a folder and from a server."""
+
+from pathlib import Path
+
+import pytest
+
+from gsrgnn.book.build import pages
+
+ROOT = Path(__file__).parents[3]
+HTML = ROOT / "_build" / "html"
+PAGES = pages(ROOT)
+
+pytestmark = pytest.mark.skipif(not (HTML / "index.html").exists(), reason="no _build/html: make book")
+
+LOOK = """async ([width, smallest]) => {
+  await window.MathJax?.startup?.promise;
+  const seen = [...document.querySelectorAll("article *")].filter(e => e.getClientRects().length);
+  const words = e => e.textContent.trim().slice(0, 60);
+  const all = (selector, faulty) => [...new Set(seen.filter(e => e.matches(selector) && faulty(e)).map(words))];
+  const height = text => {
+    const m = text.getScreenCTM();
+    return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(m.a, m.b);
+  };
+  const isOut = e => e.scrollWidth > e.clientWidth + 1;
+  const scrolls = e => isOut(e) && /auto|scroll/.test(getComputedStyle(e).overflowX);
+  const reached = e => e.tabIndex >= 0 || e.querySelector("a, button, input, select, summary, [tabindex='0']");
+  const page = document.documentElement;
+  return {
+    theme: page.dataset.theme,
+    "wider than the screen": page.scrollWidth > width ? [page.scrollWidth] : [],
+    "code wider than its box": all("pre:not(.cell_output *)", isOut),
+    "text too small in a figure": all("svg text", e => words(e) && height(e) < smallest),
+    "formulas that MathJax did not set": all(".math", e => !e.querySelector("mjx-container")),
+    "out of a keyboard's reach": all("*", e => scrolls(e) && !reached(e)),
+  };
+}"""
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "where"),
+    [(1280, "light", "a server"), (1280, "dark", "a folder"), (360, "light", "a folder"), (360, "dark", "a server")],
+)
+def test_pages_in_a_browser(browser, served, width, scheme, where):
+    home = served if where == "a server" else HTML.as_uri() + "/"
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    faults = []
+    tab = context.new_page()
+    now = []
+    tab.on("request", lambda request: request.url.startswith((home, "data:")) or faults.append(request.url))
+    tab.on("console", lambda message: message.type == "error" and faults.append(f"{now[-1]}: {message.text}"))
+    tab.on("pageerror", lambda error: faults.append(f"{now[-1]}: {error}"))
+    tab.on("requestfailed", lambda request: faults.append(f"{now[-1]}: not loaded: {request.url}"))
+    for page in PAGES:
+        now.append(page)
+        tab.goto(f"{home}{page}.html", wait_until="load")
+        found = tab.evaluate(LOOK, [width, 9 if width < 600 else 0])
+        assert found.pop("theme") == scheme
+        faults += [f"{page}: {fault}: {what}" for fault, places in found.items() for what in places]
+    context.close()
+    assert faults == []
