@@ -38,7 +38,9 @@ def _configure(app: Sphinx, config: Config) -> None:
 
 def _add_to_page(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
     place, citation = address(), Citation(Path(app.srcdir, "CITATION.cff"))
-    context["metatags"] += head.tags(app, page, context, head.describe(doctree), citation, place)
+    context["metatags"] = context.get("metatags", "") + head.tags(
+        app, page, context, head.describe(doctree), citation, place
+    )
     context["citation"] = citation
     context["repository"] = place.repository
     context["bibtex"] = citation.bibtex(place.repository or place.site)

@@ -31,8 +31,14 @@ def describe(doctree: nodes.document | None) -> str:
 
 def tags(app: Sphinx, page: str, context: dict, description: str, citation: Citation, address: Address) -> str:
     """The elements, one a line. Those that need the site's address are left out where it is not known."""
+    icons = [
+        f'<link rel="icon" href="{context["pathto"](f"_static/favicon.{kind}", 1)}" {words} />'
+        for kind, words in (("png", 'type="image/png" sizes="96x96"'), ("svg", 'type="image/svg+xml"'))
+    ]
+    if page not in app.env.titles:  # search, index, 404: not what somebody should find
+        return "\n    ".join(["", *_elements("name", {"robots": "noindex"}), *icons])
     front = page == app.config.root_doc
-    title = app.env.titles[page].astext() if page in app.env.titles else context["title"]
+    title = app.env.titles[page].astext()
     named = {
         "description": description,
         "citation_title": app.config.html_title if front else title,
@@ -60,16 +66,7 @@ def tags(app: Sphinx, page: str, context: dict, description: str, citation: Cita
     if address.site:
         sizes = dict(zip(("og:image:width", "og:image:height"), map(str, CARD_SIZE), strict=True))
         shown |= {"og:image": address.site + CARD, **sizes, "og:image:alt": CARD_ALT}
-    path = context["pathto"]
-    return "\n    ".join(
-        [
-            "",
-            *_elements("name", named),
-            *_elements("property", shown),
-            f'<link rel="icon" href="{path("_static/favicon.png", 1)}" type="image/png" sizes="96x96" />',
-            f'<link rel="icon" href="{path("_static/favicon.svg", 1)}" type="image/svg+xml" />',
-        ]
-    )
+    return "\n    ".join(["", *_elements("name", named), *_elements("property", shown), *icons])
 
 
 def _elements(key: str, values: dict[str, str | list[str] | None]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The site's pictures: the card that is shown beside a link to it, and its icon, three rows with one kept entry each."""
+"""The site's pictures: the card that is shown beside a link to it, and its icon, rows with one kept entry each."""
 
 from pathlib import Path
 
