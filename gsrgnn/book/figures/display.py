@@ -19,7 +19,6 @@ from pandas.io.formats.style import Styler
 
 from gsrgnn.book.figures.style import INK, STYLE
 
-
 SMALLEST: int = 9
 """Height in CSS pixels below which no text falls: on a narrow screen a drawing scrolls in its frame before that."""
 

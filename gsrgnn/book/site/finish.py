@@ -16,6 +16,9 @@ from gsrgnn.book.site.policy import CHARSET, with_policy
 
 ICONS: str = "_static/scripts/fontawesome.js"
 
+LICENSES: Path = Path(__file__).parents[2] / "circuits" / "packaged_data" / "LICENSES.txt"
+"""Of the circuits that ship."""
+
 UNUSED: tuple[str, ...] = (
     "_static/**/*.map",
     "_static/**/*.LICENSE.txt",
@@ -52,7 +55,7 @@ def finish(root: Path, html: Path, pages: Sequence[str], address: Address) -> No
     _prune(html)
     _write_pictures(root, html)
     shutil.copy(root / "LICENSE", html / "license.txt")
-    shutil.copy(root / "gsrgnn/circuits/packaged_data/LICENSES.txt", html / "licenses-of-circuits.txt")
+    shutil.copy(LICENSES, html / "licenses-of-circuits.txt")
     if address.site:
         _write_map(html, pages, address)
 
@@ -69,6 +72,7 @@ def _mend(page: str) -> str:
     page = re.sub(rf'\s*<script[^>]*src="[^"]*{ICONS}[^"]*"[^>]*></script>', "", page)
     page = page.replace(' onclick="window.print()"', "")  # site.js has it
     page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # what is seen is the name
+    page = page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')  # of no list items
     return SEPARATE.sub(r'<div class="pst-scrollable-table-container">\1</div>', page)
 
 
