@@ -31,6 +31,7 @@ def _configure(app: Sphinx, config: Config) -> None:
     if place.repository:
         config.html_theme_options |= {
             "repository_url": place.repository,
+            "repository_provider": next((one for one in ("gitlab", "bitbucket") if one in place.repository), "github"),
             "use_repository_button": True,
             "use_issues_button": True,
         }

@@ -24,9 +24,11 @@ class Address(NamedTuple):
 def address(variables: Mapping[str, str] = os.environ) -> Address:
     """What the variables GSRGNN_SITE_URL and GSRGNN_REPOSITORY say.
 
-    Raises ValueError for what is not the address of a folder on the web.
+    Raises ValueError for what is not the address of a folder on the web, or of a repository and its owner.
     """
     site, repository = (_checked(name, variables.get(name, "")) for name in (SITE, REPOSITORY))
+    if repository and urlsplit(repository).path.count("/") < 2:
+        raise ValueError(f"{REPOSITORY} is {repository!r}: give owner and name, as in https://example.org/owner/name")
     return Address(site + "/" * bool(site), repository)
 
 

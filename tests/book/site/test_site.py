@@ -51,7 +51,7 @@ def said(page):
 def test_a_page_says_what_it_is(site):
     html, published = site
     front, deep = (said(soup(html / "book" / f"{name}.html")) for name in ("index", "deep"))
-    assert deep["og:title"] == deep["citation_title"] == ["Deep & 'wide'"]
+    assert deep["og:title"] == deep["citation_title"] == ["Deep & ‘wide’"]
     assert deep["description"] == deep["og:description"] == ["It has 7157 cells, x."]
     (description,) = front["description"]
     assert LONG.startswith(description.removesuffix(" …"))
