@@ -37,6 +37,25 @@ LOOK = """async ([width, smallest]) => {
 }"""
 
 
+def test_the_look_finds_what_is_wrong(browser):
+    tab = browser.new_page(viewport={"width": 360, "height": 900})
+    tab.set_content(
+        """<html data-theme="light"><article style="width: 330px">
+        <p style="width: 400px">too wide</p><pre style="overflow: hidden">{0}</pre>
+        <div style="overflow-x: auto; white-space: nowrap">out of reach {0}</div>
+        <div style="overflow-x: auto; white-space: nowrap" tabindex="0">in reach {0}</div>
+        <svg viewBox="0 0 100 50" width="50">
+          <text y="9" font-size="16">small</text><text y="40" font-size="20">high</text>
+        </svg>
+        <span class="math">x^2</span></article></html>""".format("word " * 20)
+    )
+    found = tab.evaluate(LOOK, [360, 9])
+    tab.close()
+    assert found.pop("theme") == "light"
+    assert [str(places[0]).split()[0] for places in found.values()] == ["408", "word", "small", "x^2", "out"]
+    assert all(len(places) == 1 for places in found.values())
+
+
 def lost(request):
     """A file that did not come, but for what the browser gave up itself since the next page was asked for."""
     return [] if request.failure == "net::ERR_ABORTED" else [f"not loaded: {request.url}: {request.failure}"]
