@@ -33,6 +33,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters: [{file: chapters/page}]\n")
     (tmp_path / "_config.yml").write_text(
         "title: Tiny\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n"
+        "sphinx: {config: {html_theme_options: {use_fullscreen_button: false}}}\n"
     )
     (tmp_path / "book" / "index.md").write_text("# Tiny\n")
     (tmp_path / "notebooks" / "page.py").write_text('# %% [markdown]\n# # Page\n\n# %% tags=["parameters"]\nk = 1\n')

@@ -1,4 +1,4 @@
-"""Every page in Chromium, narrow and wide, light and dark, from a folder and from a server."""
+"""Every page in Chromium, narrow and wide, light and dark, from a folder and from a server, by eye and by axe-core."""
 
 from pathlib import Path
 
@@ -37,6 +37,22 @@ LOOK = """async ([width, smallest]) => {
 }"""
 
 
+# axe's time goes with the number of elements. Of what repeats in a page, it looks at the first five.
+THIN = """for (const many of ["pre", "table.gsr-matrix", "mjx-container"]) {
+  [...document.querySelectorAll(`article ${many}`)].slice(5).forEach(one => one.remove());
+}"""
+
+GRAVE = """async () => (await axe.run({resultTypes: ["violations"], preload: false})).violations
+  .filter(one => ["serious", "critical"].includes(one.impact))
+  .map(one => `${one.id}: ${one.nodes.length} times, as in ${one.nodes[0].html.slice(0, 200)}`).sort()"""
+
+
+@pytest.fixture(scope="module")
+def axe():
+    package = pytest.importorskip("axe_playwright_python")
+    return (Path(package.__file__).parent / "axe.min.js").read_text()
+
+
 def test_the_look_finds_what_is_wrong(browser):
     tab = browser.new_page(viewport={"width": 360, "height": 900})
     tab.set_content(
@@ -62,24 +78,41 @@ def lost(request):
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme", "where"),
-    [(1280, "light", "a server"), (1280, "dark", "a folder"), (360, "light", "a folder"), (360, "dark", "a server")],
+    ("width", "schemes", "where"),
+    [(1280, ("light", "dark"), "a server"), (360, ("dark", "light"), "a folder")],
+    ids=["wide", "narrow"],
 )
-def test_pages_in_a_browser(browser, served, width, scheme, where):
+def test_pages_in_a_browser(browser, axe, served, width, schemes, where):
     home = served if where == "a server" else HTML.as_uri() + "/"
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    faults = []
+    context = browser.new_context(viewport={"width": width, "height": 900})
     tab = context.new_page()
-    now = []
+    faults = []
     tab.on("request", lambda request: request.url.startswith((home, "data:")) or faults.append(request.url))
-    tab.on("console", lambda message: message.type == "error" and faults.append(f"{now[-1]}: {message.text}"))
-    tab.on("pageerror", lambda error: faults.append(f"{now[-1]}: {error}"))
+    tab.on("console", lambda message: message.type == "error" and faults.append(f"{tab.url}: {message.text}"))
+    tab.on("pageerror", lambda error: faults.append(f"{tab.url}: {error}"))
     tab.on("requestfailed", lambda request: faults.extend(lost(request)))
-    for page in PAGES:
-        now.append(page)
+    for page in [*PAGES, "search"]:
+        tab.emulate_media(color_scheme=schemes[0])
         tab.goto(f"{home}{page}.html", wait_until="load")
-        found = tab.evaluate(LOOK, [width, 9 if width < 600 else 0])
-        assert found.pop("theme") == scheme
-        faults += [f"{page}: {fault}: {what}" for fault, places in found.items() for what in places]
+        for scheme in schemes:
+            tab.emulate_media(color_scheme=scheme)
+            found = tab.evaluate(LOOK, [width, 9 if width < 600 else 0])
+            assert found.pop("theme") == scheme
+            faults += [f"{page}, {scheme}: {fault}: {what}" for fault, places in found.items() for what in places]
+        tab.evaluate(THIN)
+        tab.evaluate(axe)
+        faults += [f"{page}, {scheme}: {words}" for words in tab.evaluate(GRAVE)]
     context.close()
     assert faults == []
+
+
+def test_axe_finds_what_is_wrong(browser, axe):
+    tab = browser.new_page()
+    tab.set_content("<title>a</title><button></button><p style='color: #ccc; background: #fff'>pale</p>")
+    tab.evaluate(axe)
+    assert [words.partition(":")[0] for words in tab.evaluate(GRAVE)] == [
+        "button-name",
+        "color-contrast",
+        "html-has-lang",
+    ]
+    tab.close()
