@@ -27,7 +27,6 @@ LOOK = """async ([width, smallest]) => {
   const reached = e => e.tabIndex >= 0 || e.querySelector("a, button, input, select, summary, [tabindex='0']");
   const page = document.documentElement;
   return {
-    theme: page.dataset.theme,
     "wider than the screen": page.scrollWidth > width ? [page.scrollWidth] : [],
     "code wider than its box": all("pre:not(.cell_output *)", isOut),
     "text too small in a figure": all("svg text", e => words(e) && height(e) < smallest),
@@ -56,7 +55,7 @@ def axe():
 def test_the_look_finds_what_is_wrong(browser):
     tab = browser.new_page(viewport={"width": 360, "height": 900})
     tab.set_content(
-        """<html data-theme="light"><article style="width: 330px">
+        """<html><article style="width: 330px">
         <p style="width: 400px">too wide</p><pre style="overflow: hidden">{0}</pre>
         <div style="overflow-x: auto; white-space: nowrap">out of reach {0}</div>
         <div style="overflow-x: auto; white-space: nowrap" tabindex="0">in reach {0}</div>
@@ -67,7 +66,6 @@ def test_the_look_finds_what_is_wrong(browser):
     )
     found = tab.evaluate(LOOK, [360, 9])
     tab.close()
-    assert found.pop("theme") == "light"
     assert [str(places[0]).split()[0] for places in found.values()] == ["408", "word", "small", "x^2", "out"]
     assert all(len(places) == 1 for places in found.values())
 
@@ -77,32 +75,39 @@ def lost(request):
     return [] if request.failure == "net::ERR_ABORTED" else [f"not loaded: {request.url}: {request.failure}"]
 
 
-@pytest.mark.parametrize(
-    ("width", "schemes", "where"),
-    [(1280, ("light", "dark"), "a server"), (360, ("dark", "light"), "a folder")],
+@pytest.fixture(
+    scope="module",
+    params=[(1280, ("light", "dark"), "a server"), (360, ("dark", "light"), "a folder")],
     ids=["wide", "narrow"],
 )
-def test_pages_in_a_browser(browser, axe, served, width, schemes, where):
+def window(request, browser, served):
+    """A tab, its width, where it finds pages, the schemes to see them in, and what was reported since it was opened."""
+    width, schemes, where = request.param
     home = served if where == "a server" else HTML.as_uri() + "/"
     context = browser.new_context(viewport={"width": width, "height": 900})
-    tab = context.new_page()
-    faults = []
+    tab, faults = context.new_page(), []
     tab.on("request", lambda request: request.url.startswith((home, "data:")) or faults.append(request.url))
-    tab.on("console", lambda message: message.type == "error" and faults.append(f"{tab.url}: {message.text}"))
-    tab.on("pageerror", lambda error: faults.append(f"{tab.url}: {error}"))
+    tab.on("console", lambda message: message.type == "error" and faults.append(message.text))
+    tab.on("pageerror", lambda error: faults.append(str(error)))
     tab.on("requestfailed", lambda request: faults.extend(lost(request)))
-    for page in [*PAGES, "search"]:
-        tab.emulate_media(color_scheme=schemes[0])
-        tab.goto(f"{home}{page}.html", wait_until="load")
-        for scheme in schemes:
-            tab.emulate_media(color_scheme=scheme)
-            found = tab.evaluate(LOOK, [width, 9 if width < 600 else 0])
-            assert found.pop("theme") == scheme
-            faults += [f"{page}, {scheme}: {fault}: {what}" for fault, places in found.items() for what in places]
-        tab.evaluate(THIN)
-        tab.evaluate(axe)
-        faults += [f"{page}, {scheme}: {words}" for words in tab.evaluate(GRAVE)]
+    yield tab, width, home, schemes, faults
     context.close()
+
+
+@pytest.mark.parametrize("page", [*PAGES, "search"])
+def test_a_page_in_a_browser(window, axe, page):
+    tab, width, home, schemes, faults = window
+    faults.clear()
+    tab.emulate_media(color_scheme=schemes[0])
+    tab.goto(f"{home}{page}.html", wait_until="load")
+    for scheme in schemes:
+        tab.emulate_media(color_scheme=scheme)
+        tab.wait_for_function("scheme => document.documentElement.dataset.theme == scheme", arg=scheme)
+        found = tab.evaluate(LOOK, [width, 9 if width < 600 else 0])
+        faults += [f"{scheme}: {fault}: {what}" for fault, places in found.items() for what in places]
+    tab.evaluate(THIN)
+    tab.evaluate(axe)
+    faults += tab.evaluate(GRAVE)
     assert faults == []
 
 
