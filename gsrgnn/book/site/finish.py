@@ -73,6 +73,7 @@ def _mend(page: str) -> str:
     page = page.replace(' onclick="window.print()"', "")  # site.js has it
     page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # what is seen is the name
     page = page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')  # of no list items
+    page = re.sub(r"<title>(.*?) &#8212; \1</title>", r"<title>\1</title>", page)
     return SEPARATE.sub(r'<div class="pst-scrollable-table-container">\1</div>', page)
 
 
@@ -87,7 +88,7 @@ def _from_anywhere(page: str, root: str) -> str:
 
 def _redirect(html: Path, front: str) -> None:
     """The root's page, which leads on to the front page, says of itself what that one says."""
-    page = (html / f"{front}.html").read_text()
+    page = _mend((html / f"{front}.html").read_text())
     said = re.findall(r"<title>.*?</title>|<meta (?:name|property)=[^>]*>|<link rel=\"canonical\"[^>]*>", page)
     (html / "index.html").write_text(
         f'<!DOCTYPE html>\n<html lang="en">\n  <head>\n    {CHARSET}\n    '

@@ -25,7 +25,7 @@ def site(request, tmp_path_factory):
         (root / name).parent.mkdir(exist_ok=True)
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, root / name)
     (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters: [{file: book/deep}]\n")
-    (root / "book" / "index.md").write_text(f"# Tiny\n\n:::{{note}}\nA box.\n:::\n\n{LONG}\n\nMore.\n")
+    (root / "book" / "index.md").write_text(f"# GSR-GNN, executed\n\n:::{{note}}\nA box.\n:::\n\n{LONG}\n\nMore.\n")
     table = "<table><tr><td>87.2</td><td>38,656</td></tr></table>"
     (root / "book" / "deep.md").write_text(
         f"# Deep & 'wide'\n\nIt has 7157 cells, $x$.\n\n```{{raw}} html\n{table}\n```\n"
@@ -96,7 +96,7 @@ def test_the_root_s_page_says_what_the_front_page_says(site):
     root, front = (soup(html / name) for name in ("index.html", "book/index.html"))
     assert root.find("meta", {"http-equiv": "refresh"})["content"] == "0; url=book/index.html"
     assert said(root)["og:title"] == said(front)["og:title"]
-    assert root.title.get_text() == front.title.get_text()
+    assert root.title.get_text() == front.title.get_text() == "GSR-GNN, executed"
 
 
 def test_the_page_for_wrong_addresses_loads_from_the_root(site):
