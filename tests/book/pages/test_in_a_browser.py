@@ -98,11 +98,10 @@ def window(request, browser, served):
 def test_a_page_in_a_browser(window, axe, page):
     tab, width, home, schemes, faults = window
     faults.clear()
-    tab.emulate_media(color_scheme=schemes[0])
-    tab.goto(f"{home}{page}.html", wait_until="load")
     for scheme in schemes:
         tab.emulate_media(color_scheme=scheme)
-        tab.wait_for_function("scheme => document.documentElement.dataset.theme == scheme", arg=scheme)
+        tab.goto(f"{home}{page}.html", wait_until="load")
+        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
         found = tab.evaluate(LOOK, [width, 9 if width < 600 else 0])
         faults += [f"{scheme}: {fault}: {what}" for fault, places in found.items() for what in places]
     tab.evaluate(THIN)
