@@ -9,6 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from gsrgnn.book.site.address import address
+from gsrgnn.book.site.finish import finish
 from gsrgnn.lab.notebooks import TIMEOUT, alone, check_parameters, read_source, run
 from gsrgnn.provenance import hash_files
 
@@ -94,6 +96,7 @@ def _build_pages(root: Path, say: Callable[[str], None]) -> None:
     if built.returncode != 0:
         raise RuntimeError(f"the pages have warnings; the last good book stays in place\n{built.stdout}")
 
+    finish(root, staging / "_build" / "html", pages(root), address())
     new, old = html.with_name(".html.new"), html.with_name(".html.old")
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -107,7 +110,9 @@ def _build_pages(root: Path, say: Callable[[str], None]) -> None:
 
 
 def _pages_key(root: Path) -> str:
-    sources = [root / name for name in ("_config.yml", "_toc.yml", "requirements.lock")]
+    sources = [root / name for name in ("_config.yml", "_toc.yml", "requirements.lock", "CITATION.cff", "LICENSE")]
     sources += [path for path in (root / "book").rglob("*") if path.is_file()]
     sources += [root / CHAPTERS / f"{name}.ipynb" for name in chapter_names(root)]
-    return hash_files([path for path in sources if path.exists()], root)
+    site = Path(__file__).parent / "site"
+    keys = hash_files([path for path in sources if path.exists()], root), hash_files(site.rglob("*.py"), site)
+    return " ".join([*keys, *address()])

@@ -1,5 +1,8 @@
 """gsrgnn.book.build on a book of one notebook and one page; the book itself is looked at in test_built_book.py."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from gsrgnn.book.build import build, chapter_names, pages
@@ -23,11 +26,14 @@ parts:
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "code_hash", lambda: "the package's")
-    for folder in ("book", "notebooks"):
-        (tmp_path / folder).mkdir()
+    for folder in ("book/_static", "notebooks"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("CITATION.cff", "LICENSE", "book/_static/die.png"):
+        shutil.copy(Path(__file__).parents[2] / name, tmp_path / name)
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters: [{file: chapters/page}]\n")
     (tmp_path / "_config.yml").write_text(
         "title: Tiny\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n"
+        "sphinx: {config: {html_theme_options: {use_fullscreen_button: false}}}\n"
     )
     (tmp_path / "book" / "index.md").write_text("# Tiny\n")
     (tmp_path / "notebooks" / "page.py").write_text('# %% [markdown]\n# # Page\n\n# %% tags=["parameters"]\nk = 1\n')

@@ -6,6 +6,7 @@ page and a dark one; several stand side by side where there is room and below ea
 
 import hashlib
 import io
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,9 @@ from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
 from gsrgnn.book.figures.style import INK, STYLE
+
+SMALLEST: int = 9
+"""Height in CSS pixels below which no text falls: on a narrow screen a drawing scrolls in its frame before that."""
 
 
 class Shown(Protocol):
@@ -101,7 +105,7 @@ class Picture:
         return (
             '<figure class="gsr-figure" style="margin: 1rem 0"><div role="img" '
             f'aria-label="{escape(self.alt, quote=True)}" style="display: flex; flex-wrap: wrap; '
-            'gap: 0.5rem; justify-content: center; align-items: flex-start">'
+            'gap: 0.5rem; justify-content: safe center; align-items: flex-start; overflow-x: auto">'
             f"{panels}</div>{below}</figure>"
         )
 
@@ -140,7 +144,9 @@ def _svg(figure: Figure) -> tuple[str, float]:
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    fluid = r'\1 aria-hidden="true" style="width: 100%; height: auto"'
+    heights = [float(px) for px in re.findall(r"<text[^>]*?\bfont(?:-size)?: (?:\w+ )*([\d.]+)px", svg)]
+    least = math.ceil(figure.get_figwidth() * 72 * SMALLEST / min(heights)) if heights else 0
+    fluid = rf'\1 aria-hidden="true" style="width: 100%; min-width: {least}px; height: auto"'
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', fluid, svg, count=1)
     own = hashlib.sha256(svg.encode()).hexdigest()[:8]  # ids are global in a page
     svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{own}-", svg)

@@ -80,7 +80,7 @@ def new_figure(width: float | None = None, height: float | None = None) -> tuple
 
 def name_label(figure: Figure, source: str) -> None:
     """One line below the axes that says where the label comes from."""
-    figure.supxlabel(f"label: {source}", fontsize=7, x=0.5)
+    figure.supxlabel(f"label: {source}", fontsize=8, x=0.5)
 
 
 def plain_ticks(axis: Axis) -> None:

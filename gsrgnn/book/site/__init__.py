@@ -1,0 +1,47 @@
+"""The book as a site: what its pages need when they are published and a chapter does not say.
+
+A Sphinx extension adds to each page its head (`head`), its footer, and an index that finds numbers (`search`); when the
+pages are there, `finish.finish` makes them light and strict. `archive` packs them into one file.
+"""
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+from gsrgnn.book.site import head, search
+from gsrgnn.book.site.address import address
+from gsrgnn.book.site.citation import Citation
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """What Sphinx calls."""
+    app.add_search_language(search.Numbers)
+    app.connect("config-inited", _configure)
+    app.connect("doctree-resolved", search.separate_cells)
+    app.connect("html-page-context", _add_to_page)
+    app.connect("build-finished", search.keep_integers)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _configure(app: Sphinx, config: Config) -> None:
+    place = address()
+    config.html_baseurl = place.site
+    if place.repository:
+        config.html_theme_options |= {
+            "repository_url": place.repository,
+            "repository_provider": next((one for one in ("gitlab", "bitbucket") if one in place.repository), "github"),
+            "use_repository_button": True,
+            "use_issues_button": True,
+        }
+
+
+def _add_to_page(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    place, citation = address(), Citation(Path(app.srcdir, "CITATION.cff"))
+    context["metatags"] = context.get("metatags", "") + head.tags(
+        app, page, context, head.describe(doctree), citation, place
+    )
+    context["citation"] = citation
+    context["repository"] = place.repository
+    context["bibtex"] = citation.bibtex(place.repository or place.site)

@@ -1,0 +1,31 @@
+import pytest
+
+from gsrgnn.book.site.address import Address, address
+
+
+def test_what_is_not_given_is_empty():
+    assert address({}) == Address("", "")
+    assert address({}).path == "/"
+
+
+def test_a_slash_more_or_less_makes_no_difference():
+    for slash in ("", "/"):
+        given = {
+            "GSRGNN_SITE_URL": f"https://example.org/book{slash}",
+            "GSRGNN_REPOSITORY": f"https://example.org/a/x{slash}",
+        }
+        assert address(given) == Address("https://example.org/book/", "https://example.org/a/x")
+        assert address(given).path == "/book/"
+
+
+@pytest.mark.parametrize(
+    "given", ["example.org", "ftp://example.org", "https://example.org/?a", "https://example.org/#a", "https:///a"]
+)
+def test_what_is_no_folder_on_the_web_is_an_error(given):
+    with pytest.raises(ValueError, match="GSRGNN_SITE_URL is .*: give an address such as"):
+        address({"GSRGNN_SITE_URL": given})
+
+
+def test_a_repository_has_an_owner():
+    with pytest.raises(ValueError, match="GSRGNN_REPOSITORY is .*: give owner and name"):
+        address({"GSRGNN_REPOSITORY": "https://example.org/gsrgnn/"})
