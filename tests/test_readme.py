@@ -21,10 +21,12 @@ def test_its_lines_run_one_after_another(tmp_path, monkeypatch):
 
 def test_its_commands_train_and_predict(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [command[0] for command in commands()] == ["predict", "train", "predict"]
+    small_def.write(tmp_path, name="mine.def.gz")
+    assert [command[0] for command in commands()] == ["predict", "predict", "train", "predict"]
     for command in commands():
         ran = CliRunner().invoke(app, command)
         assert ran.exit_code == 0, ran.output
         assert command[0] == "train" or "pearson " in ran.stdout
-    assert {path.name for path in tmp_path.iterdir()} == {"model.pt", "ibex.csv", "ibex.gcells.csv", "ibex.png"}
+    written = {f"{name}{ending}" for name in ("ibex", "mine") for ending in (".csv", ".gcells.csv", ".png")}
+    assert {path.name for path in tmp_path.iterdir()} == {"model.pt", "mine.def.gz", *written}
     assert len(pd.read_csv("ibex.csv")) == 34367

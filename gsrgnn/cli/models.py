@@ -14,7 +14,8 @@ Device = Annotated[str, typer.Option(help="cpu or cuda")]
 
 def train(
     on: Annotated[
-        list[str], typer.Option(metavar="CIRCUIT,...", help="what to train on: names, files, folders of layouts")
+        list[str],
+        typer.Option(metavar="CIRCUIT,...", help="what to train on: names, files, folders of layouts; no blanks"),
     ],
     validate: Annotated[list[str], typer.Option(metavar="CIRCUIT,...", help="what chooses the epoch, none of --on")],
     output: Annotated[Path, typer.Option("-o", "--output", help="the model's file; one that is there is replaced")],
@@ -97,11 +98,15 @@ def train(
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="a file of `gsrgnn train`, or shipped, which comes with the package")],
-    circuit: Annotated[str, typer.Argument(help="a name that `gsrgnn data list` has, or a .def, .aux or .npz file")],
+    model: Annotated[
+        str, typer.Argument(help="a file of `gsrgnn train`, or the word shipped: the model of the package")
+    ],
+    circuit: Annotated[
+        str, typer.Argument(help="a name that `gsrgnn data list` has, or a .def, .def.gz, .aux or .npz file")
+    ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="a table of the cells (CSV); beside it NAME.gcells.csv, of the gcells"),
+        typer.Option("-o", "--output", help="a table of the cells, .csv; beside it NAME.gcells.csv, of the gcells"),
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="a map of the die: .png, .svg or .pdf; extra book")] = None,
     score: Annotated[
@@ -113,7 +118,8 @@ def predict(
 ) -> None:
     """What a model predicts for a circuit: tables, a map of the die, and scores where the label is known.
 
-    Nothing is routed unless --score asks for it. Folders are made, files that are there are replaced.
+    A gcell is a tile of the grid of global routing. Nothing is routed unless --score asks for it. Folders are made,
+    files that are there are replaced. The first call on a machine compiles the kernels, half a minute.
     """
     if picture is not None:
         if picture.suffix not in (".png", ".svg", ".pdf"):
@@ -125,6 +131,8 @@ def predict(
         if path.exists() and any(Path(given).exists() and path.samefile(given) for given in (model, circuit, *lef)):
             raise ValueError(f"{path} would be written over what is read: name another file")
         files.check_writable(path)
+    if output and output.suffix != ".csv":
+        raise ValueError(f"{output}: a table ends in .csv")
     from gsrgnn.lab.prediction import predict_circuit
 
     found = predict_circuit(model, circuit, device=device, lef=lef, score=score)
@@ -134,9 +142,10 @@ def predict(
     if picture:
         from gsrgnn.book.figures import die, save
 
-        save(die.prediction(found.maps[0], found.source, found.maps[1], found.unit), picture)
+        title = f"{Path(found.name).name}: predicted"
+        save(die.prediction(found.maps[0], found.source, found.maps[1], found.unit, title), picture)
     seconds = ", ".join(f"{name} {value:.2f} s" for name, value in found.seconds.items())
-    typer.echo(f"{found.name}: {len(found.cells):,} cells in {found.unit}; {seconds}")
+    typer.echo(f"{found.name}: {len(found.cells):,} cells, predicted is {found.unit}; {seconds}")
     if found.scores:
         typer.echo("  ".join(f"{name} {value:.3f}" for name, value in found.scores.items()))
     for remark in found.remarks:

@@ -5,6 +5,13 @@ import pandas as pd
 from gsrgnn.model_file import About
 
 _PARTS = {"trained_on": "Trained on", "validated_on": "Epoch chosen on", "tested_on": "Tested on (chose nothing)"}
+_ROUTED = """The label is (wires - capacity) / capacity of a gcell, a tile of the grid of global routing, and 0 where
+the wires fit; a cell has the mean over the gcells that it covers. The wires are a simulated router's. The capacity is
+not the chip's: it was chosen so that about a third of a circuit's cells has a label above 0, and layouts of one design
+share it. So a prediction ranks the places of one circuit; it does not say whether the circuit can be routed, nor which
+of two circuits is worse."""
+_SCORES = """Pearson, Spearman, Kendall and R2 compare the cells of a circuit, NRMS, SSIM and EMD its gcells. NRMS and
+EMD are 0 at best, the others 1."""
 _NOT_FOR = """It knows the cell library, the placer and the label of the circuits that it was trained on, and nothing of
 others: before it is used on circuits of another library, placer, router or technology, hold its predictions against
 labels of some of them. Its scores on the circuits that chose the epoch are better than those on new ones. Where R2 is
@@ -19,9 +26,10 @@ def card(about: About, name: str) -> str:
         f"# {name}",
         "",
         f"Takes: features `{about['features']}` ({len(about['feature_names'])} columns), a graph of norm "
-        f"`{about['norm']}`. Gives: {about['label_source']} (`{about['label']}`), in units `{about['units']}`, "
-        f"combined by `{about['combine']}`.",
+        f"`{about['norm']}`. Gives, for each cell, the label that it was trained on: {about['label_source']} "
+        f"(`{about['label']}`), in units `{about['units']}`, combined by `{about['combine']}`.",
         "",
+        *([_ROUTED, ""] if about["label"] == "routed" else ()),
         *(f"- {words}: {', '.join(about[part]) or 'none'}" for part, words in _PARTS.items() if part in about),
     ]
     if "best_epoch" in about:
@@ -29,7 +37,7 @@ def card(about: About, name: str) -> str:
     if "versions" in about:
         lines.append(f"- Made with {', '.join(f'{what} {version}' for what, version in about['versions'].items())}")
     if about.get("scores"):
-        lines += ["", "## How good", "", *_table(pd.DataFrame(about["scores"]))]
+        lines += ["", "## How good", "", _SCORES, "", *_table(pd.DataFrame(about["scores"]))]
     lines += ["", "## What it is not for", "", _NOT_FOR]
     if "command" in about:
         lines += ["", "## Made by", "", "```sh", about["command"], "```"]

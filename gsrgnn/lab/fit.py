@@ -211,8 +211,8 @@ def _check_apart(named):
     for one, other in combinations(named, 2):
         if both := set(named[one]) & set(named[other]):
             raise ValueError(
-                f"--{one} and --{other} both name {', '.join(sorted(both))}: what a model is chosen or tested on is "
-                "nothing that it was trained on"
+                f"--{one} and --{other} both name {', '.join(sorted(both))}: "
+                "name a circuit in one of them, since a score on what a model has seen says nothing of a new one"
             )
 
 
@@ -224,10 +224,7 @@ def _lines(say, epochs):
         nonlocal said
         if row["epoch"] == epochs or time.monotonic() - said >= _EVERY:
             said = time.monotonic()
-            say(
-                f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, Pearson {row['pearson']:.3f} on what is "
-                "held out"
-            )
+            say(f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, Pearson {row['pearson']:.3f} on --validate")
 
     return tell
 

@@ -72,6 +72,12 @@ def predict_circuit(
     """
     check_device(device)
     path = shipped.MODEL if str(model) == shipped.NAME else Path(model)
+    if circuits.is_file(str(model)):
+        raise ValueError(f"{model} is a circuit, and the model comes first: gsrgnn predict {shipped.NAME} {model}")
+    if not path.exists():
+        raise FileNotFoundError(
+            f"no file {model}: give a file that gsrgnn train wrote, or {shipped.NAME}, the model of the package"
+        )
     about = model_file.about(path)
     names, _ = FEATURES.get(about["features"], ([], None))
     if names != about["feature_names"]:
@@ -143,10 +149,15 @@ def _named(what, values):
 
 
 def _remarks(about: About, data: Circuit) -> list[str]:
+    remarks = []
+    if about["label"] == "routed":
+        remarks.append(
+            "compare places of this circuit, not circuits: what the model learned from has a capacity chosen for each "
+            "circuit, so it does not say whether this one can be routed"
+        )
     if data.y is None:
         how = "--score simulates it, by routing" if about["label"] in SIMULATED else f"it is {about['label_source']}"
-        return [f"the label of {data.name} is not known, and there are no scores: {how}"]
-    remarks = []
+        return [*remarks, f"the label of {data.name} is not known, and there are no scores: {how}"]
     for part, words in (("trained_on", "was trained on"), ("validated_on", "was chosen by")):
         if data.name in about.get(part, ()):
             remarks.append(f"the model {words} {data.name}: how good it is on a new circuit these scores do not say")

@@ -83,6 +83,7 @@ def test_nothing_is_routed_unless_asked(call, trained, monkeypatch):
         ran = call(f"predict {trained} synthetic/200 -o cells.csv")
     assert ran.exit_code == 0, ran.output
     assert "there are no scores: --score simulates it, by routing" in ran.stderr
+    assert "compare places of this circuit, not circuits" in ran.stderr
     assert "true" not in pd.read_csv("cells.csv")
     ran = call(f"predict {trained} synthetic/200 --score")
     assert ran.exit_code == 0, ran.output
@@ -157,7 +158,10 @@ def test_an_interrupted_training_goes_on(call, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("--on synthetic/200 --validate synthetic/200", "--on and --validate both name synthetic/200: what a model"),
+        (
+            "--on synthetic/200 --validate synthetic/200",
+            "--on and --validate both name synthetic/200: name a circuit in one",
+        ),
         ("--on synthetic/200,synthetic/200 --validate synthetic/250", "--on names synthetic/200 more than once"),
         ("--on synthetic/200 --validate ,", "--validate names no circuit"),
         ("--on synthetic/200 --validate nothing", "no circuit 'nothing'"),
@@ -192,7 +196,8 @@ def test_models_that_cannot_predict_are_one_line(call, trained, tmp_path):
         "other.pt": "other.pt takes features 'placed' that gsrgnn ",
         "pickle.pt": "pickle.pt was not written by gsrgnn, or is not whole (it is a pickle",
         "cut.pt": "cut.pt was not written by gsrgnn, or is not whole",
-        "none.pt": "no file none.pt",
+        "none.pt": "no file none.pt: give a file that gsrgnn train wrote, or shipped",
+        "mine.def": "mine.def is a circuit, and the model comes first: gsrgnn predict shipped mine.def",
     }.items():
         ran = call(f"predict {name} synthetic/200 -o cells.csv")
         assert ran.exit_code == 1
@@ -229,6 +234,7 @@ def test_a_design_without_nets_is_one_line(call, trained, tmp_path):
     assert ran.stderr.count("\n") == 1
 
 
-def test_a_picture_of_an_unknown_kind_is_refused_first(call, trained):
+def test_files_of_an_unknown_kind_are_refused_first(call, trained):
     ran = call(f"predict {trained} synthetic/200 --picture die.xyz")
     assert ran.stderr == "error: die.xyz: a picture ends in .png, .svg or .pdf\n"
+    assert call(f"predict {trained} synthetic/200 -o cells.xlsx").stderr == "error: cells.xlsx: a table ends in .csv\n"
