@@ -213,6 +213,12 @@ def _check(words, where):
             f"{f', in {part}' if part else ''}: {message}"
         )
     said, options = words["about"], words["model"].get("options", {})
+    rudy = said["label"] == "rudy"
+    if rudy != (said["combine"] == "") or (rudy and said["units"] != "largest"):
+        raise ValueError(
+            f"{where}: no circuit has label {said['label']!r} with combine {said['combine']!r} and units "
+            f"{said['units']!r}: 'rudy' goes with '' and 'largest', every other with a combine"
+        )
     for option, has, what in (
         ("in_channels", len(said["feature_names"]), "names of features"),
         ("out_channels", 2 if said["combine"] == "both" else 1, f"columns for combine {said['combine']!r}"),
