@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gsrgnn import circuits, load_model, model_file, shipped
+from gsrgnn import circuits, load_model, model_file, passes, shipped
 from gsrgnn.circuits.data import FEATURES, Circuit, to_data
 from gsrgnn.circuits.netlist import Netlist
 from gsrgnn.evaluation import MEASURES, OVER_GRID, compares_maps, gcell_map, measures
@@ -21,7 +21,6 @@ from gsrgnn.graph import CircuitGraph
 from gsrgnn.lab.fit import check_device
 from gsrgnn.metrics import columns
 from gsrgnn.model_file import About
-from gsrgnn.passes import graph_norm, predict
 from gsrgnn.version import __version__
 
 SIMULATED = ("routed", "rudy")
@@ -43,7 +42,7 @@ class Prediction:
         unit: of the predictions, in words.
         source: where the label that the model was trained on comes from.
         scores: the `MEASURES` of `gsrgnn.evaluation`, those over gcells where scikit-image is there; empty where no
-            label is known.
+            label is known, and for one cell.
         seconds: by what took them: "reading", "graph", "prediction".
         remarks: what is to be known of the scores, a sentence each.
     """
@@ -84,9 +83,9 @@ def predict_circuit(
     started = time.perf_counter()
     netlist, data = _read(circuit, about, lef, score, path)
     read = time.perf_counter()
-    graph = CircuitGraph.from_data(data, norm=graph_norm(trained)).to(device)
+    graph = CircuitGraph.from_data(data, norm=about["norm"]).to(device)
     made = time.perf_counter()
-    predicted = columns(predict(trained, data.to(device), graph))
+    predicted = columns(passes.predicted(trained, data.x.to(device), graph))
     seconds = {"reading": read - started, "graph": made - read, "prediction": time.perf_counter() - made}
     true = None if data.y is None else columns(data.y)
     cells, gcells, maps = _tables(netlist, data, predicted, true)
@@ -97,7 +96,7 @@ def predict_circuit(
         maps=maps,
         unit="parts of the circuit's largest" if about["units"] == "largest" else _UNITS[about["label"]],
         source=about["label_source"],
-        scores={} if true is None else _scores(data, predicted),
+        scores={} if true is None or len(true) < 2 else _scores(data, predicted),
         seconds=seconds,
         remarks=_remarks(about, data),
     )
@@ -146,6 +145,8 @@ def _remarks(about: About, data: Circuit) -> list[str]:
     if data.y is None:
         how = "--score simulates it, by routing" if about["label"] in SIMULATED else f"it is {about['label_source']}"
         return [f"the label of {data.name} is not known, and there are no scores: {how}"]
+    if data.num_nodes < 2:
+        return [f"{data.name} has one cell, and there are no scores: they need two"]
     remarks = []
     for part, words in (("trained_on", "was trained on"), ("validated_on", "was chosen by")):
         if data.name in about.get(part, ()):
