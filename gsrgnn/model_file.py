@@ -212,7 +212,8 @@ def _check(words, where):
             f"{where}: what the model takes and gives is not said as it should be"
             f"{f', in {part}' if part else ''}: {message}"
         )
-    said, options = words["about"], words["model"].get("options", {})
+    said, options = words["about"], words["model"].get("options")
+    options = options if isinstance(options, dict) else {}
     rudy = said["label"] == "rudy"
     if rudy != (said["combine"] == "") or (rudy and said["units"] != "largest"):
         raise ValueError(

@@ -5,8 +5,9 @@ import os
 import shlex
 import stat
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -54,16 +55,21 @@ def beside(path: Path) -> Path:
 
 
 def write_or_keep(text: str, path: Path) -> None:
-    """`write` of what took long to compute: where it fails the text is kept in the folder for temporary files.
+    """`written_or_kept` by `write`."""
+    written_or_kept(partial(write, text), path)
+
+
+def written_or_kept(write: Callable[[Path], object], path: Path) -> None:
+    """``write(path)`` of what took long to compute: where it fails that is kept in the folder for temporary files.
 
     Raises `Kept` then; OSError where that fails as well.
     """
     try:
-        write(text, path)
+        write(path)
     except OSError as error:
         try:
             kept = Path(tempfile.mkdtemp(prefix="gsrgnn-")) / path.name
-            write(text, kept)
+            write(kept)
         except OSError:
             raise error from None
         move = ["mv", str(kept), str(path)]

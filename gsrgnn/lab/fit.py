@@ -89,7 +89,8 @@ def fit(
     circuits. say: called with a line of text now and then.
 
     Raises ValueError and OSError, before anything is trained, as `load`, `gsrgnn.training.train` and
-    `files.check_writable` do, and for a circuit in two parts or an unknown model.
+    `files.check_writable` do, and for a circuit in two parts or an unknown model; and `files.Kept` where the model in
+    the end could not be written at ``output``.
     """
     kind = model_file.kinds().get(options.model)
     if kind is None:
@@ -146,7 +147,7 @@ def fit(
         "best_epoch": int(result.best_epoch),
         "date": date.today().isoformat(),
     }
-    model_file.save_model(model, output, about)
+    files.written_or_kept(lambda path: model_file.save_model(model, path, about), output)
     return table
 
 

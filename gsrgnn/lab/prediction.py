@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gsrgnn import circuits, load_model, model_file, passes, shipped
+from gsrgnn.arguments import shown
 from gsrgnn.circuits.data import FEATURES, Circuit, to_data
 from gsrgnn.circuits.netlist import Netlist
 from gsrgnn.evaluation import MEASURES, OVER_GRID, compares_maps, gcell_map, measures
@@ -44,7 +45,7 @@ class Prediction:
         scores: the `MEASURES` of `gsrgnn.evaluation`, those over gcells where scikit-image is there; empty where no
             label is known, and for one cell.
         seconds: by what took them: "reading", "graph", "prediction".
-        remarks: what is to be known of the scores, a sentence each.
+        remarks: what is to be known of the predictions and the scores, a sentence each.
     """
 
     name: str
@@ -77,7 +78,7 @@ def predict_circuit(
         other = sorted(set(about["feature_names"]) - set(names))[:3] or ["in another order"]
         raise ValueError(
             f"{path} takes features {about['features']!r} that gsrgnn {__version__} does not make "
-            f"({', '.join(other)}): take gsrgnn {about['gsrgnn']}, which wrote it, or train it again"
+            f"({', '.join(map(shown, other))}): take gsrgnn {shown(about['gsrgnn'])}, which wrote it, or train it again"
         )
     trained = load_model(path, device)
     started = time.perf_counter()
@@ -142,12 +143,17 @@ def _named(what, values):
 
 
 def _remarks(about: About, data: Circuit) -> list[str]:
+    remarks = []
+    if about["gsrgnn"] != __version__:
+        remarks.append(
+            f"the model is of gsrgnn {shown(about['gsrgnn'])} and this is {__version__}: where features of the same "
+            "names are made otherwise, its predictions are not to be relied on"
+        )
     if data.y is None:
         how = "--score simulates it, by routing" if about["label"] in SIMULATED else f"it is {about['label_source']}"
-        return [f"the label of {data.name} is not known, and there are no scores: {how}"]
+        return [*remarks, f"the label of {data.name} is not known, and there are no scores: {how}"]
     if data.num_nodes < 2:
-        return [f"{data.name} has one cell, and there are no scores: they need two"]
-    remarks = []
+        return [*remarks, f"{data.name} has one cell, and there are no scores: they need two"]
     for part, words in (("trained_on", "was trained on"), ("validated_on", "was chosen by")):
         if data.name in about.get(part, ()):
             remarks.append(f"the model {words} {data.name}: how good it is on a new circuit these scores do not say")

@@ -1,5 +1,6 @@
 """`gsrgnn train` and `gsrgnn predict`, on circuits of a few hundred cells."""
 
+import errno
 import os
 import re
 
@@ -186,12 +187,18 @@ def test_models_that_cannot_predict_are_one_line(call, trained, tmp_path):
     about = model_file.about(trained)
     save_model(model, "old.pt")
     save_model(model, "other.pt", {name: about[name] for name in about} | {"feature_names": ["pins", "colour"]})
+    words, tensors = model_file.read(tmp_path / "other.pt")
+    foreign = words["about"] | {"feature_names": ["\x1b[31mred\n" * 900, "pins"], "gsrgnn": "9\n"}
+    model_file.write(tmp_path / "foreign.pt", words | {"about": foreign}, tensors)
+    model_file.write(tmp_path / "list.pt", words | {"model": {"class": "GSRGNN", "options": []}}, tensors)
     torch.save(model.state_dict(), "pickle.pt")
     (tmp_path / "cut.pt").write_bytes(trained.read_bytes()[:-1])
     for name, says in {
         "old.pt": "old.pt does not say what it takes and gives (features, feature_names",
         "other.pt": "other.pt takes features 'placed' that gsrgnn ",
         "pickle.pt": "pickle.pt was not written by gsrgnn, or is not whole (it is a pickle",
+        "foreign.pt": "foreign.pt takes features 'placed' that gsrgnn ",
+        "list.pt": "list.pt: 2 names of features, and the model has in_channels=None",
         "cut.pt": "cut.pt was not written by gsrgnn, or is not whole",
         "none.pt": "no file none.pt",
     }.items():
@@ -199,7 +206,35 @@ def test_models_that_cannot_predict_are_one_line(call, trained, tmp_path):
         assert ran.exit_code == 1
         assert ran.stderr.startswith(f"error: {says}")
         assert ran.stderr.count("\n") == 1
+        assert "\x1b" not in ran.stderr
+        assert len(ran.stderr) < 500
     assert not (tmp_path / "cells.csv").exists()
+
+
+def test_a_model_of_another_version_says_so(call, trained, tmp_path):
+    words, tensors = model_file.read(trained)
+    model_file.write(tmp_path / "later.pt", words | {"about": words["about"] | {"gsrgnn": "9.0"}}, tensors)
+    ran = call("predict later.pt synthetic/200")
+    assert ran.exit_code == 0
+    assert ran.stderr.startswith("note: the model is of gsrgnn '9.0' and this is ")
+    assert "of gsrgnn" not in call(f"predict {trained} synthetic/200").stderr
+
+
+def test_a_model_is_kept_where_the_disk_is_full(call, tmp_path, monkeypatch):
+    (tmp_path / "kept").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "kept"))
+
+    def save(model, path, about, save=model_file.save_model):
+        if path.name == str(path):  # in the folder that is full
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(model, path, about)
+
+    monkeypatch.setattr(model_file, "save_model", save)
+    ran = call(TRAIN)
+    assert ran.exit_code == 1
+    (kept,) = (tmp_path / "kept").glob("gsrgnn-*/model.pt")
+    assert ran.stderr.splitlines()[-1].endswith(f"what was computed is kept: make room and call mv {kept} model.pt")
+    assert model_file.about(kept)["trained_on"] == ["synthetic/300", "synthetic/200"]
 
 
 @pytest.mark.parametrize(
