@@ -101,7 +101,8 @@ def load_model(path: PathLike, device: torch.device | str = "cpu") -> NodeModel:
     except ModuleNotFoundError:  # of what an aggregation needs
         raise
     except Exception as error:  # options that are not ours can fail anywhere
-        raise ValueError(f"{path} holds no {name} of its options {options}: {error}") from error
+        why = " ".join(str(error).split())[:300]  # torch lists every parameter on a line of its own
+        raise ValueError(f"{path} holds no {name} of its options {str(options)[:300]}: {why}") from error
     return model.to(device).eval()
 
 
