@@ -198,7 +198,7 @@ def digest(values: Any) -> str:
     """Hash (16 hex digits) of tensors and arrays, in whatever tuples or lists: numbers, dtypes and shapes."""
     found = hashlib.sha256()
     for value in tree_leaves(values):
-        tensor = torch.as_tensor(value).detach().cpu().contiguous()
+        tensor = copy_of(torch.as_tensor(value).cpu())
         found.update(f"{tensor.dtype}{list(tensor.shape)}".encode())
         found.update(tensor.flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()[:16]

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from gsrgnn.arguments import TensorLike, as_array, positive
+from gsrgnn.collection import is_collection
 from gsrgnn.graph import CircuitGraph
 from gsrgnn.metrics import columns, correlations
 from gsrgnn.training import predict
@@ -64,7 +65,7 @@ def evaluate(
         _structural_similarity()
     names: list[str] = []
     rows: list[dict[str, float]] = []
-    for data in [circuits] if isinstance(circuits, Data) else circuits:
+    for data in [circuits] if isinstance(circuits, Data) else _each(circuits):
         name = data.name if "name" in data else f"circuit {len(names)}"
         try:
             rows.append(_of_model(model, data, graph, mask, maps))
@@ -77,6 +78,11 @@ def evaluate(
     means = table[list(MEASURES)].mean(skipna=False)
     whole = pd.DataFrame([{"cells": table["cells"].sum(), **means}], pd.Index(["all"], name="circuit"))
     return pd.concat([table, whole])
+
+
+def _each(circuits):
+    """One after another; a data set by its length, as iterating ends only where its items raise IndexError."""
+    return (circuits[place] for place in range(len(circuits))) if is_collection(circuits) else circuits
 
 
 def measures(

@@ -101,7 +101,8 @@ def load_model(path: PathLike, device: torch.device | str = "cpu") -> NodeModel:
     except ModuleNotFoundError:  # of what an aggregation needs
         raise
     except Exception as error:  # options that are not ours can fail anywhere
-        raise ValueError(f"{path} holds no {name} of its options {options}: {error}") from error
+        why = " ".join(str(error).split())[:300]  # torch lists every parameter on a line of its own
+        raise ValueError(f"{path} holds no {name} of its options {str(options)[:300]}: {why}") from error
     return model.to(device).eval()
 
 
@@ -212,7 +213,14 @@ def _check(words, where):
             f"{where}: what the model takes and gives is not said as it should be"
             f"{f', in {part}' if part else ''}: {message}"
         )
-    said, options = words["about"], words["model"].get("options", {})
+    said, options = words["about"], words["model"].get("options")
+    options = options if isinstance(options, dict) else {}
+    rudy = said["label"] == "rudy"
+    if rudy != (said["combine"] == "") or (rudy and said["units"] != "largest"):
+        raise ValueError(
+            f"{where}: no circuit has label {said['label']!r} with combine {said['combine']!r} and units "
+            f"{said['units']!r}: 'rudy' goes with '' and 'largest', every other with a combine"
+        )
     for option, has, what in (
         ("in_channels", len(said["feature_names"]), "names of features"),
         ("out_channels", 2 if said["combine"] == "both" else 1, f"columns for combine {said['combine']!r}"),

@@ -521,6 +521,11 @@ else:
 #   a deep one more so.
 # - A family is a fold, and the folds are few. That one design is easy and another hard says more of the designs than of
 #   the models: the spread over designs is far larger than that over seeds.
+# - Every design that ships has a capacity of its own, chosen from its own routes so that about the same share of cells
+#   overflows ([](08_circuits.ipynb)). A new chip has the capacity of its technology, with much congestion or none: how
+#   well a model predicts how much, these designs cannot show.
+# - The constants with which the features known after placement are scaled are rounded means and deviations over all
+#   designs that ship, those that are held out among them.
 # - The features known after placement hold an estimate of the label (RUDY). How good a model is with them says how well
 #   it corrects that estimate.
 # - CircuitNet's own split, by design over its whole data set, needs its data. Who has them sets

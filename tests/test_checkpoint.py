@@ -325,3 +325,10 @@ def test_two_that_write_the_same_file_write_it_whole(tmp_path, monkeypatch):
     assert warned == []
     assert len(found) == len(models)
     assert os.listdir(tmp_path) == ["run"]
+
+
+def test_a_digest_is_of_the_numbers_and_not_of_how_they_lie():
+    plain = torch.tensor([7], dtype=torch.int32)
+    assert checkpoint.digest(plain.as_strided((1,), (0,))) == checkpoint.digest(plain)
+    square = torch.arange(4.0).reshape(2, 2)
+    assert checkpoint.digest(square.T) == checkpoint.digest(square.T.contiguous()) != checkpoint.digest(square)

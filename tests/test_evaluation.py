@@ -49,6 +49,21 @@ def test_a_gcell_has_the_mean_of_the_cells_that_cover_it():
     np.testing.assert_array_equal(gcell_map([1.0, 3.0, 7.0], box, (3, 2)), [[2, 3], [3, 3], [NAN, 7]])
 
 
+class Lazy(torch.utils.data.Dataset):
+    """Two circuits, made when asked for, whatever the number."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, place):
+        return circuit([0.0, 1.0, 2.0, 3.0], CORNERS)
+
+
+def test_a_data_set_ends_by_its_length():
+    told = Told(*[torch.arange(4.0)] * 2)
+    assert list(evaluate(told, Lazy(), maps=False)["pearson"]) == pytest.approx([1, 1, 1])
+
+
 @st.composite
 def cells(draw):
     corners = st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0, 4), st.integers(0, 3))

@@ -217,6 +217,7 @@ def test_a_file_says_what_its_model_takes_and_gives(tmp_path):
         ({"unit": "capacity"}, "'unit' was unexpected"),
         ({"scores": [{"r2": 1.0}]}, "in scores.0: 'circuit' is a required property"),
         ({"feature_names": ["pins"]}, "1 names of features, and the model has in_channels=4"),
+        ({"label": "rudy"}, "no circuit has label 'rudy' with combine 'max' and units 'capacity'"),
         ({"combine": "both"}, "2 columns for combine 'both', and the model has out_channels=1"),
     ],
 )

@@ -131,6 +131,16 @@ def test_the_bench(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_model_is_trained_and_predicts(tmp_path):
+    small = ["--device", "cuda", "--hidden", "32", "--layers", "2", "--k", "2", "--epochs", "2"]
+    card = {"PRETEND_CARD_PTX": "0", "PRETEND_CARD_BYTES": str(2**28)}
+    on = ("--on", "synthetic/60", "--validate", "synthetic/61")
+    on_the_card(*COMMAND, "train", *on, "-o", tmp_path / "model.pt", *small, **card)
+    predicted = ("synthetic/62", "--score", "-o", tmp_path / "cells.csv", "--device", "cuda")
+    assert "pearson " in on_the_card(*COMMAND, "predict", tmp_path / "model.pt", *predicted, **card)
+
+
+@pytest.mark.slow
 def test_doctor():
     out = on_the_card(*COMMAND, "doctor")
     assert "pretend card" in out

@@ -1,5 +1,6 @@
 """`gsrgnn train` and `gsrgnn predict`: a model of circuits in a file, and what it says of another."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,7 @@ def train(
     layers: Annotated[int, typer.Option(help="depth")] = 4,
     k: Annotated[int, typer.Option(help="of GSRGNN: entries that group sparsity keeps of a row")] = 16,
     epochs: Annotated[int, typer.Option(min=1, help="passes over all circuits of --on")] = 60,
-    learning_rate: Annotated[float, typer.Option(help="Adam's")] = 1e-2,
+    learning_rate: Annotated[float, typer.Option(help="Adam's")] = 5e-3,
     seed: Annotated[int, typer.Option(min=0, help="of the first parameters")] = 0,
     patience: Annotated[int | None, typer.Option(help="stop after so many epochs without a better one")] = None,
     device: Device = "cpu",
@@ -127,13 +128,14 @@ def predict(
         extras.need("book", "predict --picture")
     gcells = output.with_suffix(".gcells.csv") if output else None
     written = [path for path in (output, gcells, picture) if path]
-    for path in written:
-        if path.exists() and any(Path(given).exists() and path.samefile(given) for given in (model, circuit, *lef)):
-            raise ValueError(f"{path} would be written over what is read: name another file")
-        files.check_writable(path)
+    from gsrgnn.circuits import sources
+    from gsrgnn.lab.prediction import predict_circuit
+
+    files.check_apart(written, [Path(model), *sources(circuit), *map(Path, lef)])
     if output and output.suffix != ".csv":
         raise ValueError(f"{output}: a table ends in .csv")
-    from gsrgnn.lab.prediction import predict_circuit
+    for path in written:
+        files.check_writable(path)
 
     found = predict_circuit(model, circuit, device=device, lef=lef, score=score)
     if output and gcells:
@@ -156,4 +158,4 @@ def predict(
 
 def _split(names: list[str]) -> list[str]:
     """`--on A,B --on C` to [A, B, C]; the path of something that is there is taken as it is, commas and all."""
-    return [part for name in names for part in ([name] if Path(name).exists() else name.split(",")) if part]
+    return [part for name in names for part in ([name] if os.path.exists(name) else name.split(",")) if part]

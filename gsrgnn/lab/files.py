@@ -5,7 +5,10 @@ import os
 import shlex
 import stat
 import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 MOST = 500_000_000  # bytes
@@ -36,7 +39,7 @@ def read(path: Path, most: int = MOST) -> str:
 
 def write(text: str, path: Path) -> None:
     """Write ``text`` at ``path``, in UTF-8, at a temporary name beside it that is renamed. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = beside(path)
     try:
         # Half a surrogate pair has no UTF-8; its escape is what JSON writes for it as well.
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -46,17 +49,27 @@ def write(text: str, path: Path) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def beside(path: Path) -> Path:
+    """The temporary name at which this process writes a file: two that write the same one do not write into another."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
 def write_or_keep(text: str, path: Path) -> None:
-    """`write` of what took long to compute: where it fails the text is kept in the folder for temporary files.
+    """`written_or_kept` by `write`."""
+    written_or_kept(partial(write, text), path)
+
+
+def written_or_kept(write: Callable[[Path], object], path: Path) -> None:
+    """``write(path)`` of what took long to compute: where it fails that is kept in the folder for temporary files.
 
     Raises `Kept` then; OSError where that fails as well.
     """
     try:
-        write(text, path)
+        write(path)
     except OSError as error:
         try:
             kept = Path(tempfile.mkdtemp(prefix="gsrgnn-")) / path.name
-            write(text, kept)
+            write(kept)
         except OSError:
             raise error from None
         move = ["mv", str(kept), str(path)]
@@ -69,8 +82,20 @@ def check_writable(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "Is a folder, and a file is to be written there", str(path))
+    if path.exists() and not path.is_file():  # which the file would replace: a renamed one takes /dev/null's place
+        raise OSError(errno.EINVAL, "Is a device or a pipe, and a file is to be written there", str(path))
     with tempfile.TemporaryFile(dir=path.parent):
         pass
+
+
+def check_apart(written: Sequence[Path], read: Iterable[Path]) -> None:
+    """Raises ValueError where a file would be written over one that is read, or two at the same place."""
+    for path in written:
+        if path.exists() and any(given.exists() and path.samefile(given) for given in read):
+            raise ValueError(f"{path} would be written over what is read: name another file")
+    for one, other in combinations(written, 2):
+        if one.resolve() == other.resolve():
+            raise ValueError(f"{one} would be written twice, with different contents: name two files")
 
 
 def plainly(error: OSError) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gsrgnn import circuits, load_model, model_file, shipped
+from gsrgnn import circuits, load_model, model_file, passes, shipped
+from gsrgnn.arguments import shown
 from gsrgnn.circuits.data import FEATURES, Circuit, to_data
 from gsrgnn.circuits.netlist import Netlist
 from gsrgnn.evaluation import MEASURES, OVER_GRID, compares_maps, gcell_map, measures
@@ -21,7 +22,6 @@ from gsrgnn.graph import CircuitGraph
 from gsrgnn.lab.fit import check_device
 from gsrgnn.metrics import columns
 from gsrgnn.model_file import About
-from gsrgnn.passes import graph_norm, predict
 from gsrgnn.version import __version__
 
 SIMULATED = ("routed", "rudy")
@@ -43,9 +43,9 @@ class Prediction:
         unit: of the predictions, in words.
         source: where the label that the model was trained on comes from.
         scores: the `MEASURES` of `gsrgnn.evaluation`, those over gcells where scikit-image is there; empty where no
-            label is known.
+            label is known, and for one cell.
         seconds: by what took them: "reading", "graph", "prediction".
-        remarks: what is to be known of the scores, a sentence each.
+        remarks: what is to be known of the predictions and the scores, a sentence each.
     """
 
     name: str
@@ -84,15 +84,15 @@ def predict_circuit(
         other = sorted(set(about["feature_names"]) - set(names))[:3] or ["in another order"]
         raise ValueError(
             f"{path} takes features {about['features']!r} that gsrgnn {__version__} does not make "
-            f"({', '.join(other)}): take gsrgnn {about['gsrgnn']}, which wrote it, or train it again"
+            f"({', '.join(map(shown, other))}): take gsrgnn {shown(about['gsrgnn'])}, which wrote it, or train it again"
         )
     trained = load_model(path, device)
     started = time.perf_counter()
     netlist, data = _read(circuit, about, lef, score, path)
     read = time.perf_counter()
-    graph = CircuitGraph.from_data(data, norm=graph_norm(trained)).to(device)
+    graph = CircuitGraph.from_data(data, norm=about["norm"]).to(device)
     made = time.perf_counter()
-    predicted = columns(predict(trained, data.to(device), graph))
+    predicted = columns(passes.predicted(trained, data.x.to(device), graph))
     seconds = {"reading": read - started, "graph": made - read, "prediction": time.perf_counter() - made}
     true = None if data.y is None else columns(data.y)
     cells, gcells, maps = _tables(netlist, data, predicted, true)
@@ -103,7 +103,7 @@ def predict_circuit(
         maps=maps,
         unit="parts of the circuit's largest" if about["units"] == "largest" else _UNITS[about["label"]],
         source=about["label_source"],
-        scores={} if true is None else _scores(data, predicted),
+        scores={} if true is None or len(true) < 2 else _scores(data, predicted),
         seconds=seconds,
         remarks=_remarks(about, data),
     )
@@ -155,9 +155,16 @@ def _remarks(about: About, data: Circuit) -> list[str]:
             "compare places of this circuit, not circuits: what the model learned from has a capacity chosen for each "
             "circuit, so it does not say whether this one can be routed"
         )
+    if about["gsrgnn"] != __version__:
+        remarks.append(
+            f"the model is of gsrgnn {shown(about['gsrgnn'])} and this is {__version__}: where features of the same "
+            "names are made otherwise, its predictions are not to be relied on"
+        )
     if data.y is None:
         how = "--score simulates it, by routing" if about["label"] in SIMULATED else f"it is {about['label_source']}"
         return [*remarks, f"the label of {data.name} is not known, and there are no scores: {how}"]
+    if data.num_nodes < 2:
+        return [*remarks, f"{data.name} has one cell, and there are no scores: they need two"]
     for part, words in (("trained_on", "was trained on"), ("validated_on", "was chosen by")):
         if data.name in about.get(part, ()):
             remarks.append(f"the model {words} {data.name}: how good it is on a new circuit these scores do not say")

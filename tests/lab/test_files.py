@@ -67,3 +67,38 @@ def test_where_nothing_can_be_written_is_found_before_the_work(tmp_path):
 def test_an_error_of_the_file_system_in_one_line(error, words):
     assert files.plainly(error).startswith(words)
     assert "\n" not in files.plainly(error)
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with pytest.raises(OSError, match="device or a pipe"):
+        files.check_writable(pipe)
+
+
+def test_two_processes_that_write_the_same_file_leave_one_whole(tmp_path, monkeypatch):
+    path, replace = tmp_path / "a.csv", os.replace
+
+    def second(source, target):
+        with monkeypatch.context() as patched:  # another process, which comes in between
+            patched.setattr(os, "replace", replace)
+            patched.setattr(os, "getpid", lambda: 1)
+            files.write("second", path)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", second)
+    files.write("first", path)
+    assert path.read_text() == "first"
+    assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_nothing_is_written_over_what_is_read_nor_twice(tmp_path):
+    read, new = tmp_path / "read.pl", tmp_path / "new.svg"
+    read.touch()
+    (tmp_path / "link").symlink_to(read)
+    files.check_apart([new], [read, tmp_path / "none"])
+    for written, says in (
+        ([new, tmp_path / "link"], "over what is read"),
+        ([new, tmp_path / "." / "new.svg"], "twice"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            files.check_apart(written, [read])

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
 from gsrgnn.book.figures.style import INK, STYLE
+from gsrgnn.lab import files
 
 SMALLEST: int = 9
 """Height in CSS pixels below which no text falls: on a narrow screen a drawing scrolls in its frame before that."""
@@ -81,7 +82,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     Raises ValueError for an ending that matplotlib does not write, OSError where the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = files.beside(path)
     try:
         with mpl.rc_context(STYLE):
             figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=200, facecolor="white")
