@@ -150,15 +150,15 @@ def _named(what, values):
 
 def _remarks(about: About, data: Circuit) -> list[str]:
     remarks = []
-    if about["label"] == "routed":
-        remarks.append(
-            "compare places of this circuit, not circuits: what the model learned from has a capacity chosen for each "
-            "circuit, so it does not say whether this one can be routed"
-        )
     if about["gsrgnn"] != __version__:
         remarks.append(
             f"the model is of gsrgnn {shown(about['gsrgnn'])} and this is {__version__}: where features of the same "
             "names are made otherwise, its predictions are not to be relied on"
+        )
+    if about["label"] == "routed":
+        remarks.append(
+            "compare places of this circuit, not circuits: what the model learned from has a capacity chosen for each "
+            "circuit, so it does not say whether this one can be routed"
         )
     if data.y is None:
         how = "--score simulates it, by routing" if about["label"] in SIMULATED else f"it is {about['label_source']}"
