@@ -55,7 +55,8 @@
       const sums = { nets: pins * (16 + row + 4 * d), csr: edges * (8 + row) };
       const streams = { GSRGNN: 15, RevGNN: 30 }[model] || 20;
       const messages = route in sums ? 0 : 12 * 4 * edges * d;
-      const multiplied = 4 * (model === "GSRGNN" ? 1 : 2) * cells * d * d;
+      const inner = hasK && machine.kept_alone ? Math.min(d, 2 * k) : d;
+      const multiplied = 4 * (model === "GSRGNN" ? 1 : 2) * cells * d * inner;
       const block = streams * 4 * cells * d / machine.moved + 3 * (sums[route] || 0) / machine.summed
         + messages / machine.messages + multiplied / machine.multiplied + 2 * streams * machine.operation;
       return layers * (1 + reversible) * block;

@@ -545,7 +545,7 @@ def test_the_command(project, monkeypatch):
     assert gsrgnn("run", "stub", "--results", "results", "--force").stderr.startswith("error: --results goes without")
     assert gsrgnn("run", "stab", "--results", "results").stderr.endswith("has stub\n")
     assert gsrgnn("sweep", "tinny").stderr == (
-        "error: no profile is called 'tinny': use one of smoke, cpu, gpu, paper, tiny\n"
+        "error: no profile is called 'tinny': use one of smoke, cpu, deep, gpu, paper, tiny\n"
     )
     assert gsrgnn("sweep", "tiny", "--only", "stub", "--only", "depht").stderr.startswith(
         "error: no experiment is called 'depht': use one of depth, profile, quality"
