@@ -149,7 +149,7 @@ def test_what_the_library_and_the_bench_import_is_there_and_a_circuit_loads(clea
     rooms = ("gsrgnn.book", "gsrgnn.kernels.cuda")
     lab = {f"gsrgnn.lab.{name}" for name in ("execution", "notebooks", "parameters", "programme", "sweep")}
     assert {name for name in missing if not name.startswith(rooms)} == lab
-    assert set(missing.values()) <= {"IPython", "jupytext", "matplotlib", "nbformat", "yaml", "numba_cuda"}
+    assert set(missing.values()) <= {"IPython", "docutils", "jupytext", "matplotlib", "nbformat", "yaml", "numba_cuda"}
 
 
 @pytest.mark.slow

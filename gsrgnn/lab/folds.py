@@ -5,8 +5,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from gsrgnn.circuits.splits import leave_one_out
-
 _CIRCUITNET = re.compile(r"circuitnet/[0-9]+-(?P<core>.+?)(-[ab])?-[1-3]-c[0-9]+-.*")
 
 
@@ -65,6 +63,8 @@ def folds(names: Iterable[str], held: Collection[str] = (), test_only: Collectio
 
     Raises ValueError for a family that there is not, for fewer than two, and where nothing is left to train on.
     """
+    from gsrgnn.circuits.splits import leave_one_out  # here, as circuits take a second to import
+
     parts = leave_one_out(names, family)
     if unknown := [name for name in held if name not in parts]:
         raise ValueError(f"no family {', '.join(unknown)} among these circuits: there are {', '.join(parts)}")
