@@ -9,6 +9,7 @@ from gsrgnn.book.build import pages
 ROOT = Path(__file__).parents[3]
 HTML = ROOT / "_build" / "html"
 PAGES = pages(ROOT)
+SOON = ["book/index", "chapters/00_scoreboard", "chapters/04_forward", "chapters/25_explorer"]  # all take minutes
 
 pytestmark = pytest.mark.skipif(not (HTML / "index.html").exists(), reason="no _build/html: make book")
 
@@ -94,7 +95,9 @@ def window(request, browser, served):
     context.close()
 
 
-@pytest.mark.parametrize("page", [*PAGES, "search"])
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[] if page in SOON else pytest.mark.slow) for page in [*PAGES, "search"]]
+)
 def test_a_page_in_a_browser(window, axe, page):
     tab, width, home, schemes, faults = window
     faults.clear()
