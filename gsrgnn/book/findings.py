@@ -91,8 +91,8 @@ class Page:
         frame, self.wrong = found(experiment, folder, now)
         if experiment in BUDGETED and len(frame):
             frame = frame.assign(**{name: frame[name].fillna(0) if name in frame else 0 for name in TRAINED[2:]})
-        if "model" in frame:
-            frame["model"] = [contender(row) for row in frame.to_dict("records")]
+            if "model" in frame:
+                frame["model"] = [contender(row) for row in frame.to_dict("records")]
         state = frame.get("record state", pd.Series(dtype=str))
         self.rows, self.out_of_memory = frame[state == records.MEASURED], frame[state == records.OUT_OF_MEMORY]
 
