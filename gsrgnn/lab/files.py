@@ -82,8 +82,8 @@ def check_writable(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "Is a folder, and a file is to be written there", str(path))
-    if path.exists() and not path.is_file():  # which the file would replace: a renamed one takes /dev/null's place
-        raise OSError(errno.EINVAL, "Is a device or a pipe, and a file is to be written there", str(path))
+    if path.is_char_device() or path.is_block_device():  # a renamed file would take the place of /dev/null
+        raise OSError(errno.EINVAL, "Is a device, and a file is to be written there", str(path))
     with tempfile.TemporaryFile(dir=path.parent):
         pass
 

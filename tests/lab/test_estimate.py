@@ -19,6 +19,7 @@ def test_it_is_near_what_the_records_of_two_cores_took():
         record["seconds"] / (sweep.STARTUP + Point(record["experiment"], record["parameters"]).estimate)
         for record in found
         if record["provenance"]["GPU"] == "none" and record["provenance"]["cores"].startswith("2")
+        if record["experiment"] != "unseen"  # whose points had one core each, and other work beside them
     ]
     assert 1 / 2 < median(ratios) < 2
     assert sum(1 / 3 < ratio < 3 for ratio in ratios) > 0.9 * len(ratios)

@@ -262,9 +262,13 @@ def test_a_full_disk_ends_the_sweep_and_the_next_call_goes_on(project):
     _, second, _ = experiments.points("tiny")
     path = project.places.record(second)
     path.parent.mkdir(parents=True)
-    path.with_name(f".{path.name}.tmp").symlink_to("/dev/full")
+    following = [path.with_name(f".{path.name}.{os.getpid() + more}.tmp") for more in range(1, 3000)]
+    for temporary in following:  # one of which is the name at which the point's own process writes
+        temporary.symlink_to("/dev/full")
     with pytest.raises(RuntimeError, match="No space left on device.*make room and call this again"):
         project()
+    for temporary in following:
+        temporary.unlink(missing_ok=True)
     assert project.survey() == ["done", "to do", "to do"]
     assert [s.state for s in project().values()] == ["done"] * 3
     assert project.started() == [0, 1, 2]  # the executed notebook of the second was kept
