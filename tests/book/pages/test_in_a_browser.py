@@ -37,6 +37,9 @@ LOOK = """async ([width, smallest]) => {
 }"""
 
 
+# Colours that the theme fades in are looked at when they are there.
+SETTLED = "() => document.getAnimations().forEach(one => one.finish())"
+
 # axe's time goes with the number of elements. Of what repeats in a page, it looks at the first five.
 THIN = """for (const many of ["pre", "table.gsr-matrix", "mjx-container"]) {
   [...document.querySelectorAll(`article ${many}`)].slice(5).forEach(one => one.remove());
@@ -107,6 +110,7 @@ def test_a_page_in_a_browser(window, axe, page):
         assert tab.evaluate("document.documentElement.dataset.theme") == scheme
         found = tab.evaluate(LOOK, [width, 9 if width < 600 else 0])
         faults += [f"{scheme}: {fault}: {what}" for fault, places in found.items() for what in places]
+    tab.evaluate(SETTLED)
     tab.evaluate(THIN)
     tab.evaluate(axe)
     faults += tab.evaluate(GRAVE)
