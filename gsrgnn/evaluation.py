@@ -14,6 +14,7 @@ from torch import nn
 from gsrgnn.arguments import TensorLike, as_array, positive
 from gsrgnn.collection import is_collection
 from gsrgnn.graph import CircuitGraph
+from gsrgnn.metrics import MEASURES as OVER_CELLS
 from gsrgnn.metrics import columns, correlations
 from gsrgnn.training import predict
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 OVER_GRID = ("nrms", "ssim", "emd")
-MEASURES = ("pearson", "spearman", "kendall", "r2", *OVER_GRID)
+MEASURES = (*OVER_CELLS, *OVER_GRID)
 _TOP = 255  # the highest of the levels of 8 bits
 _WINDOW = 11  # gcells, SSIM's: 3.5 deviations of 1.5 gcells to each side
 _BORDER = _WINDOW // 2
@@ -31,7 +32,7 @@ def evaluate(
     model: nn.Module,
     circuits: Data | Iterable[Data],
     *,
-    graph: Callable[[Data], CircuitGraph] = CircuitGraph.from_data,
+    graph: Callable[[Data], CircuitGraph] | None = None,
     mask: str | None = None,
     maps: bool = True,
 ) -> pd.DataFrame:
@@ -50,7 +51,7 @@ def evaluate(
         model: any module that gives ``[N, C]`` or ``[N]`` for ``model(data.x, graph)``, in the label's units.
         circuits: one PyG ``Data`` with ``x`` and ``y [N]`` or ``[N, C]``, or several (a list, a data set, a generator),
             which are asked for one after another and not kept.
-        graph: makes a circuit's `CircuitGraph`; ``partial(CircuitGraph.from_data, norm="sym")`` for that norm.
+        graph: makes a circuit's `CircuitGraph`, where its ``x`` is; without it `predict` makes one and moves both.
         mask: the name of a mask, bool ``[N]``, such as "test_mask": only its cells are looked at, in the maps too.
             None takes all. The model is given the whole circuit in any case.
         maps: False leaves the last three NaN, and needs no scikit-image.
@@ -119,7 +120,7 @@ def _of_model(model, data, graph, mask, maps):
     if data.y is None:
         raise ValueError("there is no label y to compare predictions with")
     rows = slice(None) if mask is None else _cells(data, mask, len(data.y))
-    return measures(data, predict(model, data, graph(data)), rows=rows, maps=maps)
+    return measures(data, predict(model, data, graph and graph(data)), rows=rows, maps=maps)
 
 
 def _cells(data, mask, size):

@@ -16,11 +16,9 @@ from torch import nn
 from gsrgnn.checkpoint import Course
 from gsrgnn.collection import Collection, Facts, check_agree, check_apart, digest_of
 from gsrgnn.label import joint_moments
-from gsrgnn.metrics import correlations
+from gsrgnn.metrics import MEASURES, correlations
 from gsrgnn.passes import Epoch, as_columns, check_columns, graph_norm, predicted
 from gsrgnn.ranks import Ranks
-
-MEASURES = ("pearson", "spearman", "kendall", "r2")
 
 
 class ManyCircuits:

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from gsrgnn.arguments import TensorLike
 
+MEASURES = ("pearson", "spearman", "kendall", "r2")
+
 
 def correlations(true: TensorLike, predicted: TensorLike) -> dict[str, float]:
     """``{"pearson", "spearman", "kendall", "r2"}`` of two arrays or tensors ``[N]`` or ``[N, C]`` of any real dtype.

@@ -43,7 +43,7 @@ def predict(model: nn.Module, data: Data, graph: CircuitGraph | None = None) -> 
     """
     x = data.x
     if graph is None:
-        device = next(model.parameters()).device
+        device = next((parameter.device for parameter in model.parameters()), x.device)
         graph, x = CircuitGraph.from_data(data, norm=graph_norm(model)).to(device), x.to(device)
     return predicted(model, x, graph)
 

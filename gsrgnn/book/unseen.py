@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from gsrgnn.evaluation import MEASURES as MEASURES
 from gsrgnn.lab.folds import family
 
 MODELS: dict[str, str] = {
@@ -16,7 +17,6 @@ MODELS: dict[str, str] = {
 }
 FEATURES: dict[str, str] = {"placed": "once the cells are placed", "netlist": "from the netlist alone"}
 SPLITS: dict[str, str] = {"cell": "by cell", "region": "by region", "family": "family unseen"}
-MEASURES: tuple[str, ...] = ("pearson", "spearman", "kendall", "r2", "nrms", "ssim", "emd")
 ENOUGH: int = 5  # designs: of so many, one is above the other on all by chance in 1 of 16 cases
 
 

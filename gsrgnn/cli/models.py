@@ -8,6 +8,7 @@ import typer
 
 from gsrgnn.cli import extras
 from gsrgnn.lab import files
+from gsrgnn.lab.fit_options import Options, Parts
 
 Lef = Annotated[list[str], typer.Option(help="a LEF file, of a DEF's cells and layers; as often as needed")]
 Device = Annotated[str, typer.Option(help="cpu or cuda")]
@@ -23,19 +24,25 @@ def train(
     test: Annotated[
         list[str], typer.Option(metavar="CIRCUIT,...", help="what is scored in the end and chooses nothing")
     ] = [],  # noqa: B006 (typer copies it)
-    features: Annotated[str, typer.Option(help="placed (known after placement) or netlist (before)")] = "placed",
-    label: Annotated[str, typer.Option(help="auto, circuitnet, wires, routed or rudy")] = "auto",
-    units: Annotated[str, typer.Option(help="of the label: capacity, or largest (of each circuit)")] = "capacity",
-    combine: Annotated[str, typer.Option(help="max, sum, horizontal, vertical, or both in two columns")] = "max",
-    model: Annotated[str, typer.Option(help="GSRGNN or a class of gsrgnn.baselines")] = "GSRGNN",
-    hidden: Annotated[int, typer.Option(help="width")] = 64,
-    layers: Annotated[int, typer.Option(help="depth")] = 4,
-    k: Annotated[int, typer.Option(help="of GSRGNN: entries that group sparsity keeps of a row")] = 16,
-    epochs: Annotated[int, typer.Option(min=1, help="passes over all circuits of --on")] = 60,
-    learning_rate: Annotated[float, typer.Option(help="Adam's")] = 5e-3,
-    seed: Annotated[int, typer.Option(min=0, help="of the first parameters")] = 0,
-    patience: Annotated[int | None, typer.Option(help="stop after so many epochs without a better one")] = None,
-    device: Device = "cpu",
+    features: Annotated[
+        str, typer.Option(help="placed (known after placement) or netlist (before)")
+    ] = Options.features,
+    label: Annotated[str, typer.Option(help="auto, circuitnet, wires, routed or rudy")] = Options.label,
+    units: Annotated[str, typer.Option(help="of the label: capacity, or largest (of each circuit)")] = Options.units,
+    combine: Annotated[
+        str, typer.Option(help="max, sum, horizontal, vertical, or both in two columns")
+    ] = Options.combine,
+    model: Annotated[str, typer.Option(help="GSRGNN or a class of gsrgnn.baselines")] = Options.model,
+    hidden: Annotated[int, typer.Option(help="width")] = Options.hidden,
+    layers: Annotated[int, typer.Option(help="depth")] = Options.layers,
+    k: Annotated[int, typer.Option(help="of GSRGNN: entries that group sparsity keeps of a row")] = Options.k,
+    epochs: Annotated[int, typer.Option(min=1, help="passes over all circuits of --on")] = Options.epochs,
+    learning_rate: Annotated[float, typer.Option(help="Adam's")] = Options.learning_rate,
+    seed: Annotated[int, typer.Option(min=0, help="of the first parameters")] = Options.seed,
+    patience: Annotated[
+        int | None, typer.Option(help="stop after so many epochs without a better one")
+    ] = Options.patience,
+    device: Device = Options.device,
     lef: Lef = [],  # noqa: B006
     checkpoint: Annotated[
         Path | None,
@@ -57,7 +64,7 @@ def train(
     if card and output.suffix == ".md":
         raise ValueError(f"{output} is what the card would be called: name the model's file otherwise")
     kept = checkpoint or output.with_name(f"{output.name}.checkpoint")
-    options = fit.Options(
+    options = Options(
         features=features,
         label=label,
         units=units,
@@ -72,7 +79,7 @@ def train(
         patience=patience,
         device=device,
     )
-    parts = fit.Parts(*map(_split, (on, validate, test)))
+    parts = Parts(*map(_split, (on, validate, test)))
     try:
         scores = fit.fit(
             parts,

@@ -8,9 +8,8 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date
-from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,13 @@ import torch
 from torch.utils.data import ConcatDataset
 from torch_geometric import seed_everything
 
-from gsrgnn import CircuitGraph, circuits, model_file
+from gsrgnn import circuits, model_file
 from gsrgnn.circuits.data import Circuit
 from gsrgnn.circuits.dataset import LayoutDataset
 from gsrgnn.evaluation import compares_maps, evaluate
 from gsrgnn.kernels.gpu import gpu_missing
 from gsrgnn.lab import files
+from gsrgnn.lab.fit_options import Options, Parts
 from gsrgnn.model_file import About
 from gsrgnn.models import NodeModel
 from gsrgnn.passes import graph_norm
@@ -37,46 +37,10 @@ Circuits = Sequence[Circuit]
 _EVERY = 10.0  # seconds between two lines about epochs, where no bar is shown
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a model is made and trained with, beside its circuits; the words are those of `gsrgnn train`.
-
-    features, label, units and combine: as for `gsrgnn.circuits.load`. model: the name of a class that a model file can
-    hold. k: of GSRGNN alone. patience: as for `gsrgnn.training.train`; None goes through all epochs.
-
-    Four pairs of depth and rate were tried, 60 epochs each, on the circuits of the shipped model's card: 4 layers at
-    5e-3 and 1e-2, and 10 at 5e-3 and 2e-3. The first had the best Pearson on those that chose the epoch, the second was
-    close. That is a small search; the test circuits had no part in it.
-    """
-
-    features: str = "placed"
-    label: str = "auto"
-    units: str = "capacity"
-    combine: str = "max"
-    model: str = "GSRGNN"
-    hidden: int = 64
-    layers: int = 4
-    k: int = 16
-    epochs: int = 60
-    learning_rate: float = 5e-3
-    seed: int = 0
-    patience: int | None = None
-    device: str = "cpu"
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Names of circuits, paths of files, and folders of layouts: trained on, choosing the epoch, choosing nothing."""
-
-    on: Sequence[str]
-    validate: Sequence[str]
-    test: Sequence[str] = ()
-
-
 def fit(
     parts: Parts,
     output: Path,
-    options: Options = Options(),
+    options: Options,
     *,
     checkpoint: Path,
     lef: Sequence[str] = (),
@@ -139,7 +103,7 @@ def fit(
         checkpoint=checkpoint,
         progress=None if watched() else _lines(say, options.epochs),
     )
-    table = _scores(model, found, options.device)
+    table = _scores(model, found)
     by_circuit = table.drop(index="all", columns="part").reset_index(names="circuit").to_dict("records")
     about |= {
         "scores": [{name: _plain(value) for name, value in row.items()} for row in by_circuit],
@@ -262,14 +226,12 @@ def _lines(say, epochs):
     return tell
 
 
-def _scores(model, found, device):
+def _scores(model, found):
     """`evaluate`'s tables of the parts held out, one under the other."""
-    graph = partial(CircuitGraph.from_data, norm=graph_norm(model))
     tables = []
     for part in ("validate", "test"):
         if found[part]:
-            held = (data.to(device) for data in found[part])
-            tables.append(evaluate(model, held, graph=lambda data: graph(data).to(device), maps=compares_maps()))
+            tables.append(evaluate(model, found[part], maps=compares_maps()))
             tables[-1].insert(0, "part", part)
     return pd.concat(tables)
 
