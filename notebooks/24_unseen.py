@@ -197,7 +197,12 @@ def hidden(view):
             split=lambda rows: rows["split"].map(unseen.SPLITS)
         )
         pictures.append(
-            figures.scores.by_split(rows, view.label, f"features: {features}")
+            figures.scores.by_split(
+                rows,
+                view.label,
+                f"features: {features}",
+                unseen.SPLITS.values(),
+            )
         )
     yield figures.show(
         pictures,

@@ -1,6 +1,6 @@
 """How well models predict by depth and k, with the paper's own values marked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -104,22 +104,25 @@ def by_depth(
 
 
 @styled
-def by_split(scores: pd.DataFrame, source: str, title: str = "") -> Figure:
+def by_split(scores: pd.DataFrame, source: str, title: str = "", splits: Iterable[str] | None = None) -> Figure:
     """Pearson by how the test cells were kept apart, a line for what predicts: a tick a circuit, a marker their mean.
 
     Args:
         scores: frame with the columns ``line``, ``split`` and ``pearson``; a row a circuit. Lines stand from the top
-            down and splits in the legend in the order in which they appear.
+            down in the order in which they appear.
         source: where the label comes from.
         title: above the axes.
+        splits: all that there can be, in the legend's order, so that each has the same mark in every figure; those that
+            appear where not given.
     """
-    lines, splits = list(dict.fromkeys(scores["line"])), list(dict.fromkeys(scores["split"]))
+    lines, there = list(dict.fromkeys(scores["line"])), list(dict.fromkeys(scores["split"]))
+    marks = [(number, split) for number, split in enumerate(splits or there) if split in there]
     figure, axes = new_figure(4.4, 0.27 * len(lines) + 1.7)
     mean = scores.groupby(["line", "split"])["pearson"].mean()
     for place, line in enumerate(lines):
-        there = mean[line].dropna()
-        axes.plot([there.min(), there.max()], [place, place], color=INK, linewidth=0.8, zorder=1)
-    for number, split in enumerate(splits):
+        found = mean[line].dropna()
+        axes.plot([found.min(), found.max()], [place, place], color=INK, linewidth=0.8, zorder=1)
+    for number, split in marks:
         rows, color = scores[scores["split"] == split], PALETTE[number % 5]
         heights = rows["line"].map(lines.index)
         axes.plot(rows["pearson"], heights, "|", color=color, markersize=7, markeredgewidth=0.8, alpha=0.55)
@@ -134,7 +137,7 @@ def by_split(scores: pd.DataFrame, source: str, title: str = "") -> Figure:
         )
     axes.set(yticks=range(len(lines)), yticklabels=lines, ylim=(len(lines) - 0.4, -0.6), xlabel="Pearson", title=title)
     axes.grid(axis="y", visible=False)
-    figure.legend(loc="outside upper center", ncols=len(splits))
+    figure.legend(loc="outside upper center", ncols=len(marks))
     name_label(figure, source)
     return figure
 

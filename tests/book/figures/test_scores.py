@@ -1,5 +1,5 @@
 import pytest
-from sample_figures import DIFFERENCES, SCORES, SOURCE, axes_of, drawn
+from sample_figures import BY_SPLIT, DIFFERENCES, SCORES, SOURCE, axes_of, drawn
 
 from gsrgnn.book import figures
 
@@ -50,3 +50,9 @@ def test_splits_stand_on_the_line_of_what_predicts_a_tick_a_circuit_and_their_me
     assert means == [pytest.approx([0.85, 0.8]), pytest.approx([0.4])]
     (legend,) = drawn("scores.by_split")[0].legends
     assert [text.get_text() for text in legend.get_texts()] == ["by cell", "family unseen"]
+
+
+def test_a_split_has_its_mark_where_another_is_missing():
+    some = BY_SPLIT[BY_SPLIT["split"] == "family unseen"]
+    axes = figures.scores.by_split(some, "", splits=["by cell", "family unseen"]).axes[0]
+    assert {line.get_marker() for line in axes.lines} - {"|", "None"} == {"s"}
