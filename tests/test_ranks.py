@@ -137,12 +137,15 @@ def test_circuits_go_to_the_rank_with_the_fewest_pins():
 
 
 PROGRAM = """
-import os, signal, sys, torch, torch.distributed as dist
+import os, signal, sys, time, torch, torch.distributed as dist
 sys.path.insert(0, sys.argv[1])
 from some_circuits import Read, circuit
 from gsrgnn import GSRGNN
 from gsrgnn.training import train
 
+started_again = os.environ["TORCHELASTIC_RESTART_COUNT"] != "0"
+if started_again and os.environ["RANK"] == "1":
+    time.sleep(3)  # the other rank meanwhile looks for this one, and must not find where it was before
 dist.init_process_group("gloo")
 torch.manual_seed(1)
 
@@ -151,7 +154,7 @@ def progress(row):
 
 class Deadly(Read):
     def __getitem__(self, number):
-        if len(self.read) > 9 and dist.get_rank() == 1 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        if len(self.read) > 9 and dist.get_rank() == 1 and not started_again:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__getitem__(number)
 
@@ -166,11 +169,16 @@ dist.destroy_process_group()
 @pytest.mark.slow
 def test_torchrun_restarts_a_rank_that_is_killed_from_the_last_epoch(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "1"]
+    options = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
     done = subprocess.run(
-        [*command, "program.py", os.path.dirname(__file__), "run"],
+        [sys.executable, "-m", "torch.distributed.run", *options, "program.py", os.path.dirname(__file__), "run"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        env=os.environ
+        | {
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "OMP_NUM_THREADS": "1",
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+        },
         capture_output=True,
         text=True,
         timeout=300,

@@ -1,7 +1,8 @@
 """One training over all layouts in a folder, in as many processes as torchrun starts.
 
     gsrgnn data layouts -o layouts
-    torchrun --nproc-per-node 2 --max-restarts 3 workflow/train.py layouts riscv/ibex model.safetensors
+    export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
+    torchrun --standalone --nproc-per-node 2 --max-restarts 3 workflow/train.py layouts riscv/ibex model.safetensors
 
 The layouts of one design choose the epoch, those of all others are trained on. Started again, by torchrun where a
 process died or by hand with another number of processes, it goes on from the last epoch.
