@@ -75,9 +75,8 @@ else:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted on Linux")
-@pytest.mark.parametrize(
-    "where", ["script", *(pytest.param(where, marks=pytest.mark.slow) for where in ("thread", "refused"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["script", "thread", "refused"])
 def test_training_touches_few_new_pages(where):
     (faults,) = printed(TRAINING, where)
     assert faults < 2000

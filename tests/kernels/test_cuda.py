@@ -50,6 +50,7 @@ def checks(request):
         process.kill()
 
 
+@pytest.mark.slow
 def test_the_bounds_count_what_the_kernels_do():
     """Sectors and bank conflicts of the compiled kernels, in a process of its own: beside those of `limits`."""
     done = subprocess.run(

@@ -1,8 +1,12 @@
 """A small run of the bench, whole and as a record."""
 
+import os
+
 import pytest
+from filelock import FileLock
 
 from gsrgnn.lab.bench import side_by_side
+from gsrgnn.lab.bench.record import read
 
 ONLY = "RevGNN edge_index,RevGNN csr,CheckpointSAGE sqrt,GSR k=4,GSR dense"
 TINY = {"circuit": "synthetic/64", "hidden": 16, "layers": 2, "k": [4, 2, 8], "only": ONLY, "gradient_layers": [2]}
@@ -20,10 +24,15 @@ def run():
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """Holds `record`, and nothing else."""
-    return tmp_path_factory.mktemp("bench")
+    """Holds `record`, and nothing else; the same one in all workers of a run."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bench"
+    place.mkdir(exist_ok=True)
+    return place
 
 
 @pytest.fixture(scope="session")
 def record(run, folder):
-    return run(folder, memory_layers=[2, 4])
+    with FileLock(folder.with_suffix(".lock")):
+        path = folder / "record.json"
+        return read(path) if path.exists() else run(folder, memory_layers=[2, 4])
