@@ -5,6 +5,7 @@ are compared as such only with a run at its depth and width on a GPU. In speed a
 edges, as in the paper, and through the nets only in a record that has nothing else.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,7 +36,9 @@ class Ours:
         partly: whether it does in its direction, as a speedup above 1 that is less than the paper's.
         same: whether it was measured under the paper's conditions (`same_steps`, `same_scores`).
         owed: what of a factor is owed to the route by which neighbours are summed and what to the model, and what is
-            left of it against the leanest peer, in words.
+            left of it against the fastest or the leanest peer, in words.
+        by_route: what RevGNN gains by taking the same route: a factor in time, percent in memory; NaN where unknown.
+        left: what GSR-GNN gains over the fastest or the leanest peer, likewise.
     """
 
     words: str
@@ -43,6 +46,8 @@ class Ours:
     partly: bool = False
     same: bool = False
     owed: str = ""
+    by_route: float = math.nan
+    left: float = math.nan
 
 
 Pages = dict[str, findings.Page]
@@ -271,24 +276,27 @@ def _speedup(
         ratio >= _quotient(paper, least),
         ratio > 1,
         same_steps(view),
-        _owed_in_time(view, name, f"{phase}_seconds"),
+        *_owed_in_time(view, name, f"{phase}_seconds"),
     )
 
 
-def _owed_in_time(view: findings.View, name: str, seconds: str) -> str:
-    """A speedup as a factor of the route, by RevGNN on the same one, times one of the model; and the fastest peer."""
-    parts, (_, k, route) = [], name.split()
+def _owed_in_time(view: findings.View, name: str, seconds: str) -> tuple[str, float, float]:
+    """A speedup as a factor of the route, by RevGNN on the same one, times one of the model; and the fastest peer.
+
+    In words, then the factor of the route and that against the peer, as in `Ours`.
+    """
+    parts, by_route, (_, k, route) = [], math.nan, name.split()
     own, base = _steps(view, name), _steps(view, REFERENCE)
     if (same := _steps(view, routed := f"RevGNN {'csr' if route == 'edges' else route}")) is not None:
-        model = same[seconds] / own[seconds]
-        parts.append(f"route {base[seconds] / same[seconds]:.1f}x ({routed}), model {model:.1f}x")
+        by_route, model = base[seconds] / same[seconds], same[seconds] / own[seconds]
+        parts.append(f"route {by_route:.1f}x ({routed}), model {model:.1f}x")
     rows = view.rows[view.rows["state"] == "measured"]
     ours = rows[rows["contender"].str.startswith(f"GSR {k} ")]
     peers = rows[~rows["contender"].str.startswith("GSR")]
     peer, best = (each.loc[each[seconds].idxmin()] for each in (peers, ours))
-    by = best["contender"].rpartition(" ")[2]
-    parts.append(f"{peer[seconds] / best[seconds]:.1f}x against {peer['contender']}, the fastest peer (ours by {by})")
-    return "; ".join(parts)
+    left, by = peer[seconds] / best[seconds], best["contender"].rpartition(" ")[2]
+    parts.append(f"{left:.1f}x against {peer['contender']}, the fastest peer (ours by {by})")
+    return "; ".join(parts), by_route, left
 
 
 def _share(pages: Pages, paper: pd.Series, part: str, of: Sequence[str]) -> Ours | None:
@@ -390,15 +398,16 @@ def _reduction(pages: Pages, paper: pd.Series) -> Ours | None:
         percent >= paper["mem_reduction_max"],
         percent > 0,
         same_steps(view),
-        _owed_in_memory(grown, name),
+        *_owed_in_memory(grown, name),
     )
 
 
-def _owed_in_memory(grown: pd.Series, name: str) -> str:
-    """What RevGNN saves by the same route alone; and GSR-GNN beside the leanest peer."""
-    parts, route = [], name.rpartition(" ")[2]
+def _owed_in_memory(grown: pd.Series, name: str) -> tuple[str, float, float]:
+    """What RevGNN saves by the same route alone, and GSR-GNN beside the leanest peer: in words and in percent."""
+    parts, by_route, route = [], math.nan, name.rpartition(" ")[2]
     if (routed := f"RevGNN {'csr' if route == 'edges' else route}") in grown:
-        parts.append(f"route alone {100 * (1 - grown[routed] / grown[REFERENCE]):.1f} percent ({routed})")
+        by_route = 100 * (1 - grown[routed] / grown[REFERENCE])
+        parts.append(f"route alone {by_route:.1f} percent ({routed})")
     peers, ours = (
         grown[~grown.index.str.startswith("GSR")],
         grown[grown.index.str.startswith(f"GSR {name.split()[1]} ")],
@@ -406,7 +415,7 @@ def _owed_in_memory(grown: pd.Series, name: str) -> str:
     saved, by = 100 * (1 - ours.min() / peers.min()), ours.idxmin().rpartition(" ")[2]
     word = "less" if saved > 0 else "more"
     parts.append(f"{abs(saved):.1f} percent {word} than {peers.idxmin()}, the leanest peer (ours by {by})")
-    return "; ".join(parts)
+    return "; ".join(parts), by_route, saved
 
 
 def _gap(pages: Pages, paper: pd.Series, name: str, code: str) -> Ours | None:

@@ -1,5 +1,6 @@
 """The scoreboard: every value that the paper reports, ours beside it, and a verdict, made from the records."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,10 +28,11 @@ OPENING, CLOSING = "<!-- scoreboard: made by `gsrgnn scoreboard --readme`, not b
 
 
 def board(folder: str = "results") -> pd.DataFrame:
-    """The scoreboard as a frame, a line a claim by id: where, claim, paper, itself, ours, owed, verdict, page.
+    """The scoreboard as a frame, a line a claim by id: where, claim, paper, itself, ours, owed, by route, left,
+    verdict, page.
 
     ``itself`` is one of `ITSELF`: whether the paper agrees with itself there, which the verdict does not depend on.
-    ``owed`` is `judges.Ours.owed`.
+    ``owed``, ``by route`` and ``left`` are those of `judges.Ours`.
 
     What is wrong with files among the records, which are left out, is in its ``attrs["left out"]``, in words.
 
@@ -67,6 +69,8 @@ def board(folder: str = "results") -> pd.DataFrame:
                 "itself": itself,
                 "ours": ours.words if ours else "needs a GPU" if claim.gpu else "–",
                 "owed": ours.owed if ours else "",
+                "by route": ours.by_route if ours else math.nan,
+                "left": ours.left if ours else math.nan,
                 "verdict": verdict,
                 "page": claim.page,
             }

@@ -1,11 +1,11 @@
-"""How a quantity grows with depth or another size: points for what was measured, lines for what was predicted."""
+"""How a quantity grows with depth or another size, or over a training step."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from gsrgnn.book.figures.style import DASHES, PALETTE, new_figure, styled
 
-__all__ = ["by_depth", "by_size"]
+__all__ = ["by_depth", "by_size", "over_a_step"]
 
 
 @styled
@@ -33,4 +33,22 @@ def by_size(measured: pd.DataFrame, across: str, unit: str, predicted: pd.DataFr
         axes.plot([], [], color=color, linestyle=(0, dashes or None), marker=marker, markersize=5, label=name)
     axes.set(xscale="log", yscale="log", xlabel=across, ylabel=unit)
     axes.legend()
+    return figure
+
+
+@styled
+def over_a_step(held: pd.DataFrame, unit: str) -> Figure:
+    """What a training step holds, layer by layer forward and then back: a line a column.
+
+    Args:
+        held: frame of 2 L + 1 lines, as `passes.held` gives it.
+        unit: label of the vertical axis.
+    """
+    figure, axes = new_figure(5.2, 3.2)
+    for (name, values), color, dashes in zip(held.items(), PALETTE, DASHES, strict=False):
+        axes.plot(range(len(values)), values, color=color, linestyle=(0, dashes or None), label=name)
+    layers = len(held) // 2
+    axes.set(ylabel=unit, xlabel="forward, then backward", ylim=(0, None), xlim=(0, 2 * layers))
+    axes.set_xticks([0, layers, 2 * layers], ["start", f"layer {layers}", "end"])
+    figure.legend(loc="outside upper center", ncols=2)
     return figure

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from gsrgnn.book.figures.style import INK, PALETTE, new_figure, styled
 from gsrgnn.book.walkthrough.trace import Trace
 
-__all__ = ["backward_flow", "forward_flow", "sparsity_pattern"]
+__all__ = ["backward_flow", "forward_flow", "one_layer", "sparsity_pattern"]
 
 CELL, ROW = 0.44, 0.17  # inches
 LEFT, MIDDLE, RIGHT = 0.95, 2.25, 3.55
@@ -36,6 +36,58 @@ def sparsity_pattern(kept: ArrayLike, title: str = "") -> Figure:
     axes.grid(False)
     for side in (axes.xaxis, axes.yaxis):
         side.set_major_locator(MaxNLocator(4, integer=True))
+    return figure
+
+
+@styled
+def one_layer() -> Figure:
+    """A layer of GSR-GNN without numbers: two groups of columns, what is made of them, and the pair that is kept."""
+    figure = Figure((4.9, 3.9))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 4.9), ylim=(-3.6, 0.3))
+    axes.axis("off")
+    columns, width, height = (0.95, 2.6, 4.2), 1.3, 0.46
+    half, row = width / 2, (0, 1.1, 2.2, 3.3)
+
+    def box(column, at, words, color=INK, line=1.0):
+        corner = columns[column] - half, -row[at] - height / 2
+        axes.add_patch(mpl.patches.Rectangle(corner, width, height, facecolor="none", edgecolor=color, linewidth=line))
+        axes.text(columns[column], -row[at], words, ha="center", va="center", fontsize=9)
+
+    def arrow(*points):
+        axes.plot(*np.array(points).T, color=INK, linewidth=1)
+        axes.annotate(
+            "", points[-1], points[-2], arrowprops={"arrowstyle": "->", "color": INK, "shrinkA": 0, "shrinkB": 0}
+        )
+
+    def down(column, at):
+        arrow((columns[column], -row[at] - height / 2), (columns[column], -row[at + 1] + height / 2))
+
+    def across(column, other, at):
+        side = half if other > column else -half
+        arrow((columns[column] + side, -row[at]), (columns[other] - side, -row[at]))
+
+    for column, at, words in (
+        (0, 0, "group 1: x₁"),
+        (2, 0, "group 2: x₂"),
+        (1, 1, "f(V₂, I₂)"),
+        (0, 1, "y₁ = x₁ + f"),
+        (0, 2, "V₁, I₁"),
+        (1, 2, "g(V₁, I₁)"),
+        (2, 2, "y₂ = V₂ at I₂ + g"),
+        (0, 3, "next layer: y₁"),
+        (2, 3, "next layer: y₂"),
+    ):
+        box(column, at, words)
+    box(2, 1, "V₂, I₂", BLUE, 2.4)
+    for column, at in ((0, 0), (2, 0), (0, 1), (2, 1), (2, 2)):
+        down(column, at)
+    for column, other, at in ((2, 1, 1), (1, 0, 1), (0, 1, 2), (1, 2, 2)):
+        across(column, other, at)
+    beside = columns[0] - half - 0.15
+    arrow((columns[0] - half, -row[1]), (beside, -row[1]), (beside, -row[3]), (columns[0] - half, -row[3]))
+    axes.text(columns[2] - 0.1, -(row[0] + row[1]) / 2, "keep k of each row", ha="right", va="center", fontsize=8)
+    axes.text(columns[0] + 0.1, -(row[1] + row[2]) / 2, "keep k of each row", ha="left", va="center", fontsize=8)
     return figure
 
 
