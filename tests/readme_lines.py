@@ -1,10 +1,11 @@
-"""README's lines, made short: fewer layers and epochs, a small circuit."""
+"""The lines of README and of the book's pages for users, made short: fewer layers and epochs, a small circuit."""
 
 import re
 from pathlib import Path
 
 COMMANDS = re.compile(r"^\.venv/bin/gsrgnn ((?:train|predict) .*)$", re.MULTILINE)
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README, OWN_CODE, PREDICT = ROOT / "README.md", ROOT / "book" / "own_code.md", ROOT / "book" / "predict.md"
 SHORTER = {
     "riscv/picorv32": "synthetic/600",
     "crypto/sha256": "synthetic/700",
@@ -15,17 +16,17 @@ SHORTER = {
 }
 
 
-def commands() -> list[list[str]]:
-    """What its lines give `gsrgnn train` and `gsrgnn predict`; to train, with a small model for two epochs."""
+def commands(page: Path = README) -> list[list[str]]:
+    """What a page's lines give `gsrgnn train` and `gsrgnn predict`; to train, with a small model for two epochs."""
     shorter = ["--hidden", "8", "--layers", "2", "--k", "2", "--epochs", "2"]
-    lines = [line.split() for line in COMMANDS.findall(README.read_text())]
+    lines = [line.split() for line in COMMANDS.findall(page.read_text())]
     return [[*line, *(shorter if line[0] == "train" else ())] for line in lines]
 
 
-def program() -> str:
-    """All blocks one after another, as a reader would paste them. Writes run.safetensors."""
-    text = "\n".join(re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL))
+def program(page: Path = OWN_CODE) -> str:
+    """A page's blocks one after another, as a reader would paste them. Those of `OWN_CODE` write run.safetensors."""
+    text = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
     for long, short in SHORTER.items():
-        assert long in text
+        assert long in text or page is not OWN_CODE
         text = text.replace(long, short)
     return text

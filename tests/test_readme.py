@@ -1,15 +1,27 @@
 import pandas as pd
 import pytest
 import small_def
-from readme_lines import commands, program
+from readme_lines import PREDICT, README, commands, program
 from typer.testing import CliRunner
 
 from gsrgnn import load_model
 from gsrgnn.cli import app
 
 
+def test_its_lines_train_a_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(program(README), names)
+    assert names["prediction"].shape == (600, 1)
+    assert set(names["result"].test) == {"pearson", "spearman", "kendall", "r2"}
+
+
+def test_the_page_on_predictions_has_the_same_commands():
+    assert commands(PREDICT) == commands()
+
+
 @pytest.mark.filterwarnings("ignore:simulated label")
-def test_its_lines_run_one_after_another(tmp_path, monkeypatch):
+def test_the_lines_of_the_page_for_own_code_run_one_after_another(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small_def.write(tmp_path, name="mine_route.def.gz")
     names = {}

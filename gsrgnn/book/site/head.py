@@ -23,7 +23,7 @@ def describe(doctree: nodes.document | None) -> str:
     """A page's first paragraph that stands in no box and in no output, cut at a word."""
     inside = (nodes.Admonition, nodes.container, nodes.list_item, nodes.table)
     for paragraph in doctree.findall(nodes.paragraph) if doctree is not None else ():
-        if not any(isinstance(above, inside) for above in _above(paragraph)):
+        if not paragraph["classes"] and not any(isinstance(above, inside) for above in _above(paragraph)):
             words = re.sub(r"\s+", " ", paragraph.astext()).strip()
             return words if len(words) <= LONGEST else words[: LONGEST - 1].rpartition(" ")[0].rstrip(",.;:") + " …"
     return ABOUT
