@@ -16,8 +16,8 @@
 # ReLU leaves in each row as many numbers as happen to be positive. Group sparsity leaves exactly $k$. With
 # the same number of entries in every row, a matrix is two small arrays and no pointers, and the product with a
 # graph touches only those entries. This chapter works through the forward half of the 4-node example in the
-# paper's section 4.1 and compares every number with the printed one. With another $k$ than the paper's 1, what
-# depends on it is computed and shown, and not compared.
+# paper's section 4.1 and compares every number with the printed one. (Run it with another $k$ than the paper's 1,
+# and what depends on $k$ is computed without being compared.)
 #
 # Afterwards you can
 #
@@ -63,8 +63,8 @@ neighbours = A.sum(axis=1, keepdims=True)
 show(EXAMPLE["adjacency"])
 
 # %% [markdown]
-# **Aggregation** gives every node the sum of its neighbours' rows: $Y = A X$. Dividing by the number of
-# neighbours, or by its square roots, changes the scale of rows and nothing that matters here.
+# **Aggregation** gives every node the sum of its neighbours' rows: $Y = A X$. Many networks divide the sum by
+# the number of neighbours, or by its square roots; that changes the scale of rows and nothing that matters here.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The conventional block: ReLU
@@ -142,7 +142,8 @@ figures.show(
     alt="Two patterns of a 24 by 16 random matrix. ReLU keeps about half of the entries, "
     "from few to many in a row. Group sparsity keeps exactly four in every row.",
     caption="Kept entries of 24 rows of random numbers with 16 columns. "
-    f"ReLU keeps {(noise > 0).sum(1).min()} to {(noise > 0).sum(1).max()} in a row.",
+    f"ReLU keeps {(noise > 0).sum(1).min()} to {(noise > 0).sum(1).max()} in a row, "
+    f"group sparsity {balanced.sum(1).min()} in every row.",
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}

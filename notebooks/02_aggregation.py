@@ -123,7 +123,7 @@ show(
 
 # %% [markdown]
 # Two entries differ from what our copy shows. Each follows from two summands that are themselves readable or
-# fixed by other entries, so we hold the computed number. A slip in print or in our copy explains both;
+# fixed by other entries, so we keep to the computed number. A slip in print or in our copy would explain both;
 # nothing below uses them.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

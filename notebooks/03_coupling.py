@@ -211,18 +211,20 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## With the package
 #
-# `ReversibleStack` has both residuals; its blocks also hold a Linear and a LayerNorm. Only the dense one has an
-# inverse, and that to rounding: each layer adds and subtracts numbers of limited precision.
+# `ReversibleStack` has both residuals; its blocks also hold a Linear and a LayerNorm. Only with the dense one has it
+# an inverse, and that up to rounding: each layer adds and subtracts numbers of limited precision. Here is how far the
+# input comes back off:
 
 # %%
 edges = torch.tensor(np.stack(np.nonzero(A.T)))
 graph = CircuitGraph.from_edge_index(edges, num_nodes=4, norm="sum")
 x = torch.tensor(X, dtype=torch.float32)
+print("layers  off by at most (float32)")
 for depth in (1, 10, 100):
     torch.manual_seed(0)
     stack = ReversibleStack(4, depth, k, residual="dense")
     error = (stack.inverse(stack(x, graph), graph) - x).abs().max()
-    print(f"{depth:3} layers, float32: off by {error:.1e}")
+    print(f"{depth:6}  {error:.1e}")
 
 # %%
 try:

@@ -21,7 +21,7 @@
 #
 # - carry out a layer by hand, and name the line of Algorithm 1 for every step;
 # - say where the paper's example and the package's product part ways, and by how much;
-# - write the layer in four lines of PyTorch.
+# - write the layer in five lines of PyTorch.
 #
 # You need [group sparsity](01_group_sparsity.ipynb), the [two readings](02_aggregation.ipynb) of the product and
 # the [coupling of two groups](03_coupling.ipynb).
@@ -226,7 +226,7 @@ show(matrix(ours["Y"], "Y", groups=2, against=matrix(trace["Y"], "own column")))
 
 # %% [markdown]
 # With $k = 1$ the first block differs in the two rows whose neighbours kept different columns. In PyTorch, with
-# the package's operators, the layer is four lines:
+# the package's operators, the layer is five lines:
 
 # %%
 edges = torch.tensor(np.stack(np.nonzero(A.T)))

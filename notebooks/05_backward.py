@@ -254,7 +254,7 @@ show(
 )
 
 # %% [markdown]
-# PyTorch's automatic differentiation, on the layer in four lines, agrees:
+# PyTorch's automatic differentiation, on the five lines of [the forward chapter](04_forward.ipynb), agrees:
 
 # %%
 edges = torch.tensor(np.stack(np.nonzero(A.T)))
@@ -292,7 +292,7 @@ show(
 )
 
 # %% [markdown]
-# Neither does the other reading or the other naming of the groups make them agree:
+# Nor do they agree under the other reading, or with the groups named the other way round:
 
 # %%
 rows = {}
@@ -310,7 +310,7 @@ figures.table(
 )
 
 # %% [markdown]
-# The test that needs no second formula: move $X$ a little against the gradient, and $L = \sum_{ij} G_{ij} Y_{ij}$
+# One more test needs no second formula: move $X$ a little against the gradient, and $L = \sum_{ij} G_{ij} Y_{ij}$
 # must fall by the step times the gradient's squared length.
 
 

@@ -28,6 +28,7 @@
 circuit = "default"  # or any name that gsrgnn.circuits.load knows
 seed = 0
 piece_nodes = 50
+record = "results/circuits.json"  # of gsrgnn data table --json
 
 # %%
 import numpy as np
@@ -38,6 +39,7 @@ from gsrgnn.book import figures
 from gsrgnn.book.walkthrough import matrix, show
 from gsrgnn.circuits import table1
 from gsrgnn.circuits.pieces import piece
+from gsrgnn.lab.records import read_circuits
 
 # %% [markdown]
 # ## Cells, nets, pins
@@ -78,9 +80,10 @@ figures.show(
 #
 # Let $B$ count the pins: $B_{ij}$ is the number of pins that cell $i$ has on net $j$. Then $B B^\top$ counts
 # pairs of pins. Its diagonal counts pairs of a cell with itself, which are dropped; a **self-loop** for each
-# cell is put back, so that aggregation keeps a cell's own features.
+# cell, together the identity matrix $\mathbf{I}$, is put back, so that aggregation keeps a cell's own features.
+# With $\circ$ for the product entry by entry:
 #
-# $$A = B B^\top - \operatorname{diag}(\operatorname{rowsum}(B \circ B)) + I$$
+# $$A = B B^\top - \operatorname{diag}(\operatorname{rowsum}(B \circ B)) + \mathbf{I}$$
 
 # %%
 show(
@@ -90,14 +93,14 @@ show(
     "−",
     matrix(np.diag((B * B).sum(axis=1)), "diag(…)"),
     "+",
-    matrix(np.eye(3, dtype=int), "I"),
+    matrix(np.eye(3, dtype=int), "identity"),
     "=",
     matrix(A, "A"),
 )
 
 # %% [markdown]
-# A net with $s$ pins, each on a cell of its own, makes $s (s - 1)$ directed edges. Ten pins make 90, a
-# thousand make nearly a million. The package keeps the pins and builds $A$ only when it is needed.
+# A net with $s$ pins, each on a cell of its own, makes $s (s - 1)$ directed edges: one each way for every pair. Ten
+# pins make 90, a thousand make nearly a million. The package keeps the pins and builds $A$ only when it is needed.
 #
 # ## A real one
 
@@ -106,43 +109,73 @@ name = circuits.default() if circuit == "default" else circuit
 data = circuits.load(name)
 graph = CircuitGraph.from_data(data, norm="sum")
 print(f"circuit: {name}")
-if not name.startswith("circuitnet/"):
+
+
+def recorded(name):
+    """A circuit's counts in the record, with its date; None where there are none."""
+    try:
+        read = read_circuits(record)
+    except (FileNotFoundError, ValueError):
+        return None
+    found = [entry for entry in read["circuits"] if entry["circuit"] == name]
+    return found[0] | {"date": read["provenance"]["date"][:10]} if found else None
+
+
+real = name.startswith("circuitnet/")
+shown = name if real else f"circuitnet/{table1.rows()[-1].name}"  # else 7157
+known = None if real else recorded(shown)
+if not real:
     kind = (
         "one that ships with the package"
         if name in circuits.packaged.names()
         else "SYNTHETIC"
     )
     print(
-        f"This page shows {kind}, because CircuitNet's files were\n"
-        "not found (CIRCUITNET_ROOT) or because its name was asked for. Its\n"
-        "counts are not the paper's, and what the text says of CircuitNet's\n"
-        "7157 cannot be seen on it."
+        f"This page draws {kind}: CircuitNet's files were not found\n"
+        "(CIRCUITNET_ROOT), or its name was asked for."
+        + "\nThe counts of CircuitNet's 7157 stand beside its own, from a record."
+        * bool(known)
     )
 
 # %% [markdown]
 # CircuitNet {cite:p}`circuitnet2023` gives netlist and placement of each design. Nodes are the cells that
-# occur in both. Below are its counts, beside the row of the paper's Table 1 with that name, if there is one.
+# occur in both. Below are the circuit's counts, beside the row of the paper's Table 1 with that name, if there is one.
 # The paper does not say how it counts edges. Of the countings tried, one gives its number: cliques with
-# multiplicity, no cap on the size of a net, one self-loop a cell, both directions counted.
+# multiplicity, no cap on the size of a net, one self-loop a cell, both directions counted. Not every net of a netlist
+# makes an edge: one whose other ends lie outside, or on the same cell, has no pair to join.
 
 # %%
 paper_rows = pd.read_csv(table1.FILE, comment="#")
-row = paper_rows[paper_rows["circuitnet_name"] == name.removeprefix("circuitnet/")]
+row = paper_rows[paper_rows["circuitnet_name"] == shown.removeprefix("circuitnet/")]
 paper = row.iloc[0] if len(row) else {"nodes": "–", "edges": "–"}
 if "/7157-zero-riscy-a-1-c2-" in name:
     assert (graph.num_nodes, graph.num_edges) == (38_656, 6_768_184)
+cells_of_net = pd.DataFrame({"net": data.net, "cell": data.cell}).groupby("net")
 counts = pd.DataFrame(
     {
-        "cells (nodes)": (graph.num_nodes, paper["nodes"]),
-        "nets": (len(data.net.unique()), "–"),
-        "pins": (len(data.net), "–"),
-        "directed pairs, each once": (graph.num_pairs, "–"),
-        "… with multiplicity": (graph.num_edges - graph.num_nodes, "–"),
-        "… and self-loops (edges)": (graph.num_edges, paper["edges"]),
+        "cells (nodes)": graph.num_nodes,
+        "nets": len(data.net.unique()),
+        "… that join two cells or more": (cells_of_net["cell"].nunique() > 1).sum(),
+        "pins": len(data.net),
+        "directed pairs, each once": graph.num_pairs,
+        "… with multiplicity": graph.num_edges - graph.num_nodes,
+        "… and self-loops (edges)": graph.num_edges,
     },
-    index=["here", "Table 1"],
-).T
-figures.table(counts, {"here": "{:,}"})
+    index=["here"],
+).T.map("{:,}".format)
+if known:
+    counts[f"7157, record of {known['date']}"] = pd.Series(
+        {
+            "cells (nodes)": known["cells"],
+            "nets": known["nets"],
+            "pins": known["pins"],
+            "… and self-loops (edges)": known["edges"],
+        }
+    ).map("{:,}".format)
+counts["Table 1"] = pd.Series(
+    {"cells (nodes)": paper["nodes"], "… and self-loops (edges)": paper["edges"]}
+)
+figures.table(counts.fillna("–"))
 
 # %% [markdown]
 # ## Which nets make the edges
@@ -175,7 +208,8 @@ figures.show(
     figures.graphs.net_size_shares(size, edges),
     alt="Two curves over net size on a logarithmic axis. The share of nets is near 100% at a "
     "few tens of pins; the share of edges is small there and climbs only with the largest nets.",
-    caption=f"Share of nets, and of the edges they make, in nets of at most s pins ({data.name}).",
+    caption=f"Nets of at most 10 pins are {(size <= 10).mean():.0%} of the nets and make "
+    f"{edges[size <= 10].sum() / edges.sum():.0%} of the edges ({data.name}).",
 )
 
 # %% [markdown]
@@ -246,16 +280,16 @@ panels = []
 for g, (title, d) in zip((graph, ba), degrees.items(), strict=True):
     start = rng.choice(np.flatnonzero((d > 0) & (d <= np.median(d))))
     pairs, nodes = piece(g.neighbors, start, piece_nodes, rng)
-    panels.append(figures.graphs.piece(pairs, title, d[nodes], seed))
+    panels.append(figures.graphs.piece(pairs, title, d[nodes]))
     print(f"{title}: {len(nodes)} nodes, {pairs.shape[1]} joined pairs")
 
 # %% tags=["hide-input"]
 figures.show(
     *panels,
-    alt="Two node-link pictures. The piece of the circuit is a dense knot with single nodes "
-    "around it; the piece of the Barabási–Albert graph is spread evenly.",
-    caption="A connected piece of each. The larger a dot, the more edges the node has in the "
-    "whole graph.",
+    alt="Two node-link pictures. The piece of the circuit has groups of nodes that are all joined to "
+    "each other; the piece of the Barabási–Albert graph has none.",
+    caption="A connected piece of each: the circuit's is made of nets whose cells are all joined, the other "
+    "of single edges. The larger a dot, the more edges the node has in the whole graph.",
 )
 
 # %% tags=["hide-input"]
@@ -264,7 +298,8 @@ figures.show(
     alt="Complementary cumulative degree distribution of both graphs on logarithmic axes. The "
     "Barabási–Albert curve starts at m and falls along a straight line. The circuit's "
     "starts at one and falls slowly over three decades.",
-    caption=f"Share of nodes with at least a given degree ({data.name}).",
+    caption=f"Share of nodes with at least a given degree. The circuit's degrees run from {degree.min()} to "
+    f"{degree.max():,}; in the Barabási–Albert graph none is below {m} ({data.name}).",
 )
 
 # %% [markdown]
@@ -273,10 +308,11 @@ figures.show(
 # circuit has nodes with few neighbours and nodes with hundreds of times as many. The curve of CircuitNet's
 # 7157 has steps: each is a large net of $s$ pins, all of whose cells have at least $s - 1$ edges. The paper
 # speaks of degrees from one to above 8,000 over its designs. In the small, the circuit's piece is made of
-# cliques; in the other, any two neighbours of a node are seldom neighbours themselves.
+# cliques; in the other graph, two neighbours of a node are seldom neighbours themselves.
 #
-# For a kernel that means rows of very different length. It also means neighbours in identical groups, since
-# all cells of a net share its other members; exercise 1 asks what that is good for.
+# For a kernel, a function that runs such a sum on a processor, that means rows of very different length. It also
+# means neighbours in identical groups, since all cells of a net share its other members; exercise 1 asks what that is
+# good for.
 #
 # ## Where the cells are
 #
@@ -302,7 +338,8 @@ figures.show(
         unit="label (largest = 1)",
     ),
     alt="Map of the die, coloured by label: zero in most places, above it in a few regions.",
-    caption=f"Mean label of the cells in each gcell of {data.name}; open where there is no cell.",
+    caption="Overflow lies together in a few regions: the mean label of the cells in each gcell, open "
+    f"where there is no cell ({data.name}).",
 )
 
 # %% [markdown]

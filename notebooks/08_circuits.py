@@ -83,7 +83,8 @@ kinds |= {paper: "real", stand_in: "synthetic"}
 if paper not in found:
     print(
         "CircuitNet's 7157 was not found (CIRCUITNET_ROOT): the tables and\n"
-        "figures of this page are without it."
+        "figures of this page are without it, but for the last table, which\n"
+        "has its counts from a record."
     )
 data = circuits.load(shipped[0])
 print(f"{data.name}: {data.num_nodes:,} cells, label {data.label_source}")
@@ -192,16 +193,29 @@ figures.show(
     figures.graphs.degree_distribution(degrees),
     alt="Two charts on logarithmic axes, a curve for each circuit: the share of nets with at least a given number of "
     "pins, and the share of cells with at least a given degree.",
-    caption="Net sizes, and degrees in the clique graph (the paper's Figure 5).",
+    caption="Net sizes first: alike up to some tens of pins. Then degrees in the clique graph (the paper's Figure 5): "
+    "a shipped core has no clock tree, and its flip-flops are the wall at the end of its curve.",
 )
 
 # %% [markdown]
 # Up to nets of seventy pins or so the curves lie close together. Beyond, they part: nobody has put a **clock tree**
 # into the shipped circuits, so that one net goes from the clock to every flip-flop, where a finished chip has a tree
 # of buffers with a net to each region. That one net gives all flip-flops a degree of thousands, the wall at the right
-# end of their curves, and a circuit of fewer cells more edges. The stand-in follows 7157 up to the macros that lie
-# on its largest nets.
-#
+# end of their curves, and a circuit of fewer cells more edges. The stand-in follows 7157 but for its macros: the
+# generator puts each of them on all of its largest nets, where a macro of 7157 lies on one.
+
+# %% tags=["remove-input"]
+tops = alike.loc["clique degree, largest"]
+told = [
+    f"{tops[name]:,.0f} in {titles[name]}"
+    for name in (paper, stand_in)
+    if name in here
+]
+Markdown(
+    f"The largest degree is {' and '.join(told)}; that number of a stand-in says nothing of the real circuit."
+)
+
+# %% [markdown]
 # The other half of Figure 5 are pieces of fifty nodes, taken as in the chapter before.
 
 # %% tags=["hide-input"]
@@ -214,12 +228,13 @@ for name in here:
     degree = degrees[titles[name]]
     start = rng.choice(np.flatnonzero((degree > 0) & (degree <= np.median(degree))))
     pairs, nodes = piece(neighbors, start, piece_nodes, rng)
-    panels.append(figures.graphs.piece(pairs, titles[name], degree[nodes], seed))
+    panels.append(figures.graphs.piece(pairs, titles[name], degree[nodes]))
 figures.show(
     *panels,
     alt="A node-link picture of a connected piece of each circuit: knots of cells that are all joined, with single "
     "cells around them.",
-    caption="A connected piece of each. The larger a dot, the more edges the cell has in the whole graph.",
+    caption="A connected piece of each: all are made of nets whose cells are joined with each other. The larger a dot, "
+    "the more edges the cell has in the whole graph.",
 )
 
 # %% [markdown]
@@ -295,7 +310,8 @@ figures.show(
     alt="Three drawings of a grid of six by six gcells with pins A to F. First straight lines between the pins of a "
     "net; then wires along the grid, several borders crossed by two; last, wires that go around, and one border "
     "crossed by two.",
-    caption="Six nets on a small die. Dashed, with a number: more wires than fit.",
+    caption=f"Six nets on a small die, {too_many(first)} wires too many at first and {too_many(routes)} after "
+    "negotiation. Dashed, with a number: more wires than fit.",
 )
 
 # %% [markdown]
@@ -409,8 +425,8 @@ figures.show(
     *dies,
     alt="A map of each die, coloured by overflow: most gcells have none, those that do lie together; macros are "
     "hatched.",
-    caption="Overflow over capacity by gcell, the larger of both directions. Hatched: macros. The colours end at the "
-    "98th percentile of the gcells that overflow.",
+    caption="Most gcells have room, and those that have none lie together: overflow over capacity by gcell, the larger "
+    "of both directions. Hatched: macros. The colours end at the 98th percentile of the gcells that overflow.",
 )
 
 # %% [markdown]
@@ -502,7 +518,8 @@ def both_routers():
         ),
         alt="Three maps of one die. The first two, OpenROAD's wires and ours, are bright in the same places; in the "
         "third, our overflow, most gcells are dark.",
-        caption=f"{real}, the larger of both directions by gcell, for one placement.",
+        caption="OpenROAD's wires and ours crowd in the same places; our overflow shows the fullest of them alone. "
+        f"{real}, one placement, the larger of both directions by gcell.",
     )
 
 
@@ -540,7 +557,8 @@ def correlations():
         figures.die.agreement(ranks, r2g.SOURCE),
         alt="A line for each design with three markers: the correlation of our overflow is the lowest, those of our "
         "wires and of RUDY are higher and close to each other.",
-        caption=f"Rank correlation with OpenROAD's usage over all gcells ({origin}).",
+        caption="Rank correlation with OpenROAD's usage over all gcells, on average "
+        f"{', '.join(f'{value:.2f} for {name}' for name, value in ranks.mean().items())} ({origin}).",
     )
 
 

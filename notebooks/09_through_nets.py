@@ -14,8 +14,8 @@
 # # Aggregation through the nets
 #
 # The edges of a clique graph never have to be touched. Let each net add up its cells once, then let each cell add up
-# its nets: the result is the same, and the work is in proportion to pins where it was in proportion to pairs of
-# pins. This is not in the paper; it is what the package does by default.
+# its nets: the result is the same, and the work grows with the number of pins, where it grew with the number of pairs
+# of pins. This is not in the paper; it is what the package does by default.
 #
 # Afterwards you can
 #
@@ -55,7 +55,7 @@ from gsrgnn.cbsr import operator
 # With $B_{in}$ the number of pins of cell $i$ on net $n$, the clique graph is
 #
 # $$
-# A = B B^\top - \mathrm{diag}(q) + I, \qquad q_i = \sum_n B_{in}^2 ,
+# A = B B^\top - \mathrm{diag}(q) + \mathbf{I}, \qquad q_i = \sum_n B_{in}^2 ,
 # $$
 #
 # and multiplication is associative, so that
@@ -66,7 +66,7 @@ from gsrgnn.cbsr import operator
 #
 # The table $t$ has a row for each net: the sum over its pins. A cell then adds the rows of its nets. It has added
 # itself once too often for each pair of its own pins on a net; $q$ takes that away, and the 1 is the self-loop. On
-# three cells and two nets, with one feature:
+# the three cells and two nets of the chapter on circuits, with one feature:
 
 # %%
 B = np.array([[1, 0], [1, 1], [1, 2]])
@@ -104,11 +104,11 @@ show(
 # A net of $s$ pins on $s$ cells makes $s (s - 1)$ edges, and $s$ entries in $B$, each of which is read twice: once
 # to the net, once from it. From $s = 4$ on the nets have the fewer entries, and a large net has $(s - 1) / 2$ times
 # fewer. A net of two or three pins has no more pairs than it would have entries, and needs no row in the table if its
-# pairs are added directly. So the package sums only nets of four pins and more; $M$, a sparse matrix, holds the pairs
+# pairs are added directly. So the package sums only nets of four pins and more; $H$, a sparse matrix, holds the pairs
 # of the small nets and, on its diagonal, $1 - q$. With $B$ for the large nets alone
 #
 # $$
-# A x = B (B^\top x) + M x .
+# A x = B (B^\top x) + H x .
 # $$
 
 # %%
@@ -124,14 +124,14 @@ print(f"circuit: {name}" + ", SYNTHETIC" * name.startswith("synthetic/"))
 print(f"entries over the edges:    {entries['edges']:,} (equal pairs merged)")
 print(
     f"entries through the nets:  {entries['nets']:,} (twice {len(nets.to_nets.indices):,} in B, "
-    f"{len(nets.direct.indices):,} in M)"
+    f"{len(nets.direct.indices):,} in H)"
 )
 print(f"ratio: {entries['edges'] / entries['nets']:.1f}; default: via {graph.via}")
 
 # %% [markdown]
 # That is the whole story for a dense $x$: $D$ multiplications an entry on either route. With CBSR the first step
 # still costs $k$ an entry, but $t$ is dense, and so the second costs $D$. With $E$ entries over the edges, $P$ in $B$
-# and $F$ in $M$:
+# and $F$ in $H$:
 #
 # | | over the edges | through the nets |
 # |:--|:--|:--|

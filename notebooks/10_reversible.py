@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Reversible, step by step
 #
-# A thousand layers can be trained in the memory of a few, with a gradient that is exact, if three things are right:
-# what each layer keeps, how the numbers are rounded, and what is multiplied first. [The chapter on
+# With a dense residual a thousand layers keep no more for their backward pass than one does, and their gradient is
+# exact; with the paper's sparse residual each layer keeps a little. Three things have to be right for it: what each
+# layer keeps, how the numbers are rounded, and what is multiplied first. [The chapter on
 # coupling](03_coupling.ipynb) undid one layer on four nodes, [the one on the backward phase](05_backward.ipynb)
 # differentiated it. Here both are done on a circuit and at full depth, with the package's `ReversibleStack`.
 #
@@ -98,9 +99,12 @@ print(
 # \mathrm{scatter}(V, I)))$, and in Algorithm 1 group 2 keeps only that of itself, too:
 #
 # $$
-# Y_1 = X_1 + f_1(V_2, I_2), \qquad Y_2 = R_2 + f_2(V_1, I_1), \qquad
-# R_2 = \begin{cases} \mathrm{scatter}(V_2, I_2) & \text{sparse residual (Algorithm 1)} \\
-# X_2 & \text{dense residual} \end{cases}
+# \begin{aligned}
+# Y_1 &= X_1 + f_1(V_2, I_2), \\
+# Y_2 &= R_2 + f_2(V_1, I_1), \qquad
+# R_2 = \begin{cases} \mathrm{scatter}(V_2, I_2) & \text{sparse (Algorithm 1)} \\
+# X_2 & \text{dense} \end{cases}
+# \end{aligned}
 # $$
 #
 # with $(V_2, I_2) = \mathrm{GS}(X_2)$ and $(V_1, I_1) = \mathrm{GS}(Y_1)$. With the dense residual the inverse stands
@@ -133,9 +137,9 @@ print(f"dense: inverse(forward(x)) off by {(back - x).abs().max():.1e} at most")
 #
 # ## What is kept, and how many bytes
 #
-# Going back through a layer takes its output and, if it is sparse, its $(V_2, I_2)$. Its input is then the output of
-# the layer before. So only the last stream has to be there, and the list is short. A number takes 4 bytes, a column
-# index $b$: one byte up to 256 columns a group, two beyond.
+# Going back through a layer takes its output and, if its residual is sparse, its $(V_2, I_2)$. Its input is then the
+# output of the layer before. So only the last stream has to be there, and the list is short. A number takes 4 bytes, a
+# column index $b$: one byte up to 256 columns a group, two beyond.
 #
 # | | kept for the backward pass | bytes |
 # |:--|:--|:--|
@@ -196,7 +200,8 @@ figures.show(
     alt="Line chart on logarithmic axes of the megabytes kept against the number of layers. Left to autograd grows in "
     "proportion to depth, the sparse residual likewise from a much lower level, the dense residual not at all. The "
     "points lie on the lines.",
-    caption=f"Lines: the formulas. Points: counted in memory. {circuit}, width {D}, k = {k}.",
+    caption="With the dense residual depth costs nothing, with the sparse one little, left to autograd much. Lines: "
+    f"the formulas. Points: counted in memory. {circuit}, width {D}, k = {k}.",
 )
 
 # %% tags=["hide-input"]
@@ -475,8 +480,9 @@ figures.show(
     figures.growth.by_depth(errors, "relative error of the gradient"),
     alt="Line chart on logarithmic axes of the gradient's relative error against the number of layers for floats, "
     "floats with kept choices, and fixed point. The table and the text above give the numbers.",
-    caption=f"Error that recomputing adds, float32, dense residual, the same input for all three. "
-    f"{small_circuit}, width 32, k = 4.",
+    caption=f"At {rounding_depths[-1]:,} layers recomputing in floats is off by "
+    f"{errors['floats'].iloc[-1]:.0e} of the gradient, in fixed point by {errors['fixed point'].iloc[-1]:.0e}. "
+    f"Float32, dense residual, the same input for all three; {small_circuit}, width 32, k = 4.",
 )
 
 # %% [markdown]
@@ -562,9 +568,9 @@ figures.show(
     alt="Line chart on logarithmic axes of the error of all other nodes against the factor by which one node is "
     "larger. Left to autograd and with the package's scale for each entry it stays level; with one step for all it "
     "grows in proportion.",
-    caption=f"One node of {len(start):,} out of line; float32, {stack.num_layers} layers, dense residual. "
-    f"{small_circuit}, width 32, k = 4. "
-    "One step for all: what rounding the input to it costs at the least.",
+    caption="With a step for each entry the other nodes do not notice; with one step for all they pay in proportion. "
+    f"One node of {len(start):,} out of line; float32, {stack.num_layers} layers, dense residual; {small_circuit}, "
+    "width 32, k = 4. One step for all: what rounding the input to it costs at the least.",
 )
 
 # %% [markdown]
@@ -610,7 +616,7 @@ figures.table(
 # paper aggregates first: $(A S) W^\top$. Then $A S$ is dense, and the Linear costs $N (D/2)^2$ multiplications. But
 # $S$ has only $k$ entries a row. **Transform first**, $A (S W^\top)$, and the Linear costs $N k D / 2$, in exchange for
 # a dense aggregation. This is not in the paper. With $d = D / 2$, $E$ entries over the edges, and through the nets $P$
-# in $B$ and $F$ in $M$ ([the chapter on the nets](09_through_nets.ipynb)):
+# in $B$ and $F$ in $H$ ([the chapter on the nets](09_through_nets.ipynb)):
 #
 # | one block, a whole step | aggregate first | transform first |
 # |:--|:--|:--|
@@ -626,7 +632,7 @@ figures.table(
 # $$
 #
 # A cell lies on a few nets and has many neighbours. So through the nets any ordinary width is past the border; over the
-# edges it depends on the circuit.
+# edges it depends on the circuit. Here are the borders, as $D = 2 d$, and what the package does at two widths:
 
 # %%
 E, nets = len(graph.adjacency().indices), graph.incidence()
@@ -636,17 +642,19 @@ for route, border in borders.items():
     reads = operator(graph.through(route), x.dtype)
     choices = {2 * n: cheaper_order(reads, N, n, k) for n in (d, wide // 2)}
     print(
-        f"{route:6} border D = {2 * border:,.0f}; the package: "
+        f"{route:6} border by multiplications D = {2 * border:,.0f}; by cost: "
         + ", ".join(
             f"{first} first at D = {width}" for width, first in choices.items()
         )
     )
 
 # %% [markdown]
-# Multiplications are not all alike. Those of a dense product are done many at a time, one that adds to a scattered
-# column is done alone. `kernels.order.cheaper_order`, by which the package decides, counts each kind at what it costs on a
-# CPU beside one of a dense product; $d - k$ does not drop out then, and for a large $k$ the paper's order wins through
-# the nets too. Both orders give the same numbers up to rounding, and the same gradient:
+# Above its border, transforming first takes fewer multiplications; below it, more. Where the package transforms first
+# at a width that is below the border, that is no slip: multiplications are not all alike. Those of a dense product are
+# done many at a time, one that adds to a scattered column is done alone. `kernels.order.cheaper_order`, by which the
+# package decides, counts each kind at what it costs on a CPU beside one of a dense product. Then $d - k$ does not drop
+# out, the border moves, and for a large $k$ the paper's order wins through the nets too. Both orders give the same
+# numbers up to rounding, and the same gradient:
 
 
 # %%
@@ -732,8 +740,8 @@ figures.table(
 #
 # ## Recap
 #
-# - The dense residual keeps the last stream whatever the depth; the sparse one $k (4 + b)$ bytes a node and layer more,
-#   because what GS dropped of group 2 cannot be recomputed and need not be.
+# - The dense residual keeps the last stream whatever the depth. The sparse one keeps $k (4 + b)$ bytes a node and layer
+#   more: what GS dropped of group 2 cannot be recomputed, and need not be, but what it kept is needed.
 # - Floating-point numbers do not undo their sums, and GS turns a rounding error into another choice. Whole numbers undo
 #   them to the last bit, and nothing has to be kept for it.
 # - The recomputed gradient is that of Algorithm 1. Algorithm 2 as printed is not, at any depth.

@@ -23,7 +23,7 @@
 #
 # - say what a warp, a lane and shared memory are, and which of them a row of the matrix is given to;
 # - compute a lower bound for the time of an aggregation from the sizes of a graph and four numbers of a chip;
-# - say from which k on CBSR can no longer win against a dense product in half precision;
+# - say from which $k$ on CBSR can no longer win against a dense product in half precision;
 # - add such bounds up to the least time of a training step, and say what of it a cache decides.
 
 # %% tags=["parameters"]
@@ -157,13 +157,19 @@ dense = {
 print(f"ceilings: {H200.source}")
 
 # %% tags=["hide-input"]
+binding = {bound.by for bound in forward + backward}
 figures.show(
     figures.gpu.bound_lines(forward, ks, dense),
     figures.gpu.bound_lines(backward, ks, dense),
     alt="Two line charts on logarithmic axes of the four bounds in milliseconds against k. In both the L2 cache binds "
     "at every k. Aggregation stays below the level line of the dense product in bfloat16 up to k = 64; its "
     "backward pass crosses it.",
-    caption=f"Computed, not measured. Left: aggregation. Right: its backward pass. {nodes:,} nodes, {edges:,} entries, "
+    caption=(
+        "The L2 cache binds at every k. "
+        if binding == {"l2"}
+        else "The highest line binds. "
+    )
+    + f"First aggregation, then its backward pass; computed, not measured. {nodes:,} nodes, {edges:,} entries, "
     f"width {width}.",
 )
 
@@ -328,8 +334,9 @@ figures.show(
     figures.gpu.step_lines(least.xs("once", axis=1, level=1), paper.to_dict()),
     alt="Line chart on logarithmic axes of the least seconds of a step against k, a line for each of three cards, and "
     "the paper's times as diamonds above them. The table has the numbers.",
-    caption=f"A model, nothing measured. Lines: our step at the least, rows read once, {step_graph}, {step_layers} layers, "
-    f"width {step_width}. Diamonds: what the paper measured on its A6000.",
+    caption=f"The paper's times (diamonds) are at least {(paper / least['A6000', 'once']).min():.1f} times what the "
+    f"model allows on the same card. Lines: a model, nothing measured; our step at the least, rows read once, "
+    f"{step_graph}, {step_layers} layers, width {step_width}.",
 )
 
 # %% tags=["hide-input"]

@@ -242,9 +242,10 @@ def routes(
         for x, y in np.argwhere(np.asarray(counts)):
             count, ends = counts[x, y], (np.array([(x, y), (x + step[0], y + step[1])]) + 0.5).T
             over = count > capacity
-            axes.plot(*ends, color=PALETTE[1 if over else 0], linewidth=1.4 * count, linestyle="--" if over else "-")
+            short = (0, (1.2, 0.5)) if over else "-"  # several dashes between two pins
+            axes.plot(*ends, color=PALETTE[1 if over else 0], linewidth=1.4 * count, linestyle=short)
             if over:
-                beside = ends.mean(axis=1) + 0.22 * np.array(step[::-1])
+                beside = ends.mean(axis=1) + 0.27 * np.array(step[::-1])
                 axes.text(*beside, str(count), color=PALETTE[1], fontsize=8, ha="center", va="center")
     return figure
 

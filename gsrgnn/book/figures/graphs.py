@@ -81,24 +81,26 @@ def clique(adjacency: np.ndarray, cells: Sequence[str], title: str = "graph") ->
 
 
 @styled
-def piece(edges: ArrayLike, title: str = "", degrees: ArrayLike | None = None, seed: int = 0) -> Figure:
-    """Node-link picture of a small graph (the paper's Figure 5, 50-node components).
+def piece(edges: ArrayLike, title: str = "", degrees: ArrayLike | None = None) -> Figure:
+    """Node-link picture of a small connected graph (the paper's Figure 5, 50-node components).
+
+    Two nodes lie the farther apart the more steps are between them, so that a clique spreads over a disc.
 
     Args:
         edges: integers ``[2, E]`` between nodes 0 .. n - 1, each pair once.
         title: name of the graph.
         degrees: integers ``[n]``, each node's degree in the whole graph, drawn as the size of its dot;
             without them the degree within the piece.
-        seed: of the layout.
     """
     edges = np.asarray(edges)
     graph = nx.Graph(list(map(tuple, edges.T.tolist())))
     degrees = np.bincount(edges.ravel()) if degrees is None else np.asarray(degrees)
     graph.add_nodes_from(range(len(degrees)))
-    place = nx.spring_layout(graph, seed=seed, iterations=200, k=2.2 / np.sqrt(len(degrees)))
+    place = nx.kamada_kawai_layout(graph)
     place = np.array([place[i] for i in range(len(degrees))])
     figure, axes = new_figure(3.3, 3.3)
-    axes.add_collection(mpl.collections.LineCollection(place[edges.T], color=INK, linewidths=0.5, alpha=0.45))
+    faint = float(np.clip(75 / edges.shape[1], 0.12, 0.45))  # many lines, each the paler
+    axes.add_collection(mpl.collections.LineCollection(place[edges.T], color=INK, linewidths=0.5, alpha=faint))
     axes.scatter(*place.T, s=12 + 14 * np.log1p(degrees), color=PALETTE[0], edgecolor="none", zorder=2)
     axes.set_axis_off()
     axes.set(title=title, aspect="equal")
