@@ -55,7 +55,8 @@ def compare(computed, printed, **options):
 # receive from themselves.
 #
 # Nodes and columns are counted from 0, as in the code. Our copy of the paper has gaps: a number in *italics*
-# could not be read and was derived, being the only value that makes the readable products come out.
+# could not be read and was derived, being the only value that makes the readable products come out. What the paper
+# says of a step is quoted above the code that does it; "…" stands for what we leave out, brackets for what we mend.
 
 # %%
 A = EXAMPLE["adjacency"].array
@@ -72,6 +73,9 @@ show(EXAMPLE["adjacency"])
 # ReLU puts 0 for every negative number, and the product with $A$ follows. A printed number stands for itself
 # to half a unit of its last digit; the sum of two such numbers, compared with a third, may be off by three
 # halves, ±0.015.
+#
+# > The paper, section 4.1: "performs product full-dimensional node embedding or gradient processed by Rectified
+# > Linear Units"
 
 # %%
 X_relu = EXAMPLE["relu"].array
@@ -101,6 +105,9 @@ show(
 # The paper prints its input only after ReLU, and one entry does not fit: row 3 there holds .23 and nothing
 # else, while group sparsity takes .86 at column 3 from the same row. We put .86 in that place and leave the
 # rest.
+#
+# > The paper, section 4.1: "introduces Group Sparse GS(X, k) [→] (V, I) as a counterpart to ReLU … each row of val
+# > is the K-most significant elements selected from full-dimentional [sic] node embedding"
 
 # %%
 X = X_relu.copy()
@@ -153,6 +160,9 @@ figures.show(
 # neighbours $j$ and adds each value $V_{jt}$ at the column where *the neighbour* kept it, $I_{jt}$.
 #
 # $$Y_{i,\,I_{jt}} \mathrel{+}= A_{ij} V_{jt} \qquad \text{for every neighbour } j \text{ and slot } t$$
+#
+# > The paper, section 4.1: "our forward block promptly uses values in the node embedding indexed by the indices
+# > while skipping zero elements"
 
 # %%
 edges = np.stack(np.nonzero(A.T))  # sources above targets, as in PyG

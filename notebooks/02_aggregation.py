@@ -106,6 +106,8 @@ show(matrix(A, "A"), "·", matrix(S, "scatter(V, I)", kept=I), "=", matrix(Y, "Y
 # turned round. The paper shows it for its conventional block, and puts the gradient through ReLU first. (The
 # derivative of ReLU lets a gradient pass where the *activation* was positive, whatever the gradient's own sign.
 # We take the printed matrix as the incoming gradient and go on.)
+#
+# > The paper, section 3: "backward pass propagates gradients through [Gᵀ]"
 
 # %%
 G = EXAMPLE["grad"].array
@@ -136,6 +138,9 @@ show(
 # and zero for every entry that was dropped. Of $A^\top G$ only the kept positions are computed: a **sampled**
 # product. The indices are those of the forward pass, and nothing else has to be remembered, not even the
 # values. Here with the gradient that the paper prints for the conventional block:
+#
+# > The paper, section 4.2: "the corresponding backward block only reads the gradients whose positions are recorded
+# > by I to compute"
 
 # %%
 dV = reference.aggregate_backward(transposed, G, I)
@@ -184,6 +189,8 @@ show(
 # row, each at the column that *the row itself* kept. That is another operator. It adds the neighbours' values
 # slot by slot, whatever columns they came from, and writes the sum at the row's own columns. This section
 # takes the paper's own arrays, with $k = 1$.
+#
+# > The paper, section 4.1: "Val … for the backward block example while keeping the same val saved since forward"
 
 # %%
 V1, I1 = EXAMPLE["values"].array, EXAMPLE["indices"].array

@@ -90,6 +90,8 @@ show(matrix(X2, "X₂"), "+", matrix(f(Y1), "f(Y₁)"), "=", matrix(Y2, "Y₂"))
 # $$X_2 = Y_2 - f(Y_1), \qquad X_1 = Y_1 - f(X_2)$$
 #
 # $f$ is only ever computed forwards. That is why it need not have an inverse.
+#
+# > The paper, section 2: "the input to each layer can be reconstructed from its output during the backward pass"
 
 
 # %%
@@ -198,6 +200,8 @@ show(
 # Group 1 can be recomputed, if the pair $(V_2, I_2)$ was kept: $X_1 = Y_1 - f(V_2, I_2)$. And nothing else of
 # group 2 is needed, since no later number depends on what was dropped. So the sparse layer keeps $(V_2, I_2)$ for
 # each layer. The paper calls its backward phase partially reversible, and its memory $O(LNK)$ (sections 4.1, 4.2).
+#
+# > The paper, section 4.2: "our approach maintains O(LNK) memory complexity linear in the number of layers L"
 
 # %%
 assert np.allclose(undone["X1"], X1)

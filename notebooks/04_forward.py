@@ -93,6 +93,8 @@ figures.show(
 #
 # The columns are split into two groups. (The text of section 4.3 calls the right one group 1 and the left one
 # group 2; we number them as Algorithm 1 does, left first.)
+#
+# > The paper, section 4.3: "the input node embedding is partitioned evenly into two groups"
 
 # %%
 show(
@@ -104,6 +106,8 @@ show(
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 2: select from group 2 (line 5)
+#
+# > The paper, section 4.3: "firstly proceeds through the GS-Op … to produce the compressed CBSR-format"
 
 # %%
 show(
@@ -115,6 +119,8 @@ show(
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 3: first block (line 6)
+#
+# > The paper, section 4.3: "which become the input of the GSR-GNN forward block first"
 
 # %%
 show(
@@ -136,6 +142,8 @@ show(
 #
 # The paper prints no sum here. (Beside the name of the group that is added to, it prints the right columns once
 # more. The values of step 5 show that the left ones were meant: .37 + 1.18 = 1.55.)
+#
+# > The paper, section 4.3: "added to Group 2 … which subsequently enters the second GS-Op"
 
 # %%
 show(
@@ -162,6 +170,8 @@ show(
 #
 # Here two printed numbers cannot be met. Node 2 adds 1.55 and 1.15, which is 2.70 and not 2.65. Nodes 0 and 3 both
 # use the value of node 2 that we cannot read: the printed sums ask for 1.80 and for 1.86.
+#
+# > The paper, section 4.3: "then another forward block"
 
 # %%
 slips = [
@@ -183,6 +193,8 @@ show(
 #
 # The printed zeros say that it is the *scattered* values, not $X_2$: otherwise .17 would stand in row 0, column 1.
 # The two differences are those of step 6, carried on.
+#
+# > The paper, section 4.3: "the output of the second forward block … is also added back to group 1"
 
 # %%
 carried = [
@@ -199,6 +211,8 @@ show(
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Step 8: join (line 11)
+#
+# > The paper, section 4.3: "becomes the updated channel 2 of the node embedding … with the updated group 1"
 
 # %%
 show(

@@ -78,6 +78,9 @@ figures.show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Steps 1 and 2: split, select from group 2 (line 4)
+#
+# > The paper, section 4.4: "the gradient passed from the next layer is split into two groups … group 2 … goes
+# > through … GS-Op to output CBSR values … and indices"
 
 # %%
 show(
@@ -89,6 +92,8 @@ show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 3: first block, subtracted from group 1 (line 5)
+#
+# > The paper, section 4.4: "the output of the first forward block … goes to the subtraction with group 1"
 
 # %%
 show(
@@ -120,6 +125,8 @@ show(
 # ### Step 4: select from the difference (line 6)
 #
 # The largest is the least negative: GS goes by value, not by magnitude.
+#
+# > The paper, section 4.4: "the result … goes into two ways: one enters another GS-Op"
 
 # %%
 show(
@@ -131,6 +138,8 @@ show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 5: second block (line 6)
+#
+# > The paper, section 4.4: "which enter the second forward block"
 
 # %%
 show(
@@ -147,6 +156,8 @@ show(
 # ### Step 6: subtracted from group 2 (line 7)
 #
 # From its scattered values, says line 7; no result is printed.
+#
+# > The paper, section 4.4: "performs subtraction with group 2 … to be the input of its GSR-GNN backward block"
 
 # %%
 scattered = trace["M2"] + trace["Z1"]
@@ -163,6 +174,8 @@ show(
 #
 # Each difference goes through a backward block, which fills the remembered positions. Every number that we can read
 # of the last two matrices comes out, so this is what the example does.
+#
+# > The paper, section 4.4: "the other is kept for the dedicated backward block"
 
 # %%
 show(
@@ -173,9 +186,11 @@ show(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What these lines undo
 #
-# Lines 4 to 7 select, aggregate and *subtract*: the coupling of the forward phase, undone. Feed them not a gradient
-# but the output $Y$ of a layer. The first difference is then what group 2 held before the second block was added;
-# the second is $X_1$, at the positions that GS keeps of $Y_1$.
+# Lines 4 to 7 select, aggregate and *subtract*: the coupling of the forward phase, undone. The paper's text has a
+# word for it, recomputation. Feed them not a gradient but the output $Y$ of a layer. The first difference is then
+# what group 2 held before the second block was added; the second is $X_1$, at the positions that GS keeps of $Y_1$.
+#
+# > The paper, section 4.4: "Using the remembered positions from the previous forward-style recomputation"
 
 # %%
 X = FORWARD["X"].array.copy()

@@ -266,7 +266,11 @@ figures.show(
 # Four measures compare predictions with labels on the test cells. **Pearson** is the linear correlation,
 # **Spearman** that of the ranks, **Kendall** (τ-b) the share of pairs in the right order less that in the wrong one,
 # allowing for ties, of which labels that are mostly zero have many; all three lie in −1 to 1. **R²** is 1 less the
-# squared error over the label's variance: 1 for a perfect prediction, 0 for the mean, negative below that.
+# squared error over the label's variance: 1 for a perfect prediction, 0 for the mean, negative below that. (The paper
+# names the first three, and calls them all rank correlations; its figures show R² as well.)
+#
+# > The paper, section 5: "we evaluate performance using three rank correlation metrics: Pearson, Kendall, and
+# > Spearman correlation scores"
 
 # %% tags=["hide-input"]
 scores = pd.DataFrame(

@@ -4,6 +4,8 @@
 these tests read what it made, and skip where it was made from other code than the one under test.
 """
 
+import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,27 @@ def test_the_pages_of_the_experiments_have_one_form(name):
         "## What differs, and why",
         "## Run it again",
     ]
+
+
+def quotes(name):
+    """What a notebook quotes, as (the rest of the line with its place, whether code follows)."""
+    cells = read_source(ROOT / "notebooks" / f"{name}.py").cells
+    for cell, following in itertools.pairwise(cells):
+        if cell.cell_type == "markdown" and "\n> " in cell.source:
+            quote = cell.source[cell.source.index("\n> ") + 3 :].replace("\n> ", " ")
+            yield quote, following.cell_type == "code"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if any(quotes(name))])
+def test_a_quote_of_the_paper_names_its_place_is_short_and_stands_above_code(name):
+    for quote, above_code in quotes(name):
+        assert re.fullmatch(r'The paper, (section|equation|algorithm) [\d.]+: "[^"\n]+"', quote), quote
+        assert len(quote.split()) <= 40, quote
+        assert above_code, quote
+
+
+def test_the_walkthrough_quotes_the_paper():
+    assert [name for name in NAMES[1:6] if not any(quotes(name))] == []
 
 
 @pytest.fixture(params=NAMES)
