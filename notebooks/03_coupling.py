@@ -30,6 +30,8 @@
 k = 1  # entries kept in a row of a group, 1 or 2
 
 # %% slideshow={"slide_type": "skip"}
+import textwrap
+
 import numpy as np
 import torch
 
@@ -234,7 +236,7 @@ for depth in (1, 10, 100):
 try:
     ReversibleStack(4, 1, k, residual="sparse").inverse(x, graph)
 except ValueError as error:
-    print(error)
+    print(textwrap.fill(str(error), 76))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap

@@ -170,8 +170,6 @@ show(
 #
 # Here two printed numbers cannot be met. Node 2 adds 1.55 and 1.15, which is 2.70 and not 2.65. Nodes 0 and 3 both
 # use the value of node 2 that we cannot read: the printed sums ask for 1.80 and for 1.86.
-#
-# > The paper, section 4.3: "then another forward block"
 
 # %%
 slips = [

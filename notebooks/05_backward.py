@@ -138,8 +138,6 @@ show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Step 5: second block (line 6)
-#
-# > The paper, section 4.4: "which enter the second forward block"
 
 # %%
 show(

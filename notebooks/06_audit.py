@@ -71,9 +71,13 @@ def in_short(number):
     counts = pd.Series(
         np.concatenate([verdicts(line).ravel() for line in section(number)])
     ).value_counts()
-    found = [f"{counts[v]} {VERDICTS[v]} {v}" for v in VERDICTS if v in counts]
+    found = "; ".join(
+        f"{sign} {verdict}: **{counts[verdict]}**"
+        for verdict, sign in VERDICTS.items()
+        if verdict in counts
+    )
     return Markdown(
-        f"{counts.sum()} numbers in {len(section(number))} matrices: {', '.join(found)}."
+        f"{counts.sum()} numbers in {len(section(number))} matrices. {found}."
     )
 
 
@@ -104,7 +108,7 @@ counts.index = [
     f"{key.partition('/')[0]} {line.printed.name}" for key, line in lines.items()
 ]
 figures.table(
-    counts.rename(columns=lambda verdict: f"{VERDICTS[verdict]} {verdict}"),
+    counts.rename(columns=VERDICTS),
     caption=f"{numbers} numbers in {len(counts)} matrices, {readable} readable",
 )
 
@@ -114,7 +118,7 @@ figures.table(
 # %% tags=["remove-input"]
 in_short("4.1")
 
-# %% tags=["hide-input", "hide-output"] mystnb={"code_prompt_show": "The matrices of section 4.1 ({type})"}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The matrices of section 4.1"}
 for line in section("4.1"):
     display(beside(line))
 
@@ -124,7 +128,7 @@ for line in section("4.1"):
 # %% tags=["remove-input"]
 in_short("4.3")
 
-# %% tags=["hide-input", "hide-output"] mystnb={"code_prompt_show": "The matrices of section 4.3 ({type})"}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The matrices of section 4.3"}
 for line in section("4.3"):
     display(beside(line))
 
@@ -134,7 +138,7 @@ for line in section("4.3"):
 # %% tags=["remove-input"]
 in_short("4.4")
 
-# %% tags=["hide-input", "hide-output"] mystnb={"code_prompt_show": "The matrices of section 4.4 ({type})"}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The matrices of section 4.4"}
 for line in section("4.4"):
     display(beside(line))
 
@@ -156,7 +160,7 @@ relu = EXAMPLE["relu"].array
 assert relu[3].max() == 0.23
 assert EXAMPLE["values"].array[3, 0] == 0.86
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 findings(1)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -184,7 +188,7 @@ figures.table(
     caption="Readable entries that either reading gives",
 )
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The records of point 2"}
 findings(2)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -198,7 +202,7 @@ print(f"row 2: {V[0]} + {V[3]} = {V[0] + V[3]:.2f}, printed {M2[2, 0]}")
 print(f"v from row 0: {M2[0, 0] - V[0]:.2f}")
 print(f"v from row 3: {M2[3, 1] - V[1]:.2f}")
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 findings(3)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -218,7 +222,7 @@ show(
     matrix(FORWARD["V1"], "Val of step 5"),
 )
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 findings(4)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -256,7 +260,7 @@ show(
     )
 )
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 findings(5)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -266,7 +270,7 @@ findings(5)
 # calls the phase partially reversible and states $O(LNK)$. [The chapter on coupling](03_coupling.ipynb) shows why. The
 # package has both residuals.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 findings(6)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -298,7 +302,7 @@ figures.table(
     caption="Table 2: printed, verdict, and what its times give",
 )
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The records of point 7"}
 findings(7)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -306,7 +310,7 @@ findings(7)
 #
 # Recomputing every number brought up more than the seven:
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 findings(None)
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -111,8 +111,9 @@ graph = CircuitGraph.from_data(data, norm="sum")
 print(f"circuit: {name}")
 
 
+# %% tags=["hide-input"]
 def recorded(name):
-    """A circuit's counts in the record, with its date; None where there are none."""
+    """A circuit's counts in the record, and its date; None where there are none."""
     try:
         read = read_circuits(record)
     except (FileNotFoundError, ValueError):
@@ -142,7 +143,8 @@ if not real:
 # occur in both. Below are the circuit's counts, beside the row of the paper's Table 1 with that name, if there is one.
 # The paper does not say how it counts edges. Of the countings tried, one gives its number: cliques with
 # multiplicity, no cap on the size of a net, one self-loop a cell, both directions counted. Not every net of a netlist
-# makes an edge: one whose other ends lie outside, or on the same cell, has no pair to join.
+# makes an edge: one whose other ends lie outside, or on the same cell, has no pair to join. Where this book counts the
+# nets of a graph, it counts those that do.
 
 # %%
 paper_rows = pd.read_csv(table1.FILE, comment="#")
