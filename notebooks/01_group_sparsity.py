@@ -157,9 +157,10 @@ figures.show(
 # ## Aggregation of CBSR
 #
 # $Y = A \cdot \mathrm{scatter}(V, I)$. Nobody has to build the dense matrix: node $i$ goes through its
-# neighbours $j$ and adds each value $V_{jt}$ at the column where *the neighbour* kept it, $I_{jt}$.
+# neighbours $j$ and, for each **slot** $t$ from 0 to $k - 1$, adds the value $V_{jt}$ at the column where *the
+# neighbour* kept it, $I_{jt}$.
 #
-# $$Y_{i,\,I_{jt}} \mathrel{+}= A_{ij} V_{jt} \qquad \text{for every neighbour } j \text{ and slot } t$$
+# $$Y_{i,\,I_{jt}} \mathrel{+}= A_{ij} V_{jt}$$
 #
 # > The paper, section 4.1: "our forward block promptly uses values in the node embedding indexed by the indices
 # > while skipping zero elements"

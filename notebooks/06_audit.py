@@ -51,6 +51,7 @@ errata = paper.errata(paper.ERRATA if errata_file == "default" else errata_file)
 lines = recomputed()
 
 
+# %% tags=["hide-input"] slideshow={"slide_type": "skip"}
 def findings(point):
     """The records of one of the seven points, each recomputed first."""
     for record in errata.values():

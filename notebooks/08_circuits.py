@@ -107,14 +107,13 @@ def degrees_of(netlist):
 
 
 def counted(name):
-    """A circuit's nodes, edges, and smallest and largest degree."""
+    """A circuit's nodes, edges, and range of degrees."""
     netlist = netlists.get(name) or circuits.read(name)
     nodes, degree = netlist.num_cells, degrees_of(netlist)
     return {
         "nodes": nodes,
         "edges": degree.sum() + nodes,
-        "smallest degree": degree.min(),
-        "largest degree": degree.max(),
+        "degrees": f"{degree.min()} to {degree.max():,}",
     }
 
 
@@ -137,7 +136,7 @@ ships = pd.DataFrame(
         for name, about in origins.items()
     }
 ).T
-formats = dict.fromkeys(ships, "{:,.0f}") | {"MB": "{:.2f}"}
+formats = dict.fromkeys(("nodes", "edges", "macros"), "{:,.0f}") | {"MB": "{:.2f}"}
 figures.table(ships, formats, "Shipped circuits; none of them is in Table 1")
 
 # %% tags=["hide-input"]
@@ -147,13 +146,13 @@ figures.table(
         {
             name: {
                 "licence": about["licence"],
-                "upstream": about["upstream"].removeprefix("https://"),
+                "upstream": about["upstream"].removeprefix("https://github.com/"),
                 "package": about["package_version"],
             }
             for name, about in origins.items()
         }
     ).T,
-    caption="Where they come from. The RTL is that of a Python package, "
+    caption="Where they come from on GitHub. The RTL is that of a Python package, "
     f"in the version named; Yosys {', '.join(yosys)}.",
 )
 
@@ -387,7 +386,7 @@ figures.table(
     pd.DataFrame(
         {
             titles[name]: {
-                "label": data.label_source,
+                "label": data.label_source.partition(":")[0],
                 "above 0": f"{data.share:.1%}",
                 "capacity (h, v)": ", ".join(
                     f"{wires:.1f}" for wires in data.capacity
@@ -467,8 +466,8 @@ def shape(netlist):
         "cells": f"{netlist.num_cells:,}",
         "nets": f"{netlist.net.max() + 1:,}",
         "pins": f"{len(netlist.cell):,}",
-        "median degree": f"{np.median(degree):,.0f}",
-        "largest degree": f"{degree.max():,}",
+        "degree, median": f"{np.median(degree):,.0f}",
+        "largest": f"{degree.max():,}",
         "die (gcells)": " x ".join(map(str, netlist.grid)),
     }
 
@@ -558,7 +557,7 @@ def correlations():
         alt="A line for each design with three markers: the correlation of our overflow is the lowest, those of our "
         "wires and of RUDY are higher and close to each other.",
         caption="Rank correlation with OpenROAD's usage over all gcells, on average "
-        f"{', '.join(f'{value:.2f} for {name}' for name, value in ranks.mean().items())} ({origin}).",
+        f"{', '.join(f'{value:.2f} ({name})' for name, value in ranks.mean().items())}; {origin}.",
     )
 
 
