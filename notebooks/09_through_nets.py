@@ -269,12 +269,12 @@ figures.table(
 # %% tags=["hide-input"]
 ratios = {D: times[f"D = {D}", "edges"] / times[f"D = {D}", "nets"] for D in widths}
 parts = [
-    f"at width {D} {ratio['CBSR forward']:.1f} times forward, {ratio['CBSR backward']:.1f} times backward and "
-    f"{ratio['dense']:.1f} times for dense input"
+    f"at width {D}, {ratio['CBSR forward']:.1f} forward, {ratio['CBSR backward']:.1f} backward and "
+    f"{ratio['dense']:.1f} with dense input"
     for D, ratio in ratios.items()
 ]
 Markdown(
-    f"How long an aggregation takes over the edges, against through the nets: {'; '.join(parts)}."
+    f"The time over the edges, in multiples of the time through the nets: {'; '.join(parts)}."
 )
 
 # %% [markdown]
