@@ -203,8 +203,9 @@ figures.show(
     alt="Line chart on logarithmic axes of the megabytes kept against the number of layers. Left to autograd grows in "
     "proportion to depth, the sparse residual likewise from a much lower level, the dense residual not at all. The "
     "points lie on the lines.",
-    caption="With the dense residual depth costs nothing, with the sparse one little, left to autograd much. Lines: "
-    f"the formulas. Points: counted in memory. {circuit}, width {D}, k = {k}.",
+    caption=f"A layer more costs {8 * D + 16 + 2 * k * b} bytes a node left to autograd, {k * (4 + b)} with the sparse "
+    "residual and none with the dense one. Lines: the formulas. Points: counted in memory. "
+    f"{circuit}, width {D}, k = {k}.",
 )
 
 # %% tags=["hide-input"]
@@ -514,16 +515,17 @@ for layers, stack in stacks.items():
     typical, largest = y.square().mean().sqrt(), y.max()
     rows[layers] = {
         "reach": f"{reach.max():,.0f}",
-        "largest": f"{largest:,.1f}",
-        "typical": f"{typical:,.1f}",
+        "typical entry": f"{typical:,.1f}",
+        "largest entry": f"{largest:,.1f}",
         "s": f"2^{math.log2(s.min()):.0f}",
-        "fixed point, step": f"{1 / s.min():.1e}",
-        "float32, typical entry": f"{np.spacing(typical.numpy()):.1e}",
-        "float32, largest entry": f"{np.spacing(largest.numpy()):.1e}",
+        "step": f"{1 / s.min():.1e}",
+        "float32, typical": f"{np.spacing(typical.numpy()):.1e}",
+        "largest": f"{np.spacing(largest.numpy()):.1e}",
     }
 figures.table(
     pd.DataFrame(rows).T,
-    caption="The stream's size behind the last layer, and the distance of neighbouring numbers",
+    caption="The stream behind the last layer; the step of fixed point, and the distance of "
+    "neighbouring float32 numbers at a typical and at the largest entry",
 )
 
 # %% [markdown]
@@ -644,15 +646,17 @@ figures.table(
 E, nets = len(graph.adjacency().indices), graph.incidence()
 P, F = len(nets.to_nets.indices), len(nets.direct.indices)
 borders = {"edges": 0.75 * E / N, "nets": 0.75 * (P + F) / N}
+rows = {}
 for route, border in borders.items():
     reads = operator(graph.through(route), x.dtype)
-    choices = {2 * n: cheaper_order(reads, N, n, k) for n in (d, wide // 2)}
-    print(
-        f"{route:6} border by multiplications D = {2 * border:,.0f}; by cost: "
-        + ", ".join(
-            f"{first} first at D = {width}" for width, first in choices.items()
-        )
-    )
+    rows[route] = {"border, D": f"{2 * border:,.0f}"} | {
+        f"the package at D = {2 * n}": f"{cheaper_order(reads, N, n, k)} first"
+        for n in (d, wide // 2)
+    }
+figures.table(
+    pd.DataFrame(rows).T,
+    caption="Border by multiplications, and what the package does by cost",
+)
 
 # %% [markdown]
 # Above its border, transforming first takes fewer multiplications; below it, more. Where the package transforms first

@@ -439,7 +439,8 @@ Markdown("\n".join(lines))
 # Compiling needs no GPU. Each kernel becomes machine code for two generations of chips when this page is made. If a
 # kernel needs more registers than a lane has, or indexes them by numbers that are not known beforehand, the compiler
 # moves them to memory and the kernel slows down many times. A GPU also has no instruction that divides 64-bit numbers
-# and is slower in float64, and numbers of Python easily turn into both. So the last two columns must be 0.
+# and is slower in float64, and numbers of Python easily turn into both. So the last two columns, the bytes that are
+# moved (*spilled*) and the *slow* operations, must be 0.
 
 
 # %% tags=["hide-input"]
@@ -459,7 +460,7 @@ def compiled():
             {
                 "kernel": re.sub(", (scaled|onto)", "", kernel.name),
                 f"registers, {kernel.capability}": kernel.registers,
-                "spilled bytes": kernel.spills + kernel.stack,
+                "spilled": kernel.spills + kernel.stack,
                 "slow": kernel.slow,
             }
             for kernel in found
