@@ -77,7 +77,7 @@ from gsrgnn.provenance import code_hash
 # %%
 found = circuits.available()
 paper = f"circuitnet/{table1.rows()[-1].name}"  # 7157-zero-riscy-a
-here = [*[paper] * (paper in found), *shipped, stand_in]
+here = [*[paper] * (paper in found), stand_in, *shipped]
 kinds = {name: "shipped" for name in shipped}
 kinds |= {paper: "real", stand_in: "synthetic"}
 if paper not in found:
@@ -468,7 +468,7 @@ def shape(netlist):
         "pins": f"{len(netlist.cell):,}",
         "degree, median": f"{np.median(degree):,.0f}",
         "largest": f"{degree.max():,}",
-        "die (gcells)": " x ".join(map(str, netlist.grid)),
+        "die": " x ".join(map(str, netlist.grid)),
     }
 
 
@@ -477,7 +477,7 @@ if real in designs:
     beside = {f"{real} (routed)": designs[real].netlist} | beside
 figures.table(
     pd.DataFrame({title: shape(netlist) for title, netlist in beside.items()}).T,
-    caption="A design of R2G beside the others. Cells of R2G's are the components that a net names",
+    caption="A design of R2G beside the others, dies in gcells. Cells of R2G's are the components that a net names",
 )
 
 # %% [markdown]
@@ -627,7 +627,7 @@ def measured():
                 "(circuitnet/[0-9]+).*", r"\1", regex=True
             ),
             "cells": frame["cells"].map("{:,.0f}".format),
-            "edges": frame["edges"].map("{:,.0f}".format),
+            "edges": (frame["edges"] / 1e6).map("{:.2f}M".format),
             "label": frame["label_source"].str.partition(":")[0],
             "above 0": frame["share"].map("{:.1%}".format),
             "load, place, route": [
@@ -643,7 +643,7 @@ def measured():
         figures.table(
             shown.set_index("circuit").rename_axis(None),
             caption=(
-                f"Times in seconds, measured {made['date']} on {made['CPU']}, cores: {made['cores']}; "
+                f"Times in seconds, measured {made['date'][:10]} on {made['CPU']}, cores: {made['cores']}; "
                 f"code {made['code hash']} ({code})"
             ),
         )
