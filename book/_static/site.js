@@ -20,3 +20,11 @@ addEventListener("load", async () => {
   reach();
   addEventListener("resize", reach);
 });
+
+// Paper is light.
+const paper = matchMedia("print");
+paper.addEventListener("change", () => {
+  const page = document.documentElement.dataset;
+  if (paper.matches) [page.onScreen, page.theme] = [page.theme, "light"];
+  else if (page.onScreen) [page.theme, page.onScreen] = [page.onScreen, ""];
+});
