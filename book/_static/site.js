@@ -19,6 +19,10 @@ addEventListener("load", async () => {
   };
   reach();
   addEventListener("resize", reach);
+  for (const formula of document.querySelectorAll("div.math > mjx-container[display]")) {  // print.css makes it fit
+    const size = parseFloat(getComputedStyle(formula).fontSize);
+    formula.style.setProperty("--width", formula.firstElementChild.getBoundingClientRect().width / size);
+  }
 });
 
 // Paper is light.

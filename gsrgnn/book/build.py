@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import yaml
-
 from gsrgnn.book.site.address import address
+from gsrgnn.book.site.contents import pages
 from gsrgnn.book.site.finish import finish
 from gsrgnn.lab.notebooks import TIMEOUT, alone, check_parameters, read_source, run
 from gsrgnn.provenance import hash_files
@@ -61,20 +60,6 @@ def chapter_names(root: Path) -> Iterator[str]:
     for page in pages(root):
         if page.startswith(f"{CHAPTERS}/"):
             yield page.removeprefix(f"{CHAPTERS}/")
-
-
-def pages(root: Path) -> list[str]:
-    """Every page of the table of contents, in reading order, as a path without suffix."""
-
-    def files(entry: object) -> Iterator[str]:
-        if isinstance(entry, list):
-            for item in entry:
-                yield from files(item)
-        elif isinstance(entry, dict):
-            yield from (entry[key] for key in ("root", "file") if key in entry)
-            yield from files([value for value in entry.values() if isinstance(value, list)])
-
-    return list(files(yaml.safe_load((root / "_toc.yml").read_text())))
 
 
 def _build_pages(root: Path, say: Callable[[str], None]) -> None:

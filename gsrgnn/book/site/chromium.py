@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+
 class Heading(NamedTuple):
     """A heading's level (1 is the page's title), its words, and the id of its section."""
 
@@ -38,12 +39,14 @@ LABEL: str = """() => {
   }
   document.body.append(links);
 }"""
-"""Chromium gives a name in the PDF to the places that the page's own links lead to: these hidden ones lead to every place."""
+"""Only what a link of the page leads to has a name in its PDF: these hidden links lead everywhere."""
 
-HEADINGS: str = """() => [...document.querySelectorAll("article section[id] > :is(h1, h2, h3)")].map(heading => {
-  heading.querySelector(".headerlink")?.remove();
-  return [Number(heading.tagName[1]), heading.textContent.trim(), heading.parentElement.id];
-})"""
+HEADINGS: str = """() => [...document.querySelectorAll("article section[id] > :is(h1, h2, h3)")]
+  .filter(heading => heading.getClientRects().length)
+  .map(heading => {
+    heading.querySelector(".headerlink")?.remove();
+    return [Number(heading.tagName[1]), heading.textContent.trim(), heading.parentElement.id];
+  })"""
 
 
 @contextmanager

@@ -14,11 +14,16 @@ from gsrgnn.book.site.chromium import Heading
 
 
 class Printed(NamedTuple):
-    """A page of the site on sheets of paper: its address, the PDF, and its headings."""
+    """A page of the site on sheets of paper: its address, the number of its first sheet, the PDF, and its headings."""
 
     address: str
+    first: int
     pdf: bytes
     headings: Sequence[Heading]
+
+
+Parts = Sequence[tuple[str, Sequence[Printed]]]
+"""Captions, "" for none, and the pages below them."""
 
 
 class _Place(NamedTuple):
@@ -31,9 +36,7 @@ def sheets(pdf: bytes) -> int:
     return len(PdfReader(io.BytesIO(pdf)).pages)
 
 
-def join(
-    front: Printed, parts: Sequence[tuple[str, Sequence[Printed]]], site: str, home: str, metadata: Mapping[str, str]
-) -> bytes:
+def join(front: bytes, parts: Parts, home: str, site: str, metadata: Mapping[str, str]) -> bytes:
     """One PDF of `front`, whose sheets are numbered i, ii, ..., and of the pages of `parts`, numbered from 1.
 
     A link to one of the pages leads to its place; one to another file under `home`, where the pages were printed from,
@@ -41,7 +44,7 @@ def join(
     """
     writer = PdfWriter()
     places: dict[str, _Place] = {}
-    printed = [front, *(page for _, pages in parts for page in pages)]
+    printed = [Printed("", 1, front, ()), *(page for _, pages in parts for page in pages)]
     links = []
     for page in printed:
         reader, first = PdfReader(io.BytesIO(page.pdf)), len(writer.pages)
@@ -63,7 +66,7 @@ def join(
         elif not target.startswith(home) or site:
             writer.add_annotation(sheet, Link(rect=rect, url=target.replace(home, site, 1)))
 
-    begin = sheets(front.pdf)
+    begin = sheets(front)
     writer.set_page_label(0, begin - 1, style=PageLabelStyle.LOWERCASE_ROMAN)
     writer.set_page_label(begin, len(writer.pages) - 1, style=PageLabelStyle.DECIMAL, start=1)
     _bookmark(writer, parts, places)
@@ -89,14 +92,14 @@ def _at(place: _Place) -> Fit:
     return Fit.xyz(top=place.top)
 
 
-def _bookmark(
-    writer: PdfWriter, parts: Sequence[tuple[str, Sequence[Printed]]], places: Mapping[str, _Place]
-) -> None:
+def _bookmark(writer: PdfWriter, parts: Parts, places: Mapping[str, _Place]) -> None:
     """Parts, in them pages, in these the sections; only parts are opened."""
 
     def add(words: str, where: str, parent: IndirectObject | None) -> IndirectObject:
         place = places[where]
-        return writer.add_outline_item(title=words, page_number=place.sheet, parent=parent, fit=_at(place), is_open=parent is None)
+        return writer.add_outline_item(
+            title=words, page_number=place.sheet, parent=parent, fit=_at(place), is_open=parent is None
+        )
 
     for caption, pages in parts:
         part = add(caption, pages[0].address, None) if caption else None
