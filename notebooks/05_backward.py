@@ -244,6 +244,8 @@ table = figures.table(
     caption="Backward through a layer; the line of Algorithm 1 that a step "
     "repeats, undoes or differentiates",
 )
+left = {"selector": "th.col2, th.col3", "props": "text-align: left"}
+table.set_table_styles([left], overwrite=False)
 table.set_properties(subset=["what", "makes"], **{"text-align": "left"})
 
 # %%
