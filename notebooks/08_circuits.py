@@ -218,9 +218,9 @@ Markdown(
 # The other half of Figure 5 are pieces of fifty nodes, taken as in the chapter before.
 
 # %% tags=["hide-input"]
-panels, rng = [], np.random.default_rng(seed)
+panels = []
 for name in here:
-    netlist = netlists[name]
+    netlist, rng = netlists[name], np.random.default_rng(seed)
     neighbors = CircuitGraph.from_pins(
         netlist.cell, netlist.net, netlist.num_cells
     ).neighbors

@@ -101,8 +101,8 @@ print(
 # $$
 # \begin{aligned}
 # Y_1 &= X_1 + f_1(V_2, I_2), \\
-# Y_2 &= R_2 + f_2(V_1, I_1), \qquad
-# R_2 = \begin{cases} \mathrm{scatter}(V_2, I_2) & \text{sparse (Algorithm 1)} \\
+# Y_2 &= R_2 + f_2(V_1, I_1), \\
+# R_2 &= \begin{cases} \mathrm{scatter}(V_2, I_2) & \text{sparse (Algorithm 1)} \\
 # X_2 & \text{dense} \end{cases}
 # \end{aligned}
 # $$
@@ -515,17 +515,16 @@ for layers, stack in stacks.items():
     typical, largest = y.square().mean().sqrt(), y.max()
     rows[layers] = {
         "reach": f"{reach.max():,.0f}",
-        "typical entry": f"{typical:,.1f}",
-        "largest entry": f"{largest:,.1f}",
-        "s": f"2^{math.log2(s.min()):.0f}",
-        "step": f"{1 / s.min():.1e}",
+        "typical": f"{typical:,.1f}",
+        "largest": f"{largest:,.1f}",
+        "step 1/s": f"{1 / s.min():.1e}",
         "float32, typical": f"{np.spacing(typical.numpy()):.1e}",
-        "largest": f"{np.spacing(largest.numpy()):.1e}",
+        "float32, largest": f"{np.spacing(largest.numpy()):.1e}",
     }
 figures.table(
     pd.DataFrame(rows).T,
-    caption="The stream behind the last layer; the step of fixed point, and the distance of "
-    "neighbouring float32 numbers at a typical and at the largest entry",
+    caption="The stream's entries behind the last layer; the step of fixed point, and "
+    "the distance of neighbouring float32 numbers at these entries",
 )
 
 # %% [markdown]
@@ -635,8 +634,10 @@ figures.table(
 # Subtract the columns, and $d - k$ drops out: whatever $k < d$ is, transforming first takes fewer multiplications where
 #
 # $$
-# d > \frac{3}{4} \frac{E}{N} \ \text{ over the edges}, \qquad
-# d > \frac{3}{4} \frac{P + F}{N} \ \text{ through the nets.}
+# \begin{aligned}
+# d &> \frac{3}{4} \frac{E}{N} & &\text{over the edges,} \\
+# d &> \frac{3}{4} \frac{P + F}{N} & &\text{through the nets.}
+# \end{aligned}
 # $$
 #
 # A cell lies on a few nets and has many neighbours. So through the nets any ordinary width is past the border; over the
