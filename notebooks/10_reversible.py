@@ -635,7 +635,7 @@ figures.table(
 #
 # $$
 # \begin{aligned}
-# d &> \frac{3}{4} \frac{E}{N} & &\text{over the edges,} \\
+# d &> \frac{3}{4} \frac{E}{N} & &\text{over the edges,} \\[1ex]
 # d &> \frac{3}{4} \frac{P + F}{N} & &\text{through the nets.}
 # \end{aligned}
 # $$
