@@ -14,21 +14,30 @@
 # # The scoreboard
 #
 # What of the paper's results holds, as far as the records of this project say. Each value that the paper reports has a
-# line: the paper's, ours, and a verdict that links to the page where both are shown. Nothing is measured here, and no
-# number is typed in: the paper's come from one file, ours from the records.
+# line: a verdict, the paper's value and ours. The claim leads to the page where both are shown. No number is typed in: the
+# paper's come from one file, ours from the records.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 
-from gsrgnn.book import judges, scoreboard
+from gsrgnn.book import judges, origin, scoreboard
 
 board = scoreboard.board(folder)
 display(Markdown(scoreboard.summary(board)))
 for words in board.attrs["left out"]:
     print(f"left out: {words}")
+
+# %% tags=["remove-cell"]
+origin.hand_over(board.attrs["sources"])
+
+# %% [markdown]
+# ## Value by value
+
+# %% tags=["hide-input"]
+display(HTML(scoreboard.as_html(board, lambda page, _: f"{page}.html", named=True)))
 
 # %% [markdown]
 # ## The verdicts
@@ -38,17 +47,17 @@ for words in board.attrs["left out"]:
 #
 # * - verdict
 #   - what it says
-# * - reproduced
+# * - <span class="gsr-verdict gsr-reproduced">✓ reproduced</span>
 #   - The claim holds under the paper's conditions: one of its ten designs, its widths; for times and memory its depths,
 #     on a GPU; for scores its epochs and CircuitNet's own label.
-# * - reproduced in kind
+# * - <span class="gsr-verdict gsr-reproduced-in-kind">≈ reproduced in kind</span>
 #   - It holds on other hardware, on another circuit or with another label: the statement holds, the value is not
 #     comparable.
-# * - in part
+# * - <span class="gsr-verdict gsr-in-part">◐ in part</span>
 #   - It holds in its direction and not in its size: faster, but by less; better, but within what chance allows.
-# * - not reproduced
+# * - <span class="gsr-verdict gsr-not-reproduced">✗ not reproduced</span>
 #   - It was tested, under the conditions beside it, and does not hold there.
-# * - not tested yet
+# * - <span class="gsr-verdict gsr-not-tested-yet">○ not tested yet</span>
 #   - It needs a run that has no record, in most cases a GPU, which is then said.
 # :::
 #
@@ -81,12 +90,6 @@ print(
     f"bound on the loss in a correlation: {judges.LOSS}; on a share: {judges.SHARE:.0%} of the step;\n"
     f"on seconds and bytes of another GPU: a factor of {judges.FACTOR}"
 )
-
-# %% [markdown]
-# ## Value by value
-
-# %% tags=["hide-input"]
-Markdown(scoreboard.as_markdown(board, "{}.ipynb".format))
 
 # %% [markdown]
 # ## Make it again

@@ -16,7 +16,7 @@
 # The paper opens with a claim on depth: a reversible network of 80 layers predicts congestion better than one of 2, and
 # either better than the best GCN or GraphSAGE. Here is what our records say to each of the three.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
@@ -87,7 +87,7 @@ def shown(view):
         "three values as diamonds. The table below has the numbers.",
         caption=captions.deep_against_shallow(rows),
         setting=view.settings,
-        name="by-model",
+        name=view.figure("by-model"),
     )
     return [
         picture,
@@ -143,7 +143,7 @@ def in_words(view):
                 f"- {model} is best with {depths.idxmax()[1]} layers ({depths.max():.3f}) and falls to "
                 f"{depths.iloc[-1]:.3f} with {depths.index[-1][1]}."
             )
-    where = f"On {view.circuit}{findings.beside(view.circuit)}:"
+    where = f"On {findings.named(view.circuit)} ({figures.reference(view.figure('by-model'))}):"
     return lines and [where, "", *lines, ""]
 
 

@@ -16,7 +16,7 @@
 # The paper trains RevGNN at growing depth and finds that its correlations rise up to about 70 layers and fall beyond
 # 100. This page shows how ours go with the depth.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
@@ -68,7 +68,7 @@ def shown(view):
             plateau,
         ),
         setting=view.settings,
-        name="by-depth",
+        name=view.figure("by-depth"),
     )
     table = (
         rows.groupby(["model", "num_layers"], sort=False)[MEASURES]
@@ -104,8 +104,11 @@ def in_words(view):
         if reached < plateau
         else f"The depths here reach the plateau's {plateau:g} layers."
     )
-    where = f"{view.circuit}{findings.beside(view.circuit)}"
-    return f"- On {where}: {'; '.join(lines)}. {beyond}"
+    where = findings.named(view.circuit)
+    return (
+        f"- On {where} ({figures.reference(view.figure('by-depth'))}): {'; '.join(lines)}. "
+        f"{beyond}"
+    )
 
 
 def tried(view):
@@ -133,7 +136,7 @@ def tried(view):
     return figures.table(
         table,
         {"Pearson": "{:.3f}", "rate": "{:g}"},
-        f"RevGNN on {view.circuit}: fewer epochs, and dropout",
+        f"RevGNN on {findings.short(view.circuit)}: fewer epochs, and dropout",
         index=False,
     )
 

@@ -17,7 +17,7 @@
 # manages memory. Both of its values are close to multiples of one array, the messages, one an edge. This page derives
 # that array's size and shows what a step of RevGNN takes here, by route and depth.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
@@ -81,7 +81,7 @@ def shown(view):
         *drawings,
         caption=captions.messages(average(memory), array(view), REFERENCE),
         setting=view.settings,
-        name="by-route",
+        name=view.figure("by-route"),
         alt="Line chart on logarithmic axes: memory of a training step of RevGNN against the number of layers, a line "
         "a route, and the paper's values at 100 layers as diamonds. The table below has the numbers.",
     )
@@ -186,7 +186,12 @@ def in_words(view):
             lines.append(
                 f"- Active over {words}: {base} on an `edge_index`{paper}, {rest} by the other routes."
             )
-    return [f"On {findings.named(view.circuit)}, width {width}:", "", *lines, ""]
+    return [
+        f"On {findings.named(view.circuit)}, width {width} ({figures.reference(view.figure('by-route'))}):",
+        "",
+        *lines,
+        "",
+    ]
 
 
 for view in page.views("hidden_channels", "device"):

@@ -17,7 +17,7 @@
 # the backward pass takes most of it. This page shows how a step divides here, by route and depth, and whether the
 # paper's own times agree.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
@@ -89,7 +89,7 @@ def shares(wide):
     ), pd.DataFrame(bounds)
 
 
-def shares_picture(times, setting):
+def shares_picture(times, view):
     """Of the deepest measured step of each contender."""
     wide = (
         times.dropna(subset=["value"])
@@ -116,8 +116,8 @@ def shares_picture(times, setting):
         "route. The table below has the seconds.",
         caption=f"{captions.shares(parts, PAPER, REFERENCE)} The paper's “other” is its memory copy; ours is the "
         "update of the parameters.",
-        setting=setting,
-        name="shares",
+        setting=view.settings,
+        name=view.figure("shares"),
     )
 
 
@@ -132,7 +132,7 @@ def in_a_sentence(times):
 
 def times_picture(times, view):
     """Lines by depth, or where there is one depth the points of a step."""
-    kept = {"setting": view.settings, "name": "by-depth"}
+    kept = {"setting": view.settings, "name": view.figure("by-depth")}
     if times["num_layers"].nunique() < 2:
         rows = times[times["phase"] == "step"].drop_duplicates("contender")
         return figures.show(
@@ -162,7 +162,7 @@ def shown(view):
     times = steps.times(view.rows.sort_values("num_layers", kind="stable"))
     pictures = [times_picture(times, view)]
     if times["value"].notna().any():
-        pictures.append(shares_picture(times, view.settings))
+        pictures.append(shares_picture(times, view))
     table = steps.table(
         times,
         ["contender", "phase"],
@@ -228,7 +228,8 @@ def in_words(view):
                 f"fast as {REFERENCE}, with the same depth and result: so much is the route's."
             )
     return [
-        f"On {findings.named(view.circuit)}, width {view.setting['hidden_channels']}:",
+        f"On {findings.named(view.circuit)}, width {view.setting['hidden_channels']} "
+        f"({figures.reference(view.figure('by-depth'))}):",
         "",
         *lines,
         "",

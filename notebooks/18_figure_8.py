@@ -17,7 +17,7 @@
 # loss: averaged over its graphs and k, the three correlations differ by less than one hundredth, in GSR-GNN's favour. Its
 # own R² does fall. This page shows the differences here, with intervals.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 largest_loss = 0.02  # what an interval has to exclude to call a loss excluded
 
@@ -79,7 +79,7 @@ def shown(view):
             "intervals, and the paper's mean difference as a dotted line. The table below has the numbers.",
             caption=captions.quality(rows, reported, MEASURES),
             setting=view.settings,
-            name="differences",
+            name=view.figure("differences"),
         ),
         figures.table(
             table, caption="GSR-GNN less RevGNN, mean of the seeds [95% interval]"
@@ -129,7 +129,7 @@ def in_words(view):
             f"{spread / claims['value']['fig8_pearson']:.0f} times the paper's mean difference. A difference "
             "of the paper's size says nothing by itself, with either sign."
         )
-    where = f"On {findings.named(view.circuit)}:"
+    where = f"On {findings.named(view.circuit)} ({figures.reference(view.figure('differences'))}):"
     return [where, "", *lines, ""]
 
 

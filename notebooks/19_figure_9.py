@@ -17,7 +17,7 @@
 # step of it is here, by $k$ and width: than the paper's baseline, and than the fastest other model that we know how to
 # build.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
@@ -117,7 +117,7 @@ def shown(view):
         "right against the strongest other model of the same run. The table below has the numbers.",
         caption=captions.speed(own, f"RevGNN on an {REFERENCE.split()[-1]}"),
         setting=view.settings,
-        name="by-k",
+        name=view.figure("by-k"),
     )
     table = pd.DataFrame(
         {
@@ -193,7 +193,8 @@ def in_words(view):
                 f"{(own['high strongest'] < 1).sum()} slower."
             )
     return [
-        f"On {findings.named(view.circuit)}, {view.setting['num_layers']} layers, {view.machine}:",
+        f"On {findings.named(view.circuit)}, {view.setting['num_layers']} layers, {view.machine} "
+        f"({figures.reference(view.figure('by-k'))}):",
         "",
         *lines,
         "",

@@ -17,7 +17,7 @@
 # are in such a figure: the network, and the route by which RevGNN sums over neighbours. This page sets GSR-GNN against
 # RevGNN by the paper's route and by the leanest one that our records have.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
@@ -170,7 +170,7 @@ def shown(view):
         *pictures(view),
         caption=captions.memory(over),
         setting=view.settings,
-        name="by-depth",
+        name=view.figure("by-depth"),
         alt="Charts on logarithmic axes, against the number of layers where there are several: memory of a training step, "
         "a line a contender, with the paper's 8 GB at 30 layers as a diamond and a vermilion X where memory ran out; and "
         "GSR-GNN's memory over RevGNN's, on an edge_index with the paper's best reduction as a dotted line, and by "
@@ -309,7 +309,8 @@ def in_words(view):
         else "- Each value is one run, so how far runs differ is not known."
     )
     return [
-        f"On {findings.named(view.circuit)}, width {view.setting['hidden_channels']}:",
+        f"On {findings.named(view.circuit)}, width {view.setting['hidden_channels']} "
+        f"({figures.reference(view.figure('by-depth'))}):",
         "",
         *lines,
         "",

@@ -17,7 +17,7 @@
 # three faster. This page splits a training step of ours in the same way, and holds the paper's seconds against what a
 # model says that its card can do.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
@@ -167,7 +167,7 @@ def shown(view):
             rows, (theirs["backward"] / theirs["total"]).to_dict(), REFERENCE
         ),
         setting=view.settings,
-        name="shares",
+        name=view.figure("shares"),
     )
     unknown = undetermined(rows)
     times = pd.DataFrame(
@@ -350,7 +350,8 @@ def in_words(view):
             )
     setting = f"width {view.setting['hidden_channels']}, {view.setting['num_layers']} layers"
     return [
-        f"On {findings.named(view.circuit)}, {setting}, {view.machine}:",
+        f"On {findings.named(view.circuit)}, {setting}, {view.machine} "
+        f"({figures.reference(view.figure('shares'))}):",
         "",
         *lines,
         "",

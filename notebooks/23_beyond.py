@@ -19,7 +19,7 @@
 #
 # The paper claims nothing on any of the three: the scoreboard has no line of them, and no figure a value of the paper's.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% [markdown]
@@ -98,15 +98,13 @@ def shown(view):
     pearson = points(scores, scores["pearson"], scores["low"], scores["high"], ours)
     pictures = [
         figures.show(
-            figures.contenders.side_by_side(times, "ms a training step"),
-            figures.contenders.side_by_side(
-                growth, "MB that a training step adds at its peak"
-            ),
+            figures.contenders.side_by_side(times, "ms a step"),
+            figures.contenders.side_by_side(growth, "MB that a step adds"),
             alt="Two dot plots on logarithmic axes, a line for each contender, GSR-GNN's filled: milliseconds of a "
             "training step with intervals, and the megabytes that it adds. The table below has the numbers.",
             caption=captions.step(rows["step_seconds"], rows["growth"] / 1e6),
             setting=view.settings,
-            name="steps",
+            name=view.figure("steps"),
         ),
         figures.show(
             figures.contenders.side_by_side(
@@ -116,7 +114,7 @@ def shown(view):
             "below has the numbers.",
             caption=captions.scores(scores),
             setting=view.settings,
-            name="scores",
+            name=view.figure("scores"),
         ),
     ]
     table = pd.DataFrame(
@@ -272,7 +270,8 @@ for view in page.views(*SETTING):
         Markdown(
             "\n".join(
                 [
-                    f"On {findings.named(view.circuit)}, {setting}, {view.machine}:",
+                    f"On {findings.named(view.circuit)}, {setting}, {view.machine} "
+                    f"({figures.reference(view.figure('steps'))}, {figures.reference(view.figure('scores'))}):",
                     "",
                     *in_words(view),
                     "",

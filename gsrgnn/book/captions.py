@@ -9,7 +9,7 @@ PLAIN: tuple[str, ...] = ("GCN", "GraphSAGE")
 
 def listed(words: Iterable[object]) -> str:
     """Words with commas, and an "and" before the last."""
-    *most, last = map(str, words)
+    *most, last = [*map(str, words)] or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 
@@ -75,7 +75,7 @@ def messages(megabytes: pd.Series, array: float | None, reference: str) -> str:
     if megabytes.empty:
         return "No memory was measured."
     there = megabytes[megabytes.index.get_level_values(0) == reference]
-    depth = (there if len(there) else megabytes).index.get_level_values(1).max()
+    depth = int((there if len(there) else megabytes).index.get_level_values(1).max())
     at = megabytes.xs(depth, level=1)
     lean = at.idxmin()
     layers = f"{depth} layer{'s' * (depth != 1)}"
@@ -101,7 +101,7 @@ def passes(seconds: pd.DataFrame, reference: str, paper: float) -> str:
     if seconds.empty:
         return "No step was timed."
     there = seconds[seconds.index.get_level_values(0) == reference]
-    depth = (there if len(there) else seconds).index.get_level_values(1).max()
+    depth = int((there if len(there) else seconds).index.get_level_values(1).max())
     at = seconds.xs(depth, level=1)
     name = reference if len(there) else at["step"].idxmin()
     layers = f"{depth} layer{'s' * (depth != 1)}"
@@ -280,6 +280,58 @@ def splits(means: pd.Series) -> str:
     higher = [name for name, value in means.iloc[:-1].items() if value > means.iloc[-1]]
     most = f"; splits {listed(higher)} flatter" if higher else "; no split flatters"
     return f"Pearson on the mean of the models: {said}{most}."
+
+
+def bench_steps(table: pd.DataFrame, peer: str | None) -> str:
+    """Which of GSR-GNN's rows is the fastest, and how it stands beside the fastest peer and RevGNN on an edge_index.
+
+    Args:
+        table: frame of `gsrgnn.lab.bench.report.table`.
+        peer: name of the fastest row that is none of GSR-GNN's, None where there is none.
+    """
+    own = table.loc[[name for name in table.index if name.startswith("GSR")]].dropna(subset=["step ms"])
+    if own.empty:
+        return "No row of GSR-GNN was timed."
+    name = own["step ms"].idxmin()
+    row, said = own.loc[name], []
+    for over, words in (("best peer / this", peer), ("RevGNN edge_index / this", "RevGNN edge_index")):
+        if words and pd.notna(row[over]):
+            said.append(f"{row[over]:,.3g} times as fast as {words}{', the fastest peer' * (words == peer)}")
+    floor = f"; it takes {row['this / floor']:.1f} times its floor" if pd.notna(row["this / floor"]) else ""
+    beside_peers = listed(said) or "no peer was timed"
+    return f"The fastest of GSR-GNN's rows, {name}, makes a step in {row['step ms']:,.3g} ms: {beside_peers}{floor}."
+
+
+def bench_memory(table: pd.DataFrame) -> str:
+    """Which row adds least at each depth.
+
+    Args:
+        table: frame of `gsrgnn.lab.bench.report.table`.
+    """
+    said = []
+    for column in table.filter(like="growth MB, "):
+        known = table[column].dropna()
+        if len(known):
+            depth = int(column.removeprefix("growth MB, ").partition(" ")[0])
+            said.append(f"with {depth} layer{'s' * (depth != 1)} {best_of(known, ' MB', form=',.0f')}")
+    return _sentence(f"least: {'; '.join(said)}" if said else "no memory was measured")
+
+
+def sizes(counts: pd.DataFrame) -> str:
+    """How far the counted nodes and edges are from the printed ones.
+
+    Args:
+        counts: a line a circuit with ``source``, "synthetic" or "real", ``nodes off`` and ``edges off``, shares.
+    """
+    words = {"synthetic": "stand-in", "real": "real design"}
+    said = []
+    for source, name in words.items():
+        off = counts[counts["source"] == source]
+        if len(off):
+            nodes, edges = off["nodes off"].abs().max(), off["edges off"].abs().max()
+            many = f"{len(off)} {name}{'s' * (len(off) != 1)}"
+            said.append(f"{many}: nodes off by at most {nodes:.2%}, edges by {edges:.2%}")
+    return _sentence("; ".join(said) or "none of the ten graphs was counted")
 
 
 def _meet(one: pd.Series, other: pd.Series) -> str:

@@ -1,5 +1,6 @@
 """What a page on an experiment is made of: the paper's claims, our records by origin, and what is wrong with them."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -53,6 +54,11 @@ class View:
         dates = " to ".join(dict.fromkeys(date.partition(" ")[0] for date in (self.rows["date"].agg(["min", "max"]))))
         stale = "" if not self.rows["stale"].any() else "; stale" if self.rows["stale"].all() else "; stale in part"
         return f"{named(self.circuit)}{setting}; label {self.label}; {self.machine}, {dates}{stale}."
+
+    def figure(self, what: str) -> str:
+        """A name for this view's figure of something, which no other view's has, for `figures.reference`."""
+        place = repr((self.circuit, self.label, self.machine, sorted(self.setting.items())))
+        return f"{what}-{hashlib.sha256(place.encode()).hexdigest()[:6]}"
 
 
 class Page:

@@ -27,7 +27,7 @@ SIGNS: dict[str, str] = {REPRODUCED: "✓", IN_KIND: "≈", IN_PART: "◐", NOT:
 """Before a verdict, so that it is not told by its colour alone."""
 
 PAGE: str = "00_scoreboard"
-COLUMNS: tuple[str, ...] = ("verdict", "the paper says", "its value", "ours", "owed to")
+COLUMNS: tuple[str, ...] = ("verdict", "the paper says", "its value", "ours")
 ITSELF: tuple[str, ...] = ("", "a slip in print", "contradicts itself")
 AGREES, SLIP, CONTRADICTS = ITSELF
 OPENING, CLOSING = "<!-- scoreboard: made by `gsrgnn scoreboard --readme`, not by hand -->", "<!-- scoreboard ends -->"
@@ -157,17 +157,21 @@ _SAID = {CONTRADICTS: "contradicts itself", SLIP: "has a slip in print"}
 
 def _row(name: str, line: pd.Series, link: Callable[[str, str], str], named: bool) -> str:
     value, _, conditions = line["ours"].partition("; ")
-    itself = f"<small>{line['itself']}</small>" * bool(line["itself"])
+    owed = f"owed to: {line['owed']}" if line["owed"] else ""
     claim = escape(f"{line['where']}: {line['claim']}")
     cells = (
         badge(line["verdict"]),
         f'<a href="{link(line["page"], name)}">{claim}</a>',
-        f"{escape(line['paper'])}{itself}",
-        f"{escape(value)}{f'<small>{escape(conditions)}</small>' * bool(conditions)}",
-        escape(line["owed"]),
+        _with_more(line["paper"], line["itself"]),
+        _with_more(value, conditions, owed),
     )
     shown = "".join(f'<td data-head="{head}">{cell}</td>' for head, cell in zip(COLUMNS, cells, strict=True))
-    return f"<tr{f' id={chr(34)}{name}{chr(34)}' * named}>{shown}</tr>"
+    place = f' id="{name}"' if named else ""
+    return f"<tr{place}>{shown}</tr>"
+
+
+def _with_more(words: str, *more: str) -> str:
+    return escape(words) + "".join(f"<small>{escape(each)}</small>" for each in more if each)
 
 
 class _Pages(dict):

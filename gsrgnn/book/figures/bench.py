@@ -24,11 +24,11 @@ def steps(record: dict, floors: dict[str, float]) -> Figure:
     left, right = min(shown, default=1) / 2, 2.5 * max(shown, default=1)
     for place, row in enumerate(rows):
         if "seconds" not in row:
-            axes.text(left * 1.1, place, row["state"], fontsize=7, fontstyle="italic", va="center")
+            axes.text(left * 1.1, place, row["state"], fontsize=8, fontstyle="italic", va="center")
             continue
         step = row["seconds"]["step"]
         axes.barh(place, step - left, left=left, height=0.72, **_bar(row))
-        axes.text(step * 1.06, place, _seconds(step), fontsize=7, va="center")
+        axes.text(step * 1.06, place, _seconds(step), fontsize=8, va="center")
         if row["name"] in floors:
             axes.vlines(floors[row["name"]], place - 0.45, place + 0.45, color=PALETTE[1], linewidth=2)
     handle = mpl.lines.Line2D([], [], color=PALETTE[1], linewidth=2, label="floor")
@@ -73,7 +73,7 @@ def memory(record: dict) -> Figure:
                 0.02,
                 place,
                 row["state"] if row["state"] != "measured" else "not measured",
-                fontsize=7,
+                fontsize=8,
                 fontstyle="italic",
                 va="center",
                 transform=axes.get_yaxis_transform(),
@@ -91,7 +91,7 @@ def memory(record: dict) -> Figure:
 
 
 def _rows_axes(rows: list[dict]) -> tuple[Figure, Axes]:
-    figure, axes = new_figure(6.2, 1.2 + 0.19 * len(rows))
+    figure, axes = new_figure(3.85, 1.3 + 0.19 * len(rows))
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
     axes.set(ylim=(len(rows) - 0.4, -0.6), ylabel="model and route")
     axes.grid(visible=False, axis="y")
@@ -114,6 +114,6 @@ def _name_run(figure: Figure, record: dict) -> None:
         f"{incomplete}{p['circuit']}: {graph['nodes']:,} cells, {graph['edges']:,} edges; width "
         f"{p['hidden']}, {p['layers']} layers\n{record['provenance']['CPU']}, "
         f"{record['threads']['torch']} threads",
-        fontsize=7,
+        fontsize=8,
         x=0.5,
     )

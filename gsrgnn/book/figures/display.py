@@ -77,20 +77,14 @@ def table(
         caption: text above.
         index: show the row labels.
     """
-    style = frame.style.format(formats).set_table_styles(
-        [{"selector": "th.row_heading, th.index_name", "props": "text-align: left"}]
-    )
+    level = frame.columns.nlevels - 1
+    sides = {"left": ["th.row_heading", "th.index_name"], "right": []}
     for place in range(frame.shape[1]):
         side = "right" if _is_of_numbers(frame.iloc[:, place]) else "left"
-        style = style.set_table_styles(
-            [
-                {
-                    "selector": f"th.col_heading.level{frame.columns.nlevels - 1}.col{place}, td.col{place}",
-                    "props": f"text-align: {side}",
-                }
-            ],
-            overwrite=False,
-        )
+        sides[side] += [f"th.level{level}.col{place}", f"td.col{place}"]
+    style = frame.style.format(formats).set_table_styles(
+        [{"selector": ", ".join(ends), "props": f"text-align: {side}"} for side, ends in sides.items() if ends]
+    )
     style = style.set_table_attributes('class="dataframe"')
     if caption:
         style = style.set_caption(caption)
