@@ -61,14 +61,14 @@ display(HTML(scoreboard.as_html(board, lambda page, _: f"{page}.html", named=Tru
 #   - It needs a run that has no record, in most cases a GPU, which is then said.
 # :::
 #
-# Whether the paper agrees with itself has a column of its own, and no verdict depends on it. *A slip in print*: two
+# Whether the paper agrees with itself is said below its value, and no verdict depends on it. *A slip in print*: two
 # places differ by a letter or by as little as two runs do, or one repeats the number beside it. *Contradicts itself*:
 # its values do not follow from each other ([what does not fit together](06_audit.ipynb)).
 #
 # ## What makes a claim hold
 #
 # - **An order of models** (Figure 1): the 95% intervals of the one's runs lie above those of the other's.
-# - **A difference in quality** (Figure 8): the mean over depths, k and seeds is at most a bound below the paper's.
+# - **A difference in quality** (Figure 8): the mean over depths and k, each alike, is at most a bound below the paper's.
 # - **A speedup** (abstract, Figure 9, Table 2): ours is at least the paper's, of the same $k$ where the paper names one,
 #   else the largest.
 # - **A share of the time** (section 3.1, Table 2): RevGNN's forward or backward pass has the paper's share of a step,

@@ -98,7 +98,7 @@ def by_depth(
     ticks = sorted(depths)
     axes.set(xscale="log", xlabel="layers", ylabel=quantity, xticks=ticks, xticklabels=ticks)
     axes.minorticks_off()
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=len(models))
+    figure.legend(loc="outside upper center", ncols=2)
     name_label(figure, source)
     return figure
 
