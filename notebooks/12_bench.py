@@ -380,7 +380,7 @@ def factors():
             "layers": view.setting["num_layers"],
         }
         runs.append((f"speed, {view.circuit}", given, view.rows.to_dict("records")))
-    lines = []
+    lines = {}
     for name, given, rows in runs:
         kind, _, circuit = name.partition(", ")
         seconds = {
@@ -395,21 +395,15 @@ def factors():
             if own := seconds.get(f"GSR k=4 {route}"):
                 base = seconds.get("RevGNN edge_index", np.nan)
                 rival = min(peers, key=peers.get, default=None)
-                lines.append(
-                    {
-                        "run": kind,
-                        "circuit": findings.named(circuit),
-                        "width": given["hidden"],
-                        "layers": given["layers"],
-                        "ours by": route,
-                        "× RevGNN edge_index": base / own,
-                        "× the fastest deep peer": peers[rival] / own
-                        if rival
-                        else np.nan,
-                        "that peer": rival or "–",
-                    }
-                )
-    return pd.DataFrame(lines)
+                against = f"{peers[rival] / own:,.1f} ({rival})" if rival else "–"
+                lines[
+                    f"{kind} on {findings.short(circuit)}{findings.beside(circuit)}",
+                    f"{given['hidden']}, {given['layers']}, {route}",
+                ] = {
+                    "× RevGNN edge_index": base / own,
+                    "× the fastest deep peer": against,
+                }
+    return pd.DataFrame(lines).T.rename_axis(["run", "width, layers, ours by"])
 
 
 found = factors()
@@ -417,11 +411,8 @@ if len(found):
     display(
         figures.table(
             found,
-            {name: "{:,.1f}" for name in found if name.startswith("×")},
+            {"× RevGNN edge_index": "{:,.1f}"},
             "GSR-GNN with k = 4: how many times as fast, run by run",
-            index=False,
-        ).format(
-            "{:,.1f}", na_rep="–", subset=[n for n in found if n.startswith("×")]
         )
     )
 else:

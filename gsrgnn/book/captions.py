@@ -296,7 +296,7 @@ def bench_steps(table: pd.DataFrame, peer: str | None) -> str:
     row, said = own.loc[name], []
     for over, words in (("best peer / this", peer), ("RevGNN edge_index / this", "RevGNN edge_index")):
         if words and pd.notna(row[over]):
-            said.append(f"{row[over]:,.3g} times as fast as {words}{', the fastest peer' * (words == peer)}")
+            said.append(f"{row[over]:,.3g} times as fast as {words}{' (the fastest peer)' * (words == peer)}")
     floor = f"; it takes {row['this / floor']:.1f} times its floor" if pd.notna(row["this / floor"]) else ""
     beside_peers = listed(said) or "no peer was timed"
     return f"The fastest of GSR-GNN's rows, {name}, makes a step in {row['step ms']:,.3g} ms: {beside_peers}{floor}."

@@ -154,8 +154,8 @@ def test_the_bench_in_a_sentence():
         ["GSR k=4 nets", "RevGNN csr"],
     )
     assert captions.bench_steps(table, "RevGNN csr") == (
-        "The fastest of GSR-GNN's rows, GSR k=4 nets, makes a step in 10 ms: 2 times as fast as RevGNN csr, the "
-        "fastest peer; it takes 3.0 times its floor."
+        "The fastest of GSR-GNN's rows, GSR k=4 nets, makes a step in 10 ms: 2 times as fast as RevGNN csr (the "
+        "fastest peer); it takes 3.0 times its floor."
     )
     assert captions.bench_steps(table[1:], "RevGNN csr") == "No row of GSR-GNN was timed."
     assert captions.bench_memory(table) == "Least: with 1 layer RevGNN csr, 5 MB."

@@ -89,7 +89,7 @@ def by_depth(
             f"paper: level from {plateau:g} layers",
             fontsize=8,
             va="bottom",
-            ha="center",
+            ha="right",
             transform=axes.get_xaxis_transform(),
         )
     for name, value in (levels or {}).items():
