@@ -39,6 +39,7 @@ from gsrgnn.lab.bench import report
 from gsrgnn.lab.bench.floor import floors
 from gsrgnn.lab.bench.record import calls, differences, observations, read, read_all
 from gsrgnn.lab.bench.targets import targets
+from gsrgnn.lab.records import machine_in_words
 
 if record == "newest":
     whole, left_out = read_all(folder)
@@ -301,9 +302,17 @@ if run:
     formats = {
         name: digits if name.endswith(" ms") else "{:,.2f}" for name in times
     }
+    short = {
+        "RevGNN edge_index / this": "RevGNN / this",
+        "best peer / this": "peer / this",
+    }
+    short |= {name: name.removesuffix(" ms") for name in times if name not in short}
     style = figures.table(
-        times, caption="Milliseconds, medians; ratios of the step"
-    ).format(formats, na_rep="–")
+        times.rename(columns=short),
+        caption="Milliseconds, medians; ratios of the step",
+    ).format(
+        {short.get(name, name): form for name, form in formats.items()}, na_rep="–"
+    )
     display(style)
 
 # %% tags=["hide-input"]
@@ -370,7 +379,11 @@ DEEP = ("RevGNN", "FusedRevGNN", "CheckpointSAGE")
 def factors():
     """A line a run and route: over RevGNN on an edge_index, and over the fastest peer."""
     runs = [
-        (f"bench, {r['parameters']['circuit']}", r["parameters"], observations(r))
+        (
+            f"bench, {r['parameters']['circuit']}",
+            r["parameters"] | {"machine": machine_in_words(r["provenance"])},
+            observations(r),
+        )
         for r in whole
     ]
     speed = findings.Page("speed", folder)
@@ -378,6 +391,7 @@ def factors():
         given = {
             "hidden": view.setting["hidden_channels"],
             "layers": view.setting["num_layers"],
+            "machine": view.machine,
         }
         runs.append((f"speed, {view.circuit}", given, view.rows.to_dict("records")))
     lines = {}
@@ -396,14 +410,14 @@ def factors():
                 base = seconds.get("RevGNN edge_index", np.nan)
                 rival = min(peers, key=peers.get, default=None)
                 against = f"{peers[rival] / own:,.1f} ({rival})" if rival else "–"
-                lines[
-                    f"{kind} on {findings.short(circuit)}{findings.beside(circuit)}",
-                    f"{given['hidden']}, {given['layers']}, {route}",
-                ] = {
-                    "× RevGNN edge_index": base / own,
-                    "× the fastest deep peer": against,
+                about = f"{findings.short(circuit)} ({kind}), {given['hidden']} wide, {route}"
+                if about in lines:
+                    about += f", {given['layers']} layers, {given['machine']}"
+                lines[about] = {
+                    "RevGNN edge_index": base / own,
+                    "fastest deep peer": against,
                 }
-    return pd.DataFrame(lines).T.rename_axis(["run", "width, layers, ours by"])
+    return pd.DataFrame(lines).T.rename_axis(None)
 
 
 found = factors()
@@ -411,8 +425,8 @@ if len(found):
     display(
         figures.table(
             found,
-            {"× RevGNN edge_index": "{:,.1f}"},
-            "GSR-GNN with k = 4: how many times as fast, run by run",
+            {"RevGNN edge_index": "{:,.1f}"},
+            "GSR-GNN with k = 4: how many times as fast as these, run by run",
         )
     )
 else:

@@ -80,7 +80,7 @@ def memory(record: dict) -> Figure:
                 va="center",
                 transform=axes.get_yaxis_transform(),
             )
-    axes.set(xscale="log", xlabel="MB that a training step adds at its peak")
+    axes.set(xscale="log", xlabel="MB that a step adds at its peak")
     plain_ticks(axes.xaxis)
     handles = [
         mpl.lines.Line2D(
