@@ -146,7 +146,6 @@ for view in page.leading():
     if (changes := tried(view)).data.shape[0]:
         display(changes)
 
-# %% tags=["hide-input"]
 if "rates_tried" in page.rows and page.rows["rates_tried"].notna().any():
     rows = page.rows[page.rows["rates_tried"].notna()]
     rates = rows.drop_duplicates(

@@ -627,10 +627,15 @@ def whole(view):
 
 
 timed = findings.Page("speed", folder)
-timed.show(whole, "hidden_channels", "num_layers", "device")
-
-# %% tags=["hide-input"]
-timed.remarks()
+display(
+    *filter(
+        None,
+        [
+            timed.show(whole, "hidden_channels", "num_layers", "device"),
+            timed.remarks(),
+        ],
+    )
+)
 
 # %% tags=["hide-input"]
 sizes = 4e-6 * page.rows.get("parameters", pd.Series(dtype=float)).dropna()
