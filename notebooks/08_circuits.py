@@ -37,12 +37,15 @@ real = "r2g/fir"  # drawn where it is found
 routers = "results/routers.json"  # of gsrgnn data routers --json
 
 # %%
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
 from gsrgnn import CircuitGraph, circuits
 from gsrgnn.book import figures
+from gsrgnn.book.origin import hand_over, of_files
 from gsrgnn.circuits import (
     agreement,
     circuitnet,
@@ -58,7 +61,7 @@ from gsrgnn.circuits.data import to_data
 from gsrgnn.circuits.features import MACRO_HEIGHT
 from gsrgnn.circuits.pieces import piece
 from gsrgnn.circuits.usage import usage
-from gsrgnn.lab.records import read_circuits, read_routers
+from gsrgnn.lab.records import read_circuits, read_each, read_routers
 from gsrgnn.provenance import code_hash
 
 # %% [markdown]
@@ -653,6 +656,17 @@ def measured():
 
 
 measured()
+
+# %% tags=["remove-cell"]
+tables = read_each([Path(record)], read_circuits)[0]
+routed_before = [] if designs else read_each([Path(routers)], read_routers)[0]
+hand_over(
+    [
+        *of_files("gsrgnn data table", tables),
+        *(of_files("gsrgnn data routers", routed_before) if not designs else []),
+    ],
+    "all but the table of counts, sizes and times",
+)
 
 # %% [markdown]
 # Loading a real or synthetic circuit includes its routing, once for each capacity that the bisection tries; a shipped

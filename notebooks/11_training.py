@@ -43,7 +43,7 @@ from torch_geometric import seed_everything
 
 from gsrgnn import GSRGNN, CircuitGraph, circuits
 from gsrgnn.baselines import RevGNN
-from gsrgnn.book import figures
+from gsrgnn.book import figures, origin
 from gsrgnn.kernels import reference
 from gsrgnn.lab.bench.record import read_all
 from gsrgnn.lab.exactness import plain
@@ -523,6 +523,12 @@ if with_loops:
     )
 else:
     print("No record in results has these times yet: gsrgnn bench makes one.")
+
+# %% tags=["remove-cell"]
+origin.hand_over(
+    origin.of_files("gsrgnn bench", with_loops),
+    "all but the steps as a user runs them",
+)
 
 # %% [markdown]
 # ## Recap

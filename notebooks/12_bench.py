@@ -15,7 +15,7 @@
 #
 # How long a training step takes and how much memory it needs depends on the model, and as much on how the sums over
 # neighbours are made. So every model runs by every route that it can take, in turn, on one machine. This page shows one
-# such run. Nothing is measured here: the numbers come from a record that `gsrgnn bench` wrote to the folder `results`.
+# such run, which `gsrgnn bench` wrote down.
 #
 # Afterwards you can
 #
@@ -24,7 +24,8 @@
 # - make the same record of your own machine and circuit.
 
 # %% tags=["parameters"]
-record = "newest"  # of results/bench-*.json, or a file
+folder = "results"  # where records lie
+record = "newest"  # of bench-*.json in the folder, or a file
 
 # %%
 from datetime import datetime
@@ -33,14 +34,15 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import figures, steps
+from gsrgnn.book import captions, figures, findings, origin, steps
 from gsrgnn.lab.bench import report
 from gsrgnn.lab.bench.floor import floors
-from gsrgnn.lab.bench.record import calls, differences, read, read_all
+from gsrgnn.lab.bench.record import calls, differences, observations, read, read_all
 from gsrgnn.lab.bench.targets import targets
+from gsrgnn.lab.records import machine_in_words
 
 if record == "newest":
-    whole, left_out = read_all("results")
+    whole, left_out = read_all(folder)
     whole.sort(key=lambda r: datetime.fromisoformat(r["provenance"]["date"]))
 else:
     whole, left_out = [read(record)], []
@@ -61,11 +63,45 @@ def rows_measured(r):
 alike = [r for r in whole if made_alike(r) == made_alike(whole[-1])]
 run = max(alike, key=rows_measured, default=None)
 
+# %% tags=["remove-cell"]
+origin.hand_over(
+    [
+        *origin.of_files("gsrgnn bench", whole),
+        *findings.Page("speed", folder).sources(),
+    ]
+)
+
 # %% [markdown]
 # ## What was run
 
 
 # %% tags=["hide-input"]
+def not_run(names):
+    """Models and routes that this page describes and the run has no row of, in words."""
+    models = {
+        "GCN ",
+        "GraphSAGE ",
+        "RevGNN ",
+        "RevGNN compiled",
+        "FusedRevGNN ",
+        "CheckpointSAGE",
+        "GSR ",
+    }
+    routes = {" edge_index", " segment_csr", " csr", " mkl", " edges", " nets"}
+    there = [*names]
+    absent = [
+        m.strip() for m in sorted(models) if not any(n.startswith(m) for n in there)
+    ]
+    return ", ".join(
+        absent
+        + [
+            r.strip()
+            for r in sorted(routes)
+            if not any(n.endswith(r) for n in there)
+        ]
+    )
+
+
 def what_was_run():
     if run is None:
         return (
@@ -75,21 +111,23 @@ def what_was_run():
         )
     p, sizes, made = run["parameters"], run["graph"], run["provenance"]
     lines = [
-        f"| circuit | {p['circuit']}: {sizes['nodes']:,} cells, {sizes['pins']:,} pins on {sizes['nets']:,} nets, "
-        f"{sizes['edges']:,} directed edges |",
+        f"| circuit | {p['circuit']}: {sizes['nodes']:,} cells, {sizes['pins']:,} pins on {sizes['nets']:,} nets "
+        f"that join two cells or more, {sizes['edges']:,} directed edges |",
         f"| every model | width {p['hidden']}, {p['layers']} layers; Adam, squared error, the whole graph a step |",
         f"| times | medians of {p['steps']} rounds after a warm-up, each contender one step a round |",
         f"| memory | a step in a process of its own, at {' and '.join(map(str, p['memory_layers']))} layers |",
         f"| machine | {made['CPU']}; {run['threads']['torch']} threads; {made['OS']} |",
         f"| made | {made['date']}, gsrgnn {made['gsrgnn']} (code {made['code hash']}), torch {made['torch']} |",
     ]
+    if absent := not_run(row["name"] for row in run["rows"]):
+        lines.append(f"| not in this run | of what is described below: {absent} |")
     if in_parts := calls(run):
         lines.append(f"| in parts | {in_parts} |")
     if not run["complete"]:
         lines.append(
             "| **incomplete** | the run ended early; what was measured until then is shown |"
         )
-    text = "\n".join(["| | |", "|:--|:--|", *lines])
+    text = "\n".join(["| what | value |", "|:--|:--|", *lines])
     if apart := differences(run):
         text += (
             "\n\nNot as on the machine and with the code that made this page: "
@@ -264,11 +302,18 @@ if run:
     formats = {
         name: digits if name.endswith(" ms") else "{:,.2f}" for name in times
     }
+    short = {
+        "RevGNN edge_index / this": "RevGNN / this",
+        "best peer / this": "peer / this",
+    }
+    short |= {name: name.removesuffix(" ms") for name in times if name not in short}
     style = figures.table(
-        times, caption="Milliseconds, medians; ratios of the step"
-    ).format(formats, na_rep="–")
+        times.rename(columns=short),
+        caption="Milliseconds, medians; ratios of the step",
+    ).format(
+        {short.get(name, name): form for name, form in formats.items()}, na_rep="–"
+    )
     display(style)
-
 
 # %% tags=["hide-input"]
 if run:
@@ -280,7 +325,9 @@ if run:
             ),
             alt="Bar chart, a bar a model and route, of the seconds that a training step takes, on a logarithmic axis, "
             "with a line across each bar of GSR-GNN at its floor. The table above has the numbers.",
-            caption="A training step; filled: GSR-GNN, the line across is its floor.",
+            caption=captions.bench_steps(table, peer and peer["name"]),
+            setting="A training step; filled: GSR-GNN, the line across is its floor.",
+            name="steps",
         )
     )
 
@@ -314,6 +361,76 @@ def in_words():
 
 if run:
     display(Markdown(in_words()))
+
+# %% [markdown]
+# ## One speedup, several factors
+#
+# How many times as fast a step of GSR-GNN is as RevGNN's on an `edge_index` depends on three things: the circuit, the
+# width, and the route. Over the edges GSR-GNN sums as in the paper, and by that the [scoreboard](00_scoreboard.ipynb)
+# judges; through the nets it is our own way to the same sums. All the factors that this book shows, k = 4, stand here
+# beside each other, and what is left of them against the fastest peer that is made for depth: reversible, or with
+# checkpoints. GCN and GraphSAGE, which keep every layer's activations, are not among these.
+
+
+# %% tags=["hide-input"]
+DEEP = ("RevGNN", "FusedRevGNN", "CheckpointSAGE")
+
+
+def factors():
+    """A line a run and route: over RevGNN on an edge_index, and over the fastest peer."""
+    runs = [
+        (
+            f"bench, {r['parameters']['circuit']}",
+            r["parameters"] | {"machine": machine_in_words(r["provenance"])},
+            observations(r),
+        )
+        for r in whole
+    ]
+    speed = findings.Page("speed", folder)
+    for view in speed.views("hidden_channels", "num_layers"):
+        given = {
+            "hidden": view.setting["hidden_channels"],
+            "layers": view.setting["num_layers"],
+            "machine": view.machine,
+        }
+        runs.append((f"speed, {view.circuit}", given, view.rows.to_dict("records")))
+    lines = {}
+    for name, given, rows in runs:
+        kind, _, circuit = name.partition(", ")
+        seconds = {
+            row["contender"]: row["step_seconds"]
+            for row in rows
+            if pd.notna(row.get("step_seconds"))
+        }
+        peers = {
+            peer: time for peer, time in seconds.items() if peer.startswith(DEEP)
+        }
+        for route in ("edges", "nets"):
+            if own := seconds.get(f"GSR k=4 {route}"):
+                base = seconds.get("RevGNN edge_index", np.nan)
+                rival = min(peers, key=peers.get, default=None)
+                against = f"{peers[rival] / own:,.1f} ({rival})" if rival else "–"
+                about = f"{findings.short(circuit)} ({kind}), {given['hidden']} wide, {route}"
+                if about in lines:
+                    about += f", {given['layers']} layers, {given['machine']}"
+                lines[about] = {
+                    "RevGNN edge_index": base / own,
+                    "fastest deep peer": against,
+                }
+    return pd.DataFrame(lines).T.rename_axis(None)
+
+
+found = factors()
+if len(found):
+    display(
+        figures.table(
+            found,
+            {"RevGNN edge_index": "{:,.1f}"},
+            "GSR-GNN with k = 4: how many times as fast as these, run by run",
+        )
+    )
+else:
+    print("No run has a step of GSR-GNN with k = 4.")
 
 # %% [markdown]
 # ## Where a step of GSR-GNN goes
@@ -441,7 +558,9 @@ if run:
             figures.bench.memory(run),
             alt="Dot chart, a row a model and route, of the megabytes that a training step adds to its process at its "
             "peak, a marker a depth, on a logarithmic axis. The table above has the numbers.",
-            caption="Growth of the process at its peak; filled: GSR-GNN.",
+            caption=captions.bench_memory(table),
+            setting="Growth of the process at its peak; filled: GSR-GNN.",
+            name="memory",
         )
     )
 
@@ -500,7 +619,9 @@ if run:
                 f"{value:,.3g}" if not np.isnan(value) else "–"
                 for value in goals["measured"]
             ],
-            "": [verdict.get(met, "a row is missing") for met in goals["met"]],
+            "verdict": [
+                verdict.get(met, "a row is missing") for met in goals["met"]
+            ],
         }
     )
     display(figures.table(shown, index=False))
@@ -523,8 +644,7 @@ def behind_the_targets():
     deep = [
         entry
         for entry in run["rows"]
-        if entry["state"] == "measured"
-        and entry["name"].startswith(("RevGNN", "FusedRevGNN", "CheckpointSAGE"))
+        if entry["state"] == "measured" and entry["name"].startswith(DEEP)
     ]
     lines = []
     if deep and "GSR k=16 nets" in table.index:

@@ -44,7 +44,7 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import figures
+from gsrgnn.book import figures, origin
 from gsrgnn.book.paper import table2
 from gsrgnn.kernels import gpu
 from gsrgnn.lab import kernel_table, limits, records, step_model
@@ -520,6 +520,15 @@ if not kernel_records and not steps:
             f"**Nothing yet.** There is no record of a GPU in `results`. Where this page was made: {why}."
         )
     )
+
+# %% tags=["remove-cell"]
+origin.hand_over(
+    [
+        *origin.of_files("the kernels on a GPU", kernel_records),
+        *origin.of_files("gsrgnn bench on a GPU", steps),
+    ],
+    "the models of kernels and steps, and what the compiler makes of the kernels",
+)
 
 # %% [markdown]
 # With a card, two commands make the records that this page shows when the book is built again:

@@ -14,49 +14,29 @@
 # # Figure 1: deep against shallow
 #
 # The paper opens with a claim on depth: a reversible network of 80 layers predicts congestion better than one of 2, and
-# either better than the best GCN or GraphSAGE. This page holds it against our records. Nothing is trained here.
+# either better than the best GCN or GraphSAGE. Here is what our records say to each of the three.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn.book import figures, findings
+from gsrgnn.book import captions, figures, findings, origin, scoreboard
 
 page = findings.Page("depth", folder)
 claims = findings.claims("fig1_rev80", "fig1_rev2", "fig1_shallow_best")
+display(scoreboard.opening("14_figure_1", folder))
+page.remarks()
+
+# %% tags=["remove-cell"]
+origin.hand_over(page.sources())
 
 # %% [markdown]
-# ## The claim
-
-# %% tags=["hide-input"]
-findings.claims_table(claims)
-
-# %% [markdown]
-# ## How it is measured
-#
-# Each point is one notebook, `notebooks/experiments/depth.py`, run by `gsrgnn sweep`. It trains one model at one depth
-# on the whole graph of one circuit. Every model gets the same budget: a training run for each of the learning rates,
-# the same ones for all, as many epochs each; the best Pearson on the validation cells decides rate and epoch. Where
-# *tuning epochs* are given below a figure, the rates were tried in so many epochs, in a network of 10 or 40 layers, and
-# where the best was the largest or the smallest, further ones beyond it. The score is Pearson on the test cells, which
-# play no part in that. GSR-GNN and RevGNN are reversible; GCN and GraphSAGE have no residual.
-#
-# Of each circuit the records of the widest networks are shown that have more than one depth, and of those the ones
-# that were trained longest.
-#
-# A bar is the 95% interval by Fisher's transformation, as if the test cells were independent. Cells that lie close
-# share their label in part, so the true intervals are wider. Each training run has its own point: where several seeds
-# were run, their distance shows what a seed changes.
-#
 # ## What came out
 
 # %% tags=["hide-input"]
-page.remarks()
-
-# %% tags=["hide-input"]
-PLAIN = ["GCN", "GraphSAGE"]
+PLAIN = list(captions.PLAIN)
 
 
 def scores(view):
@@ -105,7 +85,9 @@ def shown(view):
         figures.scores.by_model(rows, papers(rows), view.label),
         alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each model and depth, and the paper's "
         "three values as diamonds. The table below has the numbers.",
-        caption=view.caption,
+        caption=captions.deep_against_shallow(rows),
+        setting=view.settings,
+        name=view.figure("by-model"),
     )
     return [
         picture,
@@ -161,7 +143,7 @@ def in_words(view):
                 f"- {model} is best with {depths.idxmax()[1]} layers ({depths.max():.3f}) and falls to "
                 f"{depths.iloc[-1]:.3f} with {depths.index[-1][1]}."
             )
-    where = f"On {view.circuit}{findings.beside(view.circuit)}:"
+    where = f"On {findings.named(view.circuit)} ({figures.reference(view.figure('by-model'))}):"
     return lines and [where, "", *lines, ""]
 
 
@@ -173,7 +155,25 @@ for view in page.leading():
 # networks that were trained for longer on a GPU. Where our label is simulated, the values themselves cannot be
 # compared; the order of the models and the sign of the gain from depth can. A split by cells, which the paper's counts
 # point to, lets a test cell share its neighbours' label in part, for every model alike.
+
+# %% [markdown]
+# ## How it is measured
 #
+# Each point is one notebook, `notebooks/experiments/depth.py`, run by `gsrgnn sweep`. It trains one model at one depth
+# on the whole graph of one circuit. Every model gets the same budget: a training run for each of the learning rates,
+# the same ones for all, as many epochs each; the best Pearson on the validation cells decides rate and epoch. Where
+# *tuning epochs* are given below a figure, the rates were tried in so many epochs, in a network of 10 or 40 layers, and
+# where the best was the largest or the smallest, further ones beyond it. The score is Pearson on the test cells, which
+# play no part in that. GSR-GNN and RevGNN are reversible; GCN and GraphSAGE have no residual.
+#
+# Of each circuit the records of the widest networks are shown that have more than one depth, and of those the ones
+# that were trained longest.
+#
+# A bar is the 95% interval by Fisher's transformation, as if the test cells were independent. Cells that lie close
+# share their label in part, so the true intervals are wider. Each training run has its own point: where several seeds
+# were run, their distance shows what a seed changes.
+
+# %% [markdown]
 # ## Run it again
 #
 # ```sh

@@ -14,38 +14,28 @@
 # # Figure 2: how many layers pay
 #
 # The paper trains RevGNN at growing depth and finds that its correlations rise up to about 70 layers and fall beyond
-# 100. This page shows the correlations by depth that our records hold. Nothing is trained here.
+# 100. This page shows how ours go with the depth.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import figures, findings
+from gsrgnn.book import captions, figures, findings, origin, scoreboard
 
 page = findings.Page("depth", folder)
 claims = findings.claims("fig2_plateau")
 plateau = claims["value"].iloc[0]
-
-# %% [markdown]
-# ## The claim
-
-# %% tags=["hide-input"]
-findings.claims_table(claims)
-
-# %% [markdown]
-# ## How it is measured
-#
-# As for [Figure 1](14_figure_1.ipynb): a point is one model at one depth, trained with the same budget as every other,
-# rate and epoch chosen on the validation cells, scored on the test cells. A bar is the 95% interval by Fisher's
-# transformation, as if the test cells were independent, and each seed has its own point.
-#
-# ## What came out
-
-# %% tags=["hide-input"]
+display(scoreboard.opening("15_figure_2", folder))
 page.remarks()
+
+# %% tags=["remove-cell"]
+origin.hand_over(page.sources())
+
+# %% [markdown]
+# ## What came out
 
 # %% tags=["hide-input"]
 MEASURES = ["pearson", "spearman", "kendall", "r2"]
@@ -71,7 +61,14 @@ def shown(view):
         alt="Line charts: Pearson on the test cells against the number of layers, a line a model, with 95% intervals, "
         "and the depth of the paper's plateau as a vertical line; where GSR-GNN was run with several k or residuals, "
         "a second chart has these. The table below has the numbers.",
-        caption=view.caption,
+        caption=captions.best_depths(
+            rows[rows["model"].isin(compared)]
+            .groupby(["model", "num_layers"])["pearson"]
+            .mean(),
+            plateau,
+        ),
+        setting=view.settings,
+        name=view.figure("by-depth"),
     )
     table = (
         rows.groupby(["model", "num_layers"], sort=False)[MEASURES]
@@ -107,8 +104,11 @@ def in_words(view):
         if reached < plateau
         else f"The depths here reach the plateau's {plateau:g} layers."
     )
-    where = f"{view.circuit}{findings.beside(view.circuit)}"
-    return f"- On {where}: {'; '.join(lines)}. {beyond}"
+    where = findings.named(view.circuit)
+    return (
+        f"- On {where} ({figures.reference(view.figure('by-depth'))}): {'; '.join(lines)}. "
+        f"{beyond}"
+    )
 
 
 def tried(view):
@@ -136,7 +136,7 @@ def tried(view):
     return figures.table(
         table,
         {"Pearson": "{:.3f}", "rate": "{:g}"},
-        f"RevGNN on {view.circuit}: fewer epochs, and dropout",
+        f"RevGNN on {findings.short(view.circuit)}: fewer epochs, and dropout",
         index=False,
     )
 
@@ -146,7 +146,6 @@ for view in page.leading():
     if (changes := tried(view)).data.shape[0]:
         display(changes)
 
-# %% tags=["hide-input"]
 if "rates_tried" in page.rows and page.rows["rates_tried"].notna().any():
     rows = page.rows[page.rows["rates_tried"].notna()]
     rates = rows.drop_duplicates(
@@ -163,7 +162,15 @@ if "rates_tried" in page.rows and page.rows["rates_tried"].notna().any():
 # The paper's curve is of another circuit (its graph 7, 356-R) with labels from a commercial router, of a network 384
 # wide, trained for 250 epochs. A shorter training favours shallow networks: the epochs are below the figure. The
 # paper gives no interval, so it is not known which of the steps in its curve a second seed would repeat.
+
+# %% [markdown]
+# ## How it is measured
 #
+# As for [Figure 1](14_figure_1.ipynb): a point is one model at one depth, trained with the same budget as every other,
+# rate and epoch chosen on the validation cells, scored on the test cells. A bar is the 95% interval by Fisher's
+# transformation, as if the test cells were independent, and each seed has its own point.
+
+# %% [markdown]
 # ## Run it again
 #
 # ```sh

@@ -15,49 +15,29 @@
 #
 # The paper finds that a deep RevGNN reserves about twice the GPU memory that it uses, and puts it down to how RevGNN
 # manages memory. Both of its values are close to multiples of one array, the messages, one an edge. This page derives
-# that array's size and shows what our records hold, by route and depth. Nothing is trained here.
+# that array's size and shows what a step of RevGNN takes here, by route and depth.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from gsrgnn.book import figures, findings, steps
+from gsrgnn.book import captions, figures, findings, origin, scoreboard, steps
 from gsrgnn.circuits import table1
 from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("profile", folder)
 claims = findings.claims("fig3_reserved", "fig3_active", "ten_graphs_mem")
 value = claims["value"]
-
-# %% [markdown]
-# ## The claim
-
-# %% tags=["hide-input"]
-findings.claims_table(claims)
-
-# %% [markdown]
-# PyTorch's allocator asks the GPU for segments and cuts tensors out of them: *reserved* is what it has asked for,
-# *active* is what tensors hold, or held until work that is under way no longer needs it.
-#
-# ## How it is measured
-#
-# Each point is one notebook, `notebooks/experiments/profile.py`, run by `gsrgnn sweep`, at one depth. Every contender
-# makes one training step (forward, backward, Adam with its moments there) in a process of its own. All are RevGNN; they
-# differ by *route*, the way a layer sums over neighbours: on an `edge_index` it makes a message an edge, as the paper's
-# baseline does; `csr` is a sparse matrix product without messages; `nets` sums each net once. FusedRevGNN computes the
-# same function and gradient, but inverts a layer and recomputes it in one go.
-#
-# On a CPU there is no reserved and no active memory. In their place stands what the step adds to its process: the peak
-# of the resident memory less what was there before the model was made (circuit, graph, compiled code). On a GPU the
-# values are the allocator's peaks, circuit and graph included; *expandable* is what is reserved with PyTorch's option
-# of segments that grow. A value is one process: it has no interval. MB are 10⁶ bytes.
-#
-# ## What came out
-
-# %% tags=["hide-input"]
+display(scoreboard.opening("16_figure_3", folder))
 page.remarks()
+
+# %% tags=["remove-cell"]
+origin.hand_over(page.sources())
+
+# %% [markdown]
+# ## What came out
 
 # %% tags=["hide-input"]
 UNITS = {
@@ -69,6 +49,22 @@ MARKS = {
     "reserved": (100, value["fig3_reserved"], "paper: reserved"),
     "active": (100, value["fig3_active"], "paper: active"),
 }
+
+
+def average(memory):
+    """MB of a step, by contender and depth, in the order of the depths."""
+    main = memory[memory["quantity"].isin(["added", "active"])]
+    by = main.sort_values("num_layers", kind="stable").groupby(
+        ["contender", "num_layers"], sort=False
+    )
+    return by["value"].mean().dropna()
+
+
+def array(view):
+    """MB of one array of messages on the view's circuit, None where its size is not known."""
+    size = steps.size(view.circuit)
+    width = view.setting["hidden_channels"]
+    return steps.message_megabytes(size[1], width) if size else None
 
 
 def shown(view):
@@ -83,7 +79,9 @@ def shown(view):
             )
     picture = figures.show(
         *drawings,
-        caption=view.caption,
+        caption=captions.messages(average(memory), array(view), REFERENCE),
+        setting=view.settings,
+        name=view.figure("by-route"),
         alt="Line chart on logarithmic axes: memory of a training step of RevGNN against the number of layers, a line "
         "a route, and the paper's values at 100 layers as diamonds. The table below has the numbers.",
     )
@@ -107,6 +105,10 @@ page.show(shown, "hidden_channels", "device")
 
 # %% [markdown]
 # ## What differs, and why
+
+# %% [markdown]
+# PyTorch's allocator asks the GPU for segments and cuts tensors out of them: *reserved* is what it has asked for,
+# *active* is what tensors hold, or held until work that is under way no longer needs it.
 
 # %% tags=["hide-input"]
 WIDTH = 384  # of the paper's network
@@ -133,15 +135,10 @@ def in_words(view):
     """Memory in arrays of messages, growth a layer, and the gap between the routes; on a GPU active over reserved."""
     memory = steps.memory(view.rows)
     lines = []
-    main = memory[memory["quantity"].isin(["added", "active"])]
-    mean = main.sort_values("num_layers", kind="stable").groupby(
-        ["contender", "num_layers"], sort=False
-    )["value"]
-    mean = mean.mean().dropna()
-    size, width = steps.size(view.circuit), view.setting["hidden_channels"]
+    mean, unit = average(memory), array(view)
+    width = view.setting["hidden_channels"]
     there = mean[mean.index.get_level_values(0) == REFERENCE]
-    if len(there) and size:
-        unit = steps.message_megabytes(size[1], width)
+    if len(there) and unit:
         (_, depth), most = there.idxmax(), there.max()
         lines.append(
             f"- An array of messages is {unit:,.0f} MB here; the step on an `edge_index` takes "
@@ -189,7 +186,12 @@ def in_words(view):
             lines.append(
                 f"- Active over {words}: {base} on an `edge_index`{paper}, {rest} by the other routes."
             )
-    return [f"On {view.circuit}, width {width}:", "", *lines, ""]
+    return [
+        f"On {findings.named(view.circuit)}, width {width} ({figures.reference(view.figure('by-route'))}):",
+        "",
+        *lines,
+        "",
+    ]
 
 
 for view in page.views("hidden_channels", "device"):
@@ -204,7 +206,22 @@ findings.not_measured(page.rows)
 # or a CPU are to be compared in shape and in arrays of messages, not in MB. On a CPU freed memory goes back to the
 # system at once (it is told to), so nothing there corresponds to what a GPU's allocator holds back. The paper does not
 # say whether its MB are of 10⁶ or of 2²⁰ bytes; the second would make its values 5% larger.
+
+# %% [markdown]
+# ## How it is measured
 #
+# Each point is one notebook, `notebooks/experiments/profile.py`, run by `gsrgnn sweep`, at one depth. Every contender
+# makes one training step (forward, backward, Adam with its moments there) in a process of its own. All are RevGNN; they
+# differ by *route*, the way a layer sums over neighbours: on an `edge_index` it makes a message an edge, as the paper's
+# baseline does; `csr` is a sparse matrix product without messages; `nets` sums each net once. FusedRevGNN computes the
+# same function and gradient, but inverts a layer and recomputes it in one go.
+#
+# On a CPU there is no reserved and no active memory. In their place stands what the step adds to its process: the peak
+# of the resident memory less what was there before the model was made (circuit, graph, compiled code). On a GPU the
+# values are the allocator's peaks, circuit and graph included; *expandable* is what is reserved with PyTorch's option
+# of segments that grow. A value is one process: it has no interval. MB are 10⁶ bytes.
+
+# %% [markdown]
 # ## Run it again
 #
 # ```sh

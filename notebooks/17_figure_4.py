@@ -14,17 +14,17 @@
 # # Figure 4 and section 3.1: RevGNN's time
 #
 # The paper measures how long RevGNN trains and how a step divides into forward pass, backward pass and memory copies:
-# the backward pass takes most of it. This page shows what our records hold by route and depth, and whether the paper's
-# own times agree. Nothing is trained here.
+# the backward pass takes most of it. This page shows how a step divides here, by route and depth, and whether the
+# paper's own times agree.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import figures, findings, steps
+from gsrgnn.book import captions, figures, findings, origin, scoreboard, steps
 from gsrgnn.circuits import table1
 from gsrgnn.lab.bench.contenders import REFERENCE
 
@@ -40,39 +40,19 @@ claims = findings.claims(
 value = claims["value"]
 EPOCHS = 250  # of the paper's trainings
 from_hours = value["fig4_hours"] * 3600 / EPOCHS
-
-# %% [markdown]
-# ## The claim
-
-# %% tags=["hide-input"]
-findings.claims_table(claims)
-
-# %% tags=["hide-input"]
-Markdown(
-    f"{value['fig4_hours']:.2f} hours for {EPOCHS} epochs are {from_hours:.1f} s an epoch."
+display(scoreboard.opening("17_figure_4", folder))
+display(
+    Markdown(
+        f"{value['fig4_hours']:.2f} hours for {EPOCHS} epochs are {from_hours:.1f} s an epoch."
+    )
 )
+page.remarks()
+
+# %% tags=["remove-cell"]
+origin.hand_over(page.sources())
 
 # %% [markdown]
-# ## How it is measured
-#
-# Each point is one notebook, `notebooks/experiments/profile.py`, run by `gsrgnn sweep`, at one depth. After a warm-up,
-# every contender makes one training step (forward, backward, Adam) a round, in turn with the others in one process. A
-# point is the median of at least five rounds, a bar reaches from the lowest to the highest of them; that of a share,
-# from the lowest forward pass over the highest step to the reverse. On a GPU every part is waited for. A step is an
-# epoch, since it takes the whole graph; evaluation is not in it.
-#
-# All contenders are RevGNN. They differ by *route*, the way a layer sums over neighbours: on an `edge_index` it makes a
-# message an edge, as the paper's baseline does; `csr` is a sparse matrix product without messages; `nets` sums each net
-# once. FusedRevGNN computes the same function and gradient, but inverts a layer and recomputes it in one go.
-#
-# Memory copies have no time of their own in our records: on a CPU there is no copy to a device, and copies within the
-# network are part of the pass that makes them. *Other* is what forward and backward leave of a step: the update of the
-# parameters and the clearing of their gradients.
-#
 # ## What came out
-
-# %% tags=["hide-input"]
-page.remarks()
 
 # %% tags=["hide-input"]
 MARKS = {
@@ -109,7 +89,7 @@ def shares(wide):
     ), pd.DataFrame(bounds)
 
 
-def shares_picture(times, caption):
+def shares_picture(times, view):
     """Of the deepest measured step of each contender."""
     wide = (
         times.dropna(subset=["value"])
@@ -134,29 +114,55 @@ def shares_picture(times, caption):
         alt="Stacked bars: shares of the forward pass, the backward pass and the rest in a step, a bar a route, with "
         "an interval of the forward pass's share; the ends of the paper's shares as diamonds on the bar of its "
         "route. The table below has the seconds.",
-        caption=f"{caption} The paper's “other” is its memory copy; ours is the update of the parameters.",
+        caption=f"{captions.shares(parts, PAPER, REFERENCE)} The paper's “other” is its memory copy; ours is the "
+        "update of the parameters.",
+        setting=view.settings,
+        name=view.figure("shares"),
+    )
+
+
+def in_a_sentence(times):
+    mean = times.dropna(subset=["value"]).pivot_table(
+        "value", ["contender", "num_layers"], "phase", sort=False
+    )
+    return captions.passes(
+        mean, REFERENCE, value["s31_backward"] / value["s31_forward"]
+    )
+
+
+def times_picture(times, view):
+    """Lines by depth, or where there is one depth the points of a step."""
+    kept = {"setting": view.settings, "name": view.figure("by-depth")}
+    if times["num_layers"].nunique() < 2:
+        rows = times[times["phase"] == "step"].drop_duplicates("contender")
+        return figures.show(
+            figures.contenders.side_by_side(rows, "seconds a step"),
+            alt="Dot plot on a logarithmic axis: seconds of a training step of RevGNN, a line a route, with bars from the "
+            "lowest to the highest round. The table below has the numbers.",
+            caption=in_a_sentence(times),
+            **kept,
+        )
+    return figures.show(
+        *(
+            figures.contenders.by_depth(
+                times[times["phase"] == phase], unit, view.label, MARKS[phase]
+            )
+            for phase, unit in UNITS.items()
+        ),
+        alt="Three line charts on logarithmic axes: seconds of the forward pass, of the backward pass and of a whole "
+        "training step of RevGNN against the number of layers, a line a route, with bars from the lowest to the "
+        "highest round, a vermilion X where memory ran out, and the paper's values at 100 layers as diamonds. The "
+        "table below has the numbers.",
+        caption=in_a_sentence(times),
+        **kept,
     )
 
 
 def shown(view):
     times = steps.times(view.rows.sort_values("num_layers", kind="stable"))
-    pictures = [
-        figures.show(
-            *(
-                figures.contenders.by_depth(
-                    times[times["phase"] == phase], unit, view.label, MARKS[phase]
-                )
-                for phase, unit in UNITS.items()
-            ),
-            alt="Three line charts on logarithmic axes: seconds of the forward pass, of the backward pass and of a whole "
-            "training step of RevGNN against the number of layers, a line a route, with bars from the lowest to the "
-            "highest round, a vermilion X where memory ran out, and the paper's values at 100 layers as diamonds. The "
-            "table below has the numbers.",
-            caption=view.caption,
-        )
-    ]
+    pictures = [times_picture(times, view)]
     if times["value"].notna().any():
-        pictures.append(shares_picture(times, view.caption))
+        pictures.append(shares_picture(times, view))
     table = steps.table(
         times,
         ["contender", "phase"],
@@ -222,7 +228,8 @@ def in_words(view):
                 f"fast as {REFERENCE}, with the same depth and result: so much is the route's."
             )
     return [
-        f"On {view.circuit}, width {view.setting['hidden_channels']}:",
+        f"On {findings.named(view.circuit)}, width {view.setting['hidden_channels']} "
+        f"({figures.reference(view.figure('by-depth'))}):",
         "",
         *lines,
         "",
@@ -240,7 +247,25 @@ findings.not_measured(page.rows)
 # FusedRevGNN spares one of the three and has 2 and 4. The paper's seconds are of its graph 7 at width 384 and 100
 # layers on an A6000; ours are of other circuits, widths or machines unless the caption says so, and only shares, ratios
 # and growth are to be compared.
+
+# %% [markdown]
+# ## How it is measured
 #
+# Each point is one notebook, `notebooks/experiments/profile.py`, run by `gsrgnn sweep`, at one depth. After a warm-up,
+# every contender makes one training step (forward, backward, Adam) a round, in turn with the others in one process. A
+# point is the median of at least five rounds, a bar reaches from the lowest to the highest of them; that of a share,
+# from the lowest forward pass over the highest step to the reverse. On a GPU every part is waited for. A step is an
+# epoch, since it takes the whole graph; evaluation is not in it.
+#
+# All contenders are RevGNN. They differ by *route*, the way a layer sums over neighbours: on an `edge_index` it makes a
+# message an edge, as the paper's baseline does; `csr` is a sparse matrix product without messages; `nets` sums each net
+# once. FusedRevGNN computes the same function and gradient, but inverts a layer and recomputes it in one go.
+#
+# Memory copies have no time of their own in our records: on a CPU there is no copy to a device, and copies within the
+# network are part of the pass that makes them. *Other* is what forward and backward leave of a step: the update of the
+# parameters and the clearing of their gradients.
+
+# %% [markdown]
 # ## Run it again
 #
 # ```sh

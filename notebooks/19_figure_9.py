@@ -15,51 +15,30 @@
 #
 # The paper has GSR-GNN train more than 30 times as fast as RevGNN. This page shows how many times as fast a training
 # step of it is here, by $k$ and width: than the paper's baseline, and than the fastest other model that we know how to
-# build. Nothing is timed here.
+# build.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import figures, findings
+from gsrgnn.book import captions, figures, findings, origin, scoreboard
 from gsrgnn.book.paper import table2
 from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("speed", folder)
 claims = findings.claims("fig9_max", "fig9_min", "speedup_abstract", "speedup_max")
 by_k = table2()["speedup"].astype(float)
-
-# %% [markdown]
-# ## The claim
-
-# %% tags=["hide-input"]
-findings.claims_table(claims)
-
-# %% [markdown]
-# Table 2 of the paper has a speedup for each $k$, on another circuit, of a network 384 wide; they are the diamonds
-# below. The largest of them is about half of Figure 9's. [The audit](06_audit.ipynb) sets these statements beside each
-# other.
-#
-# ## How it is measured
-#
-# Each point is one notebook, `notebooks/experiments/speed.py`, run by `gsrgnn sweep`. All models of a point train on
-# one circuit in one process. After a warm-up each makes one step in turn (forward, backward, Adam), five rounds or
-# more. A value is the ratio of two medians. A bar goes from the other's fastest round over GSR-GNN's slowest to the
-# other's slowest over GSR-GNN's fastest, the widest interval that the rounds allow.
-#
-# A model sums over neighbours by a **route**: on an *edge_index* it makes a message for each edge and adds them up;
-# via *edges* it reads the neighbours' rows without making messages; via *nets* it sums each net once and hands the sum
-# to its cells, which gives the same result ([](09_through_nets.ipynb)). The *baseline* is RevGNN on an edge_index, as
-# in the paper. The *strongest* is the fastest model of the same point that is not GSR-GNN: RevGNN with our kernels, a
-# RevGNN whose steps are fused, or a checkpointed GraphSAGE.
-#
-# ## What came out
-
-# %% tags=["hide-input"]
+display(scoreboard.opening("19_figure_9", folder))
 page.remarks()
+
+# %% tags=["remove-cell"]
+origin.hand_over(page.sources())
+
+# %% [markdown]
+# ## What came out
 
 
 # %% tags=["hide-input"]
@@ -136,7 +115,9 @@ def shown(view):
         alt="Two charts on logarithmic axes: how many times as fast a training step of GSR-GNN is against k, a line "
         "for each width and route, with intervals. Left against RevGNN on an edge_index, with the paper's values; "
         "right against the strongest other model of the same run. The table below has the numbers.",
-        caption=view.caption,
+        caption=captions.speed(own, f"RevGNN on an {REFERENCE.split()[-1]}"),
+        setting=view.settings,
+        name=view.figure("by-k"),
     )
     table = pd.DataFrame(
         {
@@ -159,8 +140,10 @@ def shown(view):
 
 page.show(shown, "num_layers")
 
-# %% tags=["hide-input"]
-findings.not_measured(page.rows)
+# %% [markdown]
+# Table 2 of the paper has a speedup for each $k$, on another circuit, of a network 384 wide; they are the diamonds
+# above. The largest of them is about half of Figure 9's. [The audit](06_audit.ipynb) sets these statements beside each
+# other.
 
 # %% [markdown]
 # ## What differs, and why
@@ -210,7 +193,8 @@ def in_words(view):
                 f"{(own['high strongest'] < 1).sum()} slower."
             )
     return [
-        f"On {view.circuit}, {view.setting['num_layers']} layers, {view.machine}:",
+        f"On {findings.named(view.circuit)}, {view.setting['num_layers']} layers, {view.machine} "
+        f"({figures.reference(view.figure('by-k'))}):",
         "",
         *lines,
         "",
@@ -219,6 +203,8 @@ def in_words(view):
 
 for view in page.views("num_layers"):
     display(Markdown("\n".join(in_words(view))))
+
+findings.not_measured(page.rows)
 
 # %% [markdown]
 # A speedup over the baseline has two parts. One is owed to the way of summing: the baseline writes and reads a message
@@ -230,7 +216,22 @@ for view in page.views("num_layers"):
 # The paper's values are of a GPU, of a hundred layers, and of circuits with other numbers of edges. Its text leaves
 # open whether the time has evaluation or data loading in it; ours is the training step alone. Its ratios and ours can
 # be compared in size, not digit by digit.
+
+# %% [markdown]
+# ## How it is measured
 #
+# Each point is one notebook, `notebooks/experiments/speed.py`, run by `gsrgnn sweep`. All models of a point train on
+# one circuit in one process. After a warm-up each makes one step in turn (forward, backward, Adam), five rounds or
+# more. A value is the ratio of two medians. A bar goes from the other's fastest round over GSR-GNN's slowest to the
+# other's slowest over GSR-GNN's fastest, the widest interval that the rounds allow.
+#
+# A model sums over neighbours by a **route**: on an *edge_index* it makes a message for each edge and adds them up;
+# via *edges* it reads the neighbours' rows without making messages; via *nets* it sums each net once and hands the sum
+# to its cells, which gives the same result ([](09_through_nets.ipynb)). The *baseline* is RevGNN on an edge_index, as
+# in the paper. The *strongest* is the fastest model of the same point that is not GSR-GNN: RevGNN with our kernels, a
+# RevGNN whose steps are fused, or a checkpointed GraphSAGE.
+
+# %% [markdown]
 # ## Run it again
 #
 # ```sh

@@ -15,16 +15,16 @@
 #
 # The paper claims that GSR-GNN needs up to 87.2% less memory than RevGNN, and uses most of what it reserves. Two things
 # are in such a figure: the network, and the route by which RevGNN sums over neighbours. This page sets GSR-GNN against
-# RevGNN by the paper's route and by the leanest one that our records have. Nothing is trained here.
+# RevGNN by the paper's route and by the leanest one that our records have.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import figures, findings, steps
+from gsrgnn.book import captions, figures, findings, origin, scoreboard, steps
 from gsrgnn.lab.bench.contenders import REFERENCE
 
 page = findings.Page("memory", folder)
@@ -37,39 +37,14 @@ claims = findings.claims(
     "active_over_reserved",
 )
 value = claims["value"]
-
-# %% [markdown]
-# ## The claim
-
-# %% tags=["hide-input"]
-findings.claims_table(claims)
-
-# %% [markdown]
-# ## How it is measured
-#
-# Each point is one notebook, `notebooks/experiments/memory.py`, run by `gsrgnn sweep`, at one depth. Every contender
-# makes one training step (forward, backward, Adam with its moments there) in a process of its own. GSR-GNN sums over
-# nets, in some records over the edges too; *k* is how many entries of a row it keeps. The paper's residual is sparse:
-# of the second group these entries alone are carried on. *GSR dense* carries on the whole group and can be inverted.
-# RevGNN has three routes: on an `edge_index` it makes a message an edge, as the paper's baseline does; `csr` is a
-# sparse matrix product without messages; `nets` sums each net once. FusedRevGNN computes the same function and
-# gradient, but inverts a layer and recomputes it in one go.
-#
-# On a CPU a value is what the step adds to its process: the peak of the resident memory less what was there before the
-# model was made (circuit, graph, compiled code). On a GPU it is the peak of PyTorch's allocator, circuit and graph
-# included: *allocated* and *active* is what tensors hold, *reserved* what was asked of the GPU. A value is one process
-# and has no interval; where a point was run again, all its values are shown. MB are 10⁶ bytes, GB 10⁹.
-#
-# The *reduction* is 1 less GSR-GNN's memory over RevGNN's at the same depth: of reserved memory on a GPU, as in the
-# paper, and of what the step adds on a CPU. A contender whose step would take longer than the record's limit is left
-# out there. Where that is RevGNN on an `edge_index`, its value at the deepest depth measured stands in; since its
-# memory does not fall with the depth, the reduction is then at least what is shown (an arrow in the figure). Below zero
-# GSR-GNN needs more memory than RevGNN.
-#
-# ## What came out
-
-# %% tags=["hide-input"]
+display(scoreboard.opening("20_figure_10", folder))
 page.remarks()
+
+# %% tags=["remove-cell"]
+origin.hand_over(page.sources())
+
+# %% [markdown]
+# ## What came out
 
 
 # %% tags=["hide-input"]
@@ -123,9 +98,27 @@ UNITS = {
 }
 
 
-def shown(view):
+def at_one_depth(kept, unit):
+    """What each contender takes, where a line would have one point."""
+    points = (
+        kept.dropna(subset=["value"])
+        .groupby("contender", sort=False)
+        .agg(
+            value=("value", "mean"),
+            low=("value", "min"),
+            high=("value", "max"),
+            ours=("ours", "first"),
+        )
+    )
+    return figures.contenders.side_by_side(points.reset_index(), unit)
+
+
+def pictures(view):
+    """Lines by depth, or one point a contender where there is one depth."""
     memory, main = measured(view)
     kept = memory[memory["quantity"] == main]
+    if memory["num_layers"].nunique() < 2:
+        return [at_one_depth(kept, UNITS[main])]
     small = [(30, value["small_gpu"] * 1e3, "paper: GSR-GNN is below")]
     drawings = [
         figures.contenders.by_depth(
@@ -159,11 +152,27 @@ def shown(view):
                 lines, f"memory over that of\n{words}", view.label, levels=levels
             )
         )
+    return drawings
+
+
+def shown(view):
+    memory, main = measured(view)
+    kept = memory[memory["quantity"] == main]
+    over = {
+        peer
+        if peer != REFERENCE
+        else f"RevGNN on an {REFERENCE.split()[-1]}": lines[
+            lines["contender"].str.startswith("GSR k=")
+        ]["value"]
+        for peer, lines in compared(kept).items()
+    }
     picture = figures.show(
-        *drawings,
-        caption=view.caption,
-        alt="Line charts on logarithmic axes against the number of layers: memory of a training step, a line a "
-        "contender, with the paper's 8 GB at 30 layers as a diamond and a vermilion X where memory ran out; and "
+        *pictures(view),
+        caption=captions.memory(over),
+        setting=view.settings,
+        name=view.figure("by-depth"),
+        alt="Charts on logarithmic axes, against the number of layers where there are several: memory of a training step, "
+        "a line a contender, with the paper's 8 GB at 30 layers as a diamond and a vermilion X where memory ran out; and "
         "GSR-GNN's memory over RevGNN's, on an edge_index with the paper's best reduction as a dotted line, and by "
         "its leanest route. The tables below have the numbers.",
     )
@@ -300,7 +309,8 @@ def in_words(view):
         else "- Each value is one run, so how far runs differ is not known."
     )
     return [
-        f"On {view.circuit}, width {view.setting['hidden_channels']}:",
+        f"On {findings.named(view.circuit)}, width {view.setting['hidden_channels']} "
+        f"({figures.reference(view.figure('by-depth'))}):",
         "",
         *lines,
         "",
@@ -311,7 +321,7 @@ for view in page.views("hidden_channels", "device"):
     display(
         figures.table(
             beside_the_paper(view),
-            caption=f"{view.circuit}, on {view.machine}",
+            caption=f"{findings.named(view.circuit)}, on {view.machine}",
             index=False,
         )
     )
@@ -328,7 +338,30 @@ findings.not_measured(page.rows)
 # messages has it. It shrinks as *k* and the depth grow, which the paper notes too. The paper's values are of its graphs
 # 1 and 3 at widths 256 and 384 on a GPU; on other circuits, widths and machines the gaps in GB are not to be compared,
 # the percentages are.
+
+# %% [markdown]
+# ## How it is measured
 #
+# Each point is one notebook, `notebooks/experiments/memory.py`, run by `gsrgnn sweep`, at one depth. Every contender
+# makes one training step (forward, backward, Adam with its moments there) in a process of its own. GSR-GNN sums over
+# nets, in some records over the edges too; *k* is how many entries of a row it keeps. The paper's residual is sparse:
+# of the second group these entries alone are carried on. *GSR dense* carries on the whole group and can be inverted.
+# RevGNN has three routes: on an `edge_index` it makes a message an edge, as the paper's baseline does; `csr` is a
+# sparse matrix product without messages; `nets` sums each net once. FusedRevGNN computes the same function and
+# gradient, but inverts a layer and recomputes it in one go.
+#
+# On a CPU a value is what the step adds to its process: the peak of the resident memory less what was there before the
+# model was made (circuit, graph, compiled code). On a GPU it is the peak of PyTorch's allocator, circuit and graph
+# included: *allocated* and *active* is what tensors hold, *reserved* what was asked of the GPU. A value is one process
+# and has no interval; where a point was run again, all its values are shown. MB are 10⁶ bytes, GB 10⁹.
+#
+# The *reduction* is 1 less GSR-GNN's memory over RevGNN's at the same depth: of reserved memory on a GPU, as in the
+# paper, and of what the step adds on a CPU. A contender whose step would take longer than the record's limit is left
+# out there. Where that is RevGNN on an `edge_index`, its value at the deepest depth measured stands in; since its
+# memory does not fall with the depth, the reduction is then at least what is shown (an arrow in the figure). Below zero
+# GSR-GNN needs more memory than RevGNN.
+
+# %% [markdown]
 # ## Run it again
 #
 # ```sh

@@ -17,7 +17,7 @@
 # nodes and edges, its **stand-in**, and for whoever has downloaded CircuitNet the design itself. This page sets the
 # printed counts beside theirs, which are counted when the page is built.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 real = True  # count CircuitNet's designs too, where they are found
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
@@ -27,13 +27,10 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from gsrgnn import CircuitGraph, circuits
-from gsrgnn.book import figures, findings, judges
+from gsrgnn.book import captions, figures, findings, judges, origin, scoreboard
 from gsrgnn.circuits import table1
 
-# %% [markdown]
-# ## The claim
-
-# %% tags=["hide-input"]
+page = findings.Page("ten_graphs", folder)
 graphs = table1.rows()
 printed = (
     pd.read_csv(table1.FILE, comment="#", dtype=str).fillna("–").set_index("number")
@@ -41,49 +38,15 @@ printed = (
 printed = printed.assign(
     graph=[row.code for row in graphs], held=printed["val"] + ", " + printed["test"]
 )
-columns = {
-    "graph": "graph",
-    "nodes": "nodes",
-    "edges": "edges",
-    "train": "train",
-    "held": "val, test",
-    "labels": "labels",
-    "label_max": "largest label",
-}
-figures.table(
-    printed[list(columns)].rename(columns=columns).rename_axis(None),
-    caption="The paper's Table 1 (–: unreadable in our copy)",
+scoreboard.opening("21_table_1", folder)
+
+# %% tags=["remove-cell"]
+origin.hand_over(
+    page.sources(),
+    "the counts of cells, edges and degrees, and the labels of real designs",
 )
 
 # %% [markdown]
-# A graph's short name is CircuitNet's number of the design, and F for a core with a floating-point unit, R for one
-# without. *Labels* is not explained; it may be the number of different values. The paper prints no degrees by row; its
-# Section 2 says that they run from one to above 8,000. A **degree** is the number of a cell's edges, with multiplicity
-# and without its self-loop.
-
-# %% tags=["hide-input"]
-gap = max(abs(row.train + row.val + row.test - row.nodes) for row in graphs)
-shares = {
-    share: [row.code for row in graphs if row.held_share == share]
-    for share in (0.15, 0.10)
-}
-display(
-    Markdown(
-        f"Train, validation and test add up to the nodes, up to {gap:,} of rounding: the split is one of cells. "
-        f"{' and '.join(shares[0.15])} hold out 15% of their cells for validation and as many for test, the others 10%."
-    )
-)
-
-# %% [markdown]
-# ## How it is measured
-#
-# A circuit is read, each net becomes a clique, each cell gets a self-loop ([](07_circuit_graph.ipynb)), and cells and
-# edges are counted, edges in both directions. Nothing in it varies from run to run, so there is no interval but that of
-# the printed digits: 69.8k is any number that rounds to it, and is shown as 69,800.
-#
-# The stand-ins were generated *from* the printed counts. That theirs agree checks the generator and says nothing of
-# the paper; that a real design's agree says that the graph is made as the paper made it.
-#
 # ## What came out
 
 # %% tags=["hide-input"]
@@ -132,7 +95,6 @@ for row in graphs:
             )
 counts = pd.DataFrame(lines)
 
-# %% tags=["hide-input"]
 shown = pd.DataFrame(
     {
         "nodes": counts["nodes"].map("{:,}".format),
@@ -154,7 +116,9 @@ display(
         figures.graphs.sizes(counts),
         alt="Scatter plot on logarithmic axes: edges against nodes of the ten graphs, the printed values as diamonds, "
         "ours on them. The table below has the numbers.",
-        caption="The paper's ten graphs, the synthetic stand-ins and, where they are found, the real designs.",
+        caption=captions.sizes(counts),
+        setting="The paper's ten graphs, the synthetic stand-ins and, where they are found, the real designs.",
+        name="sizes",
     )
 )
 style = "white-space: nowrap"
@@ -163,6 +127,8 @@ figures.table(shown, caption="Table 1 of the paper, and what is here").map(
 ).map_index(lambda _: style)
 
 # %% [markdown]
+# ## A step on each of them
+#
 # A training step of GSR-GNN on each of them, at the paper's depth and width, is the experiment
 # `notebooks/experiments/ten_graphs.py`. The real design is taken where it was found, else the stand-in; the model sums
 # through the nets. A time is the median of five steps, the memory what a step adds to its process. A training is so
@@ -170,13 +136,9 @@ figures.table(shown, caption="Table 1 of the paper, and what is here").map(
 # on a GPU.
 
 # %% tags=["hide-input"]
-page = findings.Page("ten_graphs", folder)
 claim = findings.claims("ten_graphs_hours")
-display(findings.claims_table(claim))
-page.remarks()
 
 
-# %% tags=["hide-input"]
 def trained(views):
     """Seconds of a step and memory by graph and k, and the hours of a training: of one machine, depth and width."""
     rows = pd.concat([view.rows.assign(graph=view.circuit) for view in views])
@@ -222,7 +184,7 @@ groups = {}
 for view in page.views("num_layers", "hidden_channels"):
     place = (view.machine, *view.setting.values())
     groups.setdefault(place, []).append(view)
-display(*map(trained, groups.values()))
+display(*filter(None, [page.remarks(), *map(trained, groups.values())]))
 findings.not_measured(page.rows)
 
 # %% [markdown]
@@ -278,7 +240,55 @@ display(Markdown("\n".join(in_words())))
 # A simulated label is an average over gcells of a continuous quantity, so its number of values and its largest one
 # need not be those of CircuitNet's own label. [The circuits](08_circuits.ipynb) says how the label is made, and in what
 # else the stand-ins are like a real design and in what they are not.
+
+# %% [markdown]
+# ## The paper's table
+
+# %% tags=["hide-input"]
+columns = {
+    "graph": "graph",
+    "nodes": "nodes",
+    "edges": "edges",
+    "train": "train",
+    "held": "val, test",
+    "labels": "labels",
+    "label_max": "largest label",
+}
+figures.table(
+    printed[list(columns)].rename(columns=columns).rename_axis(None),
+    caption="The paper's Table 1 (–: unreadable in our copy)",
+)
+
+# %% [markdown]
+# A graph's short name is CircuitNet's number of the design, and F for a core with a floating-point unit, R for one
+# without. *Labels* is not explained; it may be the number of different values. The paper prints no degrees by row; its
+# Section 2 says that they run from one to above 8,000. A **degree** is the number of a cell's edges, with multiplicity
+# and without its self-loop.
+
+# %% tags=["hide-input"]
+gap = max(abs(row.train + row.val + row.test - row.nodes) for row in graphs)
+shares = {
+    share: [row.code for row in graphs if row.held_share == share]
+    for share in (0.15, 0.10)
+}
+display(
+    Markdown(
+        f"Train, validation and test add up to the nodes, up to {gap:,} of rounding: the split is one of cells. "
+        f"{' and '.join(shares[0.15])} hold out 15% of their cells for validation and as many for test, the others 10%."
+    )
+)
+
+# %% [markdown]
+# ## How it is measured
 #
+# A circuit is read, each net becomes a clique, each cell gets a self-loop ([](07_circuit_graph.ipynb)), and cells and
+# edges are counted, edges in both directions. Nothing in it varies from run to run, so there is no interval but that of
+# the printed digits: 69.8k is any number that rounds to it, and is shown as 69,800.
+#
+# The stand-ins were generated *from* the printed counts. That theirs agree checks the generator and says nothing of
+# the paper; that a real design's agree says that the graph is made as the paper made it.
+
+# %% [markdown]
 # ## Run it again
 #
 # ```sh

@@ -15,9 +15,9 @@
 #
 # The paper splits an epoch of RevGNN and of GSR-GNN into forward pass, backward pass and memory copies, and finds all
 # three faster. This page splits a training step of ours in the same way, and holds the paper's seconds against what a
-# model says that its card can do. Nothing is timed here.
+# model says that its card can do.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 
 # %% tags=["hide-input"]
@@ -26,7 +26,7 @@ import re
 import pandas as pd
 from IPython.display import Markdown, display
 
-from gsrgnn.book import figures, findings
+from gsrgnn.book import captions, figures, findings, origin, scoreboard
 from gsrgnn.book.paper import reported, table2
 from gsrgnn.circuits import table1
 from gsrgnn.lab import limits, step_model
@@ -37,86 +37,26 @@ values = reported()
 claims = values[values.index.str.startswith("t2_")]
 by_k = table2().astype(float)
 
-# %% [markdown]
-# ## The claim
 
-
-# %% tags=["hide-input"]
 def base(part):
     return claims["value"][f"t2_base_{part}"]
 
 
-paper = pd.concat(
-    [
-        pd.DataFrame(
-            {
-                part: [base(part)]
-                for part in ("forward", "backward", "copy", "total")
-            },
-            ["RevGNN"],
-        ),
-        by_k[["forward", "backward", "total", "speedup"]].rename("K = {}".format),
-    ]
-)
-columns = {
-    "forward": "forward, s",
-    "backward": "backward, s",
-    "copy": "copy, s",
-    "total": "total, s",
-    "speedup": "speedup",
-}
-figures.table(
-    paper.rename(columns=columns)[list(columns.values())],
-    caption="The paper's Table 2: 100 layers, width 384; seconds an epoch",
-).format("{:g}", na_rep="–")
+display(scoreboard.opening("22_table_2", folder))
+page.remarks()
 
-# %% tags=["hide-input"]
-copies = by_k["total"] - by_k["forward"] - by_k["backward"]
-shares = [
-    (by_k[part] / by_k["total"] * 100 - by_k[f"{part}_percent"]).abs().max()
-    for part in ("forward", "backward")
-]
-ratios = (base("total") / by_k["total"] - by_k["speedup"]).abs()
-section = values["value"]
-between = {
-    part: abs(base(part) - section[f"s31_{part}"])
-    for part in ("forward", "backward", "copy")
-}
-apart = [f"{part} by {gap:.2f} s" for part, gap in between.items() if gap > 0.005]
-display(
-    Markdown(
-        f"Its numbers fit together within rounding: the parts of the baseline differ from its total by "
-        f"{abs(base('forward') + base('backward') + base('copy') - base('total')):.2f} s, those of GSR-GNN by up to "
-        f"{copies.abs().max():.2f} s, a share by up to {max(shares):.1f} points from what the times give, a speedup by up "
-        f"to {ratios.max():.1f}. Section 3.1 has the same baseline, and differs from the table in {' and '.join(apart)}. "
-        "The caption names graph 3, the text 356-R, which is graph 7. [The audit](06_audit.ipynb) has all of this, number "
-        "by number."
-    )
+# %% tags=["remove-cell"]
+origin.hand_over(
+    [*page.sources(), *findings.Page("profile", folder).sources()],
+    "the model of a step on the paper's card",
 )
 
 # %% [markdown]
-# ## How it is measured
-#
-# As for [Figure 9](19_figure_9.ipynb): all models of a point make a training step in turn in one process, five rounds
-# or more after a warm-up. The clock is read before the step, after the loss, after the backward pass and after the
-# optimiser's step; on a GPU the card has finished its work each time. *Forward* holds the loss, *rest* is what is left
-# of the step: the optimiser. A value is a median; an interval goes from the fastest to the slowest round. The thin bar
-# at the end of a forward share goes from the fastest forward pass over the slowest step to the reverse.
-#
-# Medians of the parts need not add up to the median of the step. What is missing or too much lies in the rest, which is
-# therefore as uncertain as the step's interval is wide.
-#
-# The paper's third part, memory copies on the card, is not timed apart: a copy that a model makes in its forward or its
-# backward pass counts there. A CPU has no such copies between two memories, but what RevGNN copies on it counts in the
-# same way.
-#
 # ## What came out
 
 # %% tags=["hide-input"]
-page.remarks()
-
-# %% tags=["hide-input"]
 PARTS = ["forward", "backward", "rest"]
+WIDTH, LAYERS = 384, 100  # of the paper's Table 2
 
 
 def steps(view):
@@ -151,24 +91,30 @@ def shares_of(rows):
     )
 
 
-def papers(names):
-    """The paper's times for the contenders that it has: the baseline, and each k, by either route."""
+def undetermined(rows):
+    """Where what is left of a step for the rest is negative, or less than the spread of the step."""
+    spread = rows["step_high"] - rows["step_low"]
+    return rows["rest_seconds"] <= spread
+
+
+def papers(view, names):
+    """The paper's times for the contenders that it has, the baseline and each k, by either route, of its own width."""
     found = {}
-    for name in names:
+    for name in names if view.setting["hidden_channels"] == WIDTH else []:
         k = re.search(r"k=(\d+)", name)
         if not k:
             found[name] = {
-                part: base(part) for part in ("forward", "backward", "total")
+                part: base(part)
+                for part in ("forward", "backward", "copy", "total")
             } | {"speedup": 1.0}
         elif int(k[1]) in by_k.index:
             found[name] = by_k.loc[
-                int(k[1]), ["forward", "backward", "total", "speedup"]
+                int(k[1]), ["forward", "backward", "copy", "total", "speedup"]
             ].to_dict()
-    times = pd.DataFrame(found).T.reindex(
-        columns=["forward", "backward", "total", "speedup"]
-    )
-    return times.assign(
-        rest=(times["total"] - times["forward"] - times["backward"]).clip(lower=0)
+    return (
+        pd.DataFrame(found)
+        .T.reindex(columns=["forward", "backward", "copy", "total", "speedup"])
+        .rename(columns={"copy": "rest"})
     )
 
 
@@ -189,7 +135,7 @@ def shown(view):
     rows = steps(view)
     if rows.empty:
         return []
-    shares, theirs = shares_of(rows), papers(rows.index)
+    shares, theirs = shares_of(rows), papers(view, rows.index)
     bounds = pd.DataFrame(
         {
             "low": rows["forward_low"] / rows["step_high"],
@@ -217,38 +163,50 @@ def shown(view):
         alt="Two charts. Left a bar for each model, the shares of forward pass, backward pass and rest in its step, "
         "with the ends of the paper's shares as diamonds. Right the seconds of a step on a logarithmic axis with "
         "intervals, and the paper's totals as diamonds. The tables below have the numbers.",
-        caption=view.caption,
+        caption=captions.fastest_step(
+            rows, (theirs["backward"] / theirs["total"]).to_dict(), REFERENCE
+        ),
+        setting=view.settings,
+        name=view.figure("shares"),
     )
+    unknown = undetermined(rows)
     times = pd.DataFrame(
         {
             "forward, ms": timed(rows, "forward"),
             "backward, ms": timed(rows, "backward"),
-            "rest, ms": rows["rest_seconds"].map(ms),
+            "rest, ms": rows["rest_seconds"]
+            .map(ms)
+            .mask(unknown, "not determined"),
             "step, ms": timed(rows, "step"),
         },
         rows.index,
     ).rename_axis(None)
     ratio = findings.speedup(rows.loc[rows.index == REFERENCE], rows)["ratio"]
+    percent = "{:.1%}".format
     columns = {
-        "forward": shares["forward"],
+        "forward": shares["forward"].map(percent),
         "paper's": theirs["forward"] / theirs["total"],
-        "backward": shares["backward"],
+        "backward": shares["backward"].map(percent),
         "paper's ": theirs["backward"] / theirs["total"],
-        "rest": shares["rest"],
+        "rest": shares["rest"].map(percent).mask(unknown, "not determined"),
         "paper's  ": theirs["rest"] / theirs["total"],
-        "speedup": ratio,
-        "paper's   ": theirs["speedup"],
+        "speedup": ratio.map("{:.1f}".format, na_action="ignore"),
+        "paper's   ": theirs["speedup"].map("{:.1f}".format),
     }
+    if theirs.empty:
+        columns = {name: columns[name] for name in list(columns)[::2]}
+        title = "Shares of a step, and speedup over the baseline; the paper has none of this width"
+    else:
+        title = "Shares of a step, and speedup over the baseline; the paper's rest is its copies"
     beside = pd.DataFrame(
         {name: column.reindex(rows.index) for name, column in columns.items()}
     ).rename_axis(None)
-    percent = dict.fromkeys(list(columns)[:6], "{:.1%}") | dict.fromkeys(
-        list(columns)[6:], "{:.1f}"
+    shares_of_paper = dict.fromkeys(
+        [name for name in list(beside)[:6] if name.startswith("paper")], percent
     )
-    title = "Shares of a step, and speedup over the baseline; the paper's rest is its copies"
     tables = (
         figures.table(times, caption="Median and interval of the rounds"),
-        figures.table(beside, caption=title).format(percent, na_rep="–"),
+        figures.table(beside, caption=title).format(shares_of_paper, na_rep="–"),
     )
     style = "white-space: nowrap"
     return [
@@ -262,12 +220,62 @@ def shown(view):
 
 page.show(shown, "hidden_channels", "num_layers", "ks")
 
+# %% [markdown]
+# ## The paper's table
+
 # %% tags=["hide-input"]
-findings.not_measured(page.rows)
+paper = pd.concat(
+    [
+        pd.DataFrame(
+            {
+                part: [base(part)]
+                for part in ("forward", "backward", "copy", "total")
+            },
+            ["RevGNN"],
+        ),
+        by_k[["forward", "backward", "copy", "total", "speedup"]].rename(
+            "K = {}".format
+        ),
+    ]
+)
+columns = {
+    "forward": "forward, s",
+    "backward": "backward, s",
+    "copy": "copy, s",
+    "total": "total, s",
+    "speedup": "speedup",
+}
+figures.table(
+    paper.rename(columns=columns)[list(columns.values())],
+    caption="The paper's Table 2: 100 layers, width 384; seconds an epoch",
+).format("{:g}", na_rep="–")
+
+# %% tags=["hide-input"]
+left = by_k["total"] - by_k[["forward", "backward", "copy"]].sum(axis="columns")
+shares = [
+    (by_k[part] / by_k["total"] * 100 - by_k[f"{part}_percent"]).abs().max()
+    for part in ("forward", "backward")
+]
+ratios = (base("total") / by_k["total"] - by_k["speedup"]).abs()
+section = values["value"]
+between = {
+    part: abs(base(part) - section[f"s31_{part}"])
+    for part in ("forward", "backward", "copy")
+}
+apart = [f"{part} by {gap:.2f} s" for part, gap in between.items() if gap > 0.005]
+display(
+    Markdown(
+        f"Its numbers fit together within rounding: the parts of the baseline differ from its total by "
+        f"{abs(base('forward') + base('backward') + base('copy') - base('total')):.2f} s, those of GSR-GNN by up to "
+        f"{left.abs().max():.2f} s, a share by up to {max(shares):.1f} points from what the times give, a speedup by up "
+        f"to {ratios.max():.1f}. Section 3.1 has the same baseline, and differs from the table in {' and '.join(apart)}. "
+        "The caption names graph 3, the text 356-R, which is graph 7. [The audit](06_audit.ipynb) has all of this, number "
+        "by number."
+    )
+)
 
 # %% [markdown]
 # ## What differs, and why
-
 
 # %% tags=["hide-input"]
 shallower = pd.concat([page.rows, findings.Page("profile", folder).rows])
@@ -302,7 +310,7 @@ def extrapolated(view, rows):
 def in_words(view):
     """Which part is gained most over the baseline, and how far the shares are from the paper's."""
     rows = steps(view)
-    shares, theirs = shares_of(rows), papers(rows.index)
+    shares, theirs = shares_of(rows), papers(view, rows.index)
     lines = extrapolated(view, rows)
     their_shares = theirs[["forward", "backward"]].div(
         theirs["total"], axis="index"
@@ -316,14 +324,12 @@ def in_words(view):
         lines.append(
             f"- The fastest, {first}, against the baseline: {', '.join(gains)} as fast."
         )
-    unsure = rows.index[
-        rows["rest_seconds"].abs() < rows["step_high"] - rows["step_low"]
-    ]
+    unsure = rows.index[undetermined(rows)]
     if len(unsure):
         names = "" if len(unsure) == len(rows) else f": {', '.join(unsure)}"
         lines.append(
             f"- The rest of {len(unsure)} of {len(rows)} rows is smaller than the spread of their steps, so "
-            f"it is not told apart from nothing{names}."
+            f"it is not determined{names}."
         )
     for name, part in (
         ("the baseline", rows.index == REFERENCE),
@@ -343,11 +349,19 @@ def in_words(view):
                 f"- Backward share of {name}: {here} here, {there} in the paper."
             )
     setting = f"width {view.setting['hidden_channels']}, {view.setting['num_layers']} layers"
-    return [f"On {view.circuit}, {setting}, {view.machine}:", "", *lines, ""]
+    return [
+        f"On {findings.named(view.circuit)}, {setting}, {view.machine} "
+        f"({figures.reference(view.figure('shares'))}):",
+        "",
+        *lines,
+        "",
+    ]
 
 
 for view in page.views("hidden_channels", "num_layers", "ks"):
     display(Markdown("\n".join(in_words(view))))
+
+findings.not_measured(page.rows)
 
 # %% [markdown]
 # A reversible backward pass recomputes what the forward pass made and then differentiates it, which is some three times
@@ -367,7 +381,7 @@ for view in page.views("hidden_channels", "num_layers", "ks"):
 # paper's order: select, sum over neighbours, Linear, LayerNorm.
 
 # %% tags=["hide-input"]
-GRAPH, WIDTH, LAYERS = "356-R", 384, 100  # of the paper's Table 2
+GRAPH = "356-R"  # of the paper's Table 2
 CASES = {
     "once": step_model.read_once(limits.A6000),
     "each": step_model.read_each_time(limits.A6000),
@@ -420,8 +434,11 @@ figures.show(
     figures.gpu.step_ranges(pd.DataFrame(totals)),
     alt="A horizontal bar for each model on a logarithmic axis of seconds, from the least time to that without reuse, "
     "and the paper's times as diamonds. The table below has the numbers.",
-    caption=f"A model of the step on an A6000; only the diamonds were measured, by the paper. {GRAPH}, {LAYERS} layers, "
-    f"width {WIDTH}. A bar begins where rows are read once and ends where they are read each time.",
+    caption=f"By a model of the step on an A6000, the paper's RevGNN takes {base('total') / once['total']['RevGNN']:.2f} "
+    "times its least time. Only the diamonds were measured, by the paper; a bar begins where rows are read once and "
+    "ends where they are read each time.",
+    setting=f"{GRAPH}, {LAYERS} layers, width {WIDTH}.",
+    name="model",
 )
 
 # %% tags=["hide-input"]
@@ -511,6 +528,24 @@ lines = [
     "an evaluation too, the model does not have it.",
 ]
 Markdown("\n".join(lines))
+
+# %% [markdown]
+# ## How it is measured
+#
+# As for [Figure 9](19_figure_9.ipynb): all models of a point make a training step in turn in one process, five rounds
+# or more after a warm-up. The clock is read before the step, after the loss, after the backward pass and after the
+# optimiser's step; on a GPU the card has finished its work each time. *Forward* holds the loss, *rest* is what is left
+# of the step: the optimiser. A value is a median; an interval goes from the fastest to the slowest round. The thin bar
+# at the end of a forward share goes from the fastest forward pass over the slowest step to the reverse.
+#
+# Medians of the parts need not add up to the median of the step, so the rest is as uncertain as the step's interval is
+# wide. Where it is smaller than that, or negative, it is *not determined*.
+#
+# The paper's values are of a network 384 wide, and stand beside ours of that width alone.
+#
+# The paper's third part, memory copies on the card, is not timed apart: a copy that a model makes in its forward or its
+# backward pass counts there. A CPU has no such copies between two memories, but what RevGNN copies on it counts in the
+# same way.
 
 # %% [markdown]
 # ## Run it again

@@ -15,10 +15,15 @@
 #
 # Three choices stand beside the paper's: to keep the stream whole in the residual, to sum through nets in place of
 # edges, and to recompute without any reversible layer. This page shows what each costs and brings in time, memory and
-# score. Nothing is trained or timed here.
+# score.
+#
+# The paper claims nothing on any of the three: the scoreboard has no line of them, and no figure a value of the paper's.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
+
+# %% [markdown]
+# ## What came out
 
 # %% tags=["hide-input"]
 from functools import cache
@@ -28,47 +33,11 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from gsrgnn import circuits
-from gsrgnn.book import figures, findings
+from gsrgnn.book import captions, figures, findings, origin
 from gsrgnn.book.steps import size
 from gsrgnn.circuits import table1
 
 page = findings.Page("beyond", folder)
-
-# %% [markdown]
-# ## The claim
-#
-# There is none of the paper on any of the three, so no value of it can be marked in the figures. What it leaves out:
-#
-# - **The dense residual.** The paper adds a layer's output to what the top $k$ left of the stream, the *sparse*
-#   residual. It keeps $k$ values and indices a row of every layer, since what was dropped cannot be recomputed. With
-#   the *dense* residual the whole stream is added to; then a layer can be inverted and nothing needs to be kept for it
-#   ([](03_coupling.ipynb), [](10_reversible.ipynb)).
-# - **The nets.** The paper sums over the edges of the clique graph. The same sums can be had through the nets, with one
-#   addition a pin and one more a net ([](09_through_nets.ipynb)).
-# - **Checkpoints.** A plain GraphSAGE that keeps the input of each layer, or of every $\sqrt L$-th of its $L$ layers,
-#   and recomputes the rest when going back. It has no reversible layer. The paper compares with models that keep
-#   everything. *FusedRevGNN*, RevGNN with its steps fused in our kernels, is the other peer that it lacks.
-#
-# ## How it is measured
-#
-# Each point is one notebook, `notebooks/experiments/beyond.py`, run by `gsrgnn sweep`. **Time**: all contenders train
-# on one circuit in one process and make a step in turn, five rounds or more after a warm-up; a value is the median, a
-# bar goes from the fastest round to the slowest, and the bar of a ratio from the one's fastest over the other's slowest
-# to the reverse. **Memory**: what a training step adds at its peak to the process (on a GPU: to the memory allocated on
-# it) that holds the circuit. It is one process a contender, so no spread was measured and there is no bar.
-#
-# **Score**: Pearson on the test cells, which take no part in training. GSR-GNN with either residual and the
-# checkpointed GraphSAGE have the same budget: a training run for each of the learning rates, the same ones for all;
-# the best Pearson on the validation cells decides rate and epoch. A bar is the 95% interval by Fisher's transformation,
-# as if the test cells were independent, which cells that lie close are not; there is one seed. The routes give the same
-# sums and need no score of their own.
-#
-# ## What came out
-
-# %% tags=["hide-input"]
-page.remarks()
-
-# %% tags=["hide-input"]
 SETTING = ["hidden_channels", "num_layers", "k", "epochs", "learning_rates"]
 
 
@@ -129,13 +98,13 @@ def shown(view):
     pearson = points(scores, scores["pearson"], scores["low"], scores["high"], ours)
     pictures = [
         figures.show(
-            figures.contenders.side_by_side(times, "ms a training step"),
-            figures.contenders.side_by_side(
-                growth, "MB that a training step adds at its peak"
-            ),
+            figures.contenders.side_by_side(times, "ms a step"),
+            figures.contenders.side_by_side(growth, "MB that a step adds"),
             alt="Two dot plots on logarithmic axes, a line for each contender, GSR-GNN's filled: milliseconds of a "
             "training step with intervals, and the megabytes that it adds. The table below has the numbers.",
-            caption=view.caption,
+            caption=captions.step(rows["step_seconds"], rows["growth"] / 1e6),
+            setting=view.settings,
+            name=view.figure("steps"),
         ),
         figures.show(
             figures.contenders.side_by_side(
@@ -143,7 +112,9 @@ def shown(view):
             ),
             alt="Dot plot: Pearson on the test cells with 95% intervals, a line for each trained model. The table "
             "below has the numbers.",
-            caption=view.caption,
+            caption=captions.scores(scores),
+            setting=view.settings,
+            name=view.figure("scores"),
         ),
     ]
     table = pd.DataFrame(
@@ -197,10 +168,24 @@ def shown(view):
     return [pictures[0], step, pictures[1], score.format(formats, na_rep="–")]
 
 
-page.show(shown, *SETTING)
+display(*filter(None, [page.remarks(), page.show(shown, *SETTING)]))
 
-# %% tags=["hide-input"]
-findings.not_measured(page.rows)
+# %% tags=["remove-cell"]
+origin.hand_over(page.sources())
+
+# %% [markdown]
+# ## The three choices
+#
+# - **The dense residual.** The paper adds the second block's output to what the top $k$ left of the stream's second
+#   group, the *sparse* residual. It keeps $k$ values and indices a row of every layer, since what was dropped cannot be
+#   recomputed. With the *dense* residual the whole group is added to; then a layer can be inverted and nothing needs to
+#   be kept for it ([](03_coupling.ipynb), [](10_reversible.ipynb)).
+# - **The nets.** The paper sums over the edges of the clique graph. The same sums can be had through the nets, with one
+#   addition a pin and one more a net ([](09_through_nets.ipynb)).
+# - **Checkpoints.** A plain GraphSAGE that keeps the input of each layer, or of every $\sqrt L$-th of its $L$ layers,
+#   and recomputes the rest when going back. It has no reversible layer. Of the paper's peers RevGNN recomputes by
+#   inverting layers, GCN and GraphSAGE keep everything, and none has checkpoints. *FusedRevGNN*, RevGNN with its steps
+#   fused in our kernels, is the other peer that it lacks.
 
 # %% [markdown]
 # ## What differs, and why
@@ -245,7 +230,7 @@ def compared(view):
 
 
 def ratios(view):
-    title = f"How many times the time, with its interval, and the memory; {view.circuit}"
+    title = f"How many times the time, with its interval, and the memory; {findings.short(view.circuit)}"
     return [
         figures.table(compared(view), caption=title).format("{:.2f}", na_rep="–")
     ]
@@ -285,7 +270,8 @@ for view in page.views(*SETTING):
         Markdown(
             "\n".join(
                 [
-                    f"On {view.circuit}, {setting}, {view.machine}:",
+                    f"On {findings.named(view.circuit)}, {setting}, {view.machine} "
+                    f"({figures.reference(view.figure('steps'))}, {figures.reference(view.figure('scores'))}):",
                     "",
                     *in_words(view),
                     "",
@@ -293,6 +279,8 @@ for view in page.views(*SETTING):
             )
         )
     )
+
+findings.not_measured(page.rows)
 
 # %% [markdown]
 # The dense residual trades arithmetic for memory: its layers are inverted going back, each from the next, so memory
@@ -302,7 +290,23 @@ for view in page.views(*SETTING):
 # runs its forward pass twice, as a reversible one does, and keeps whole rows in place of $k$ entries.
 #
 # One circuit, one depth and one seed tell which way a difference goes here, not that it does so elsewhere.
+
+# %% [markdown]
+# ## How it is measured
 #
+# Each point is one notebook, `notebooks/experiments/beyond.py`, run by `gsrgnn sweep`. **Time**: all contenders train
+# on one circuit in one process and make a step in turn, five rounds or more after a warm-up; a value is the median, a
+# bar goes from the fastest round to the slowest, and the bar of a ratio from the one's fastest over the other's slowest
+# to the reverse. **Memory**: what a training step adds at its peak to the process (on a GPU: to the memory allocated on
+# it) that holds the circuit. It is one process a contender, so no spread was measured and there is no bar.
+#
+# **Score**: Pearson on the test cells, which take no part in training. GSR-GNN with either residual and the
+# checkpointed GraphSAGE have the same budget: a training run for each of the learning rates, the same ones for all;
+# the best Pearson on the validation cells decides rate and epoch. A bar is the 95% interval by Fisher's transformation,
+# as if the test cells were independent, which cells that lie close are not; there is one seed. The routes give the same
+# sums and need no score of their own.
+
+# %% [markdown]
 # ## Run it again
 #
 # ```sh

@@ -16,7 +16,7 @@
 # The paper tests a model on cells of the very circuit that it was trained on. Who designs a chip needs the other thing:
 # to train on the designs that there are, and to predict one that is new. This page holds the one against the other.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 folder = "results"  # where the records of `gsrgnn sweep` lie
 graphs = 10_370  # of CircuitNet, as the introduction of the paper counts them
 ranks = [1, 8, 64]  # machines or cards that share the circuits of a step
@@ -29,9 +29,10 @@ from IPython.display import Markdown, display
 from scipy.spatial import cKDTree
 
 from gsrgnn import circuits
-from gsrgnn.book import figures, findings, unseen
+from gsrgnn.book import captions, figures, findings, origin, unseen
 from gsrgnn.circuits import splits, table1
-from gsrgnn.lab import estimate
+from gsrgnn.lab import estimate, records
+from gsrgnn.lab.experiments import points
 from gsrgnn.metrics import correlations
 
 page = findings.Page("unseen", folder, "designs")
@@ -50,10 +51,12 @@ def views(r2g=False):
             yield view
 
 
-def caption(view):
-    """As `View.caption`, with the number of designs for their names."""
+def settings(view):
+    """As `View.settings`, with the number of designs for their names."""
     names = view.rows["circuit"].nunique()
-    return view.caption.replace(view.circuit, f"{names} designs", 1)
+    return view.settings.replace(
+        findings.named(view.circuit), f"{names} designs", 1
+    )
 
 
 def shown(make, r2g=False, without=None):
@@ -74,11 +77,16 @@ def said(make, r2g=False):
             display(Markdown("\n".join(lines)))
 
 
-# %% tags=["hide-input"]
-page.remarks()
+def missing():
+    """What the sweep on two cores would add, in words; None where nothing is missing, or nothing there."""
+    made = [
+        record["parameters"] for record in records.read_all(folder, "unseen")[0]
+    ]
+    wanted = [point.parameters for point in points("cpu", ["unseen"])]
+    words = unseen.missing(wanted, made) if made else None
+    return words and Markdown(words)
 
 
-# %% tags=["hide-input"]
 def opening(view):
     """How the model that validation prefers does on unseen families, what a split by cell says of it, and the rest."""
     scores = unseen.scores(view.rows)
@@ -107,6 +115,13 @@ def opening(view):
 
 
 said(opening)
+display(*filter(None, [page.remarks(), missing()]))
+
+# %% tags=["remove-cell"]
+origin.hand_over(
+    [*page.sources(), *findings.Page("speed", folder).sources()],
+    "the nearest labels, which take no model",
+)
 
 # %% [markdown]
 # ## What a split by cell hides
@@ -183,6 +198,13 @@ said(no_model)
 
 
 # %% tags=["hide-input"]
+def means(scores):
+    """Mean Pearson of the trained models by split, of those that every split has."""
+    table = scores.pivot_table("pearson", ["features", "line"], "split").dropna()
+    order = [split for split in unseen.SPLITS if split in table]
+    return table[order].mean().rename(index=unseen.SPLITS)
+
+
 def hidden(view):
     """A figure for each set of features: the splits beside each other, on the designs that all of them test."""
     scores = unseen.scores(view.rows)
@@ -208,7 +230,9 @@ def hidden(view):
         pictures,
         alt="Dot plots, one for each set of features: Pearson of every model by cell, by region and on unseen families, "
         "with a tick for each design. The tables below have the numbers.",
-        caption=f"Ticks: {len(common)} designs; markers: their mean. {caption(view)}",
+        caption=captions.splits(means(scores)),
+        setting=f"Ticks: {len(common)} designs; markers: their mean. {settings(view)}",
+        name=view.figure("splits"),
     )
 
 
@@ -362,6 +386,15 @@ shown(all_measures)
 
 
 # %% tags=["hide-input"]
+def in_depth(some):
+    """What more layers change on unseen families, in a sentence."""
+    pairs = unseen.deeper(some[some["split"] == "family"]).to_numpy().ravel()
+    known = [pair for pair in pairs if pair.count]
+    if not known:
+        return "No model was tested on unseen families at two depths."
+    return f"On unseen families, of {len(known)} models deepened: {unseen.verdicts(known)}."
+
+
 def depth(view):
     """Pearson by depth on unseen families and by cell, the tree as a level."""
     scores = unseen.scores(view.rows)
@@ -407,7 +440,9 @@ def depth(view):
             pictures,
             alt="Line charts of Pearson against the number of layers, a line a model, on unseen families and by cell; the "
             "tree without a graph is a horizontal line. The tables above have the numbers.",
-            caption=f"Features {features}; mean of the designs, a point a seed. {caption(view)}",
+            caption=in_depth(scores[scores["features"] == features]),
+            setting=f"Features {features}; mean of the designs, a point a seed. {settings(view)}",
+            name=view.figure(f"depth-{features}"),
         )
 
 
@@ -485,24 +520,27 @@ def routed(view):
     held = scores[scores["split"] == "family"]
     for features, some in held.groupby("features", sort=False):
         by_line = some.groupby("line", sort=False)["pearson"]
-        points = pd.DataFrame(
+        held_out = pd.DataFrame(
             {
                 "value": by_line.mean(),
                 "low": by_line.min(),
                 "high": by_line.max(),
             }
         ).rename_axis("contender")
-        ours = points.index.str.startswith("GSR")
+        ours = held_out.index.str.startswith("GSR")
         yield figures.show(
             figures.contenders.side_by_side(
-                points.assign(ours=ours).reset_index(),
+                held_out.assign(ours=ours).reset_index(),
                 "Pearson on a design that was held out",
                 source=view.label,
                 log=False,
             ),
             alt="Dot plot: Pearson on designs of R2G that were held out, a line for each model, with a bar from the "
             "lowest to the highest design.",
-            caption=f"Features {features}; mean of the designs, bars from the lowest to the highest. {caption(view)}",
+            caption="Best on the mean of the routed designs: "
+            f"{captions.best_of(held_out['value'], '', most=True, form='.2f')}.",
+            setting=f"Features {features}; mean of the designs, bars from the lowest to the highest. {settings(view)}",
+            name=view.figure(f"routed-{features}"),
         )
 
 
@@ -537,7 +575,6 @@ else:
 #   `designs=["circuitnet/*"]` and `held=["zero-riscy"]`, and it is the same experiment.
 #
 # ## What the whole data set would take
-
 
 # %% tags=["hide-input"]
 TIMED = {"RevGNN nets": ("RevGNN", None), "GSR k=8 nets": ("GSRGNN", 8)}
@@ -590,10 +627,15 @@ def whole(view):
 
 
 timed = findings.Page("speed", folder)
-timed.show(whole, "hidden_channels", "num_layers", "device")
-
-# %% tags=["hide-input"]
-timed.remarks()
+display(
+    *filter(
+        None,
+        [
+            timed.show(whole, "hidden_channels", "num_layers", "device"),
+            timed.remarks(),
+        ],
+    )
+)
 
 # %% tags=["hide-input"]
 sizes = 4e-6 * page.rows.get("parameters", pd.Series(dtype=float)).dropna()

@@ -79,7 +79,7 @@ folder = "results"  # where the records lie
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 
-from gsrgnn.book import explorer, figures
+from gsrgnn.book import explorer, figures, origin
 from gsrgnn.circuits import table1
 
 data = explorer.data(folder)
@@ -122,6 +122,9 @@ else:
         f"{far['formula']:,.0f} MB. They were measured on: {'; '.join(machines)}."
     )
 display(Markdown(words))
+
+# %% tags=["remove-cell"]
+origin.hand_over(explorer.sources(folder), "the formulas, for any size")
 
 # %% tags=["hide-cell"]
 if points is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from gsrgnn.book import findings, origin
 from gsrgnn.circuits import table1
 from gsrgnn.kernels import index_dtype
 from gsrgnn.kernels.cpu import BLOCKS
@@ -20,6 +21,7 @@ from gsrgnn.lab.bench.record import observations, read_all
 BUDGETS: tuple[int, ...] = (8, 24, 48, 80)  # GB of 10^9 bytes, as cards have them
 LARGEST: dict[str, int] = {"layers": 100_000, "width": 16_384}
 TARGET_SORT = 32  # bytes an edge: four arrays of 8 by which PyTorch's scatter on a CPU sorts the targets
+EXPERIMENTS = ("memory", "profile", "speed", "beyond")
 TERMS = ("kept", "working", "messages", "parameters")
 
 
@@ -163,6 +165,14 @@ def data(folder: str = "results") -> dict[str, Any]:
     }
 
 
+def sources(folder: str = "results") -> list[origin.Source]:
+    """Of the records that `data` holds points of."""
+    pages = [findings.Page(experiment, folder) for experiment in EXPERIMENTS]
+    benches = [record for device in ("cpu", "cuda") for record in read_all(folder, device)[0]]
+    every = [source for page in pages for source in page.sources()] + origin.of_files("gsrgnn bench", benches)
+    return [source for source in every if source.machine] or [origin.Source("a step's memory")]
+
+
 def element(data: dict[str, Any]) -> str:
     """`data` as an element that a page holds and a script reads; no browser runs it."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
@@ -171,7 +181,7 @@ def element(data: dict[str, Any]) -> str:
 
 def _points(folder: str) -> Iterator[dict[str, Any]]:
     """Every measured step of one of `WAYS`: where and when, its sizes, and its ``bytes``, its ``seconds`` or both."""
-    for experiment in ("memory", "profile", "speed", "beyond"):
+    for experiment in EXPERIMENTS:
         for record in records.read_all(folder, experiment)[0]:
             given, made = record["defaults"] | record["parameters"], record["provenance"]
             size = estimate.size(given["circuit"], f"{folder}/circuits.json")

@@ -1,5 +1,6 @@
 """What a page on an experiment is made of: the paper's claims, our records by origin, and what is wrong with them."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -9,32 +10,23 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
-from pandas.io.formats.style import Styler
 
-from gsrgnn.book import figures, paper
+from gsrgnn.book import figures, origin, paper
 from gsrgnn.book.figures.display import Shown, Switch
 from gsrgnn.circuits import table1
-from gsrgnn.lab import records, sweep
+from gsrgnn.lab import estimate, records, sweep
 from gsrgnn.lab.experiments import Point
 
 Numbers = TypeVar("Numbers", float, pd.Series)
 
 TRAINED: tuple[str, ...] = ("epochs", "learning_rates", "tuning_epochs", "patience")  # the budget of a training
+SHORT: dict[str, str] = {"hidden_channels": "width", "num_layers": "layers", "learning_rates": "rates"}
 BUDGETED: tuple[str, ...] = ("depth", "quality")  # experiments whose points have one
 
 
 def claims(*ids: str) -> pd.DataFrame:
     """What the paper reports under these ids, in this order. Raises KeyError for an id that is not in the file."""
     return paper.reported().loc[list(ids)]
-
-
-def claims_table(claims: pd.DataFrame) -> Styler:
-    """`claims` as a page shows them."""
-    shown = claims.reset_index()[["where", "quantity", "value", "unit", "conditions"]]
-    words = ["where", "quantity", "unit", "conditions"]
-    return figures.table(shown, {"value": "{:,g}"}, "What the paper reports", index=False).set_properties(
-        subset=words, **{"text-align": "left"}
-    )
 
 
 @dataclass(frozen=True)
@@ -54,15 +46,19 @@ class View:
     setting: dict[str, Any]
 
     @property
-    def caption(self) -> str:
-        """Where the figure's data come from, for the line below it."""
-        said = {name: value for name, value in self.setting.items() if value != 0}  # 0 is for none
-        setting = "".join(f", {name.replace('_', ' ')} {value}" for name, value in said.items())
-        first, last = (date.partition(" ")[0] for date in (self.rows["date"].min(), self.rows["date"].max()))
-        return (
-            f"{self.circuit}{beside(self.circuit)}{setting}; label {self.label}; run on {self.machine}, "
-            f"{first if first == last else f'{first} to {last}'}."
-        )
+    def settings(self) -> str:
+        """Where the figure's data come from, for the small line below its caption."""
+        # 0 is for none; the rows say their k
+        said = {name: value for name, value in self.setting.items() if value != 0 and name != "ks"}
+        setting = "".join(f", {SHORT.get(name, name.replace('_', ' '))} {value}" for name, value in said.items())
+        dates = " to ".join(dict.fromkeys(date.partition(" ")[0] for date in (self.rows["date"].agg(["min", "max"]))))
+        stale = "" if not self.rows["stale"].any() else "; stale" if self.rows["stale"].all() else "; stale in part"
+        return f"{named(self.circuit)}{setting}; label {self.label}; {self.machine}, {dates}{stale}."
+
+    def figure(self, what: str) -> str:
+        """A name for this view's figure of something, which no other view's has, for `figures.reference`."""
+        place = repr((self.circuit, self.label, self.machine, sorted(self.setting.items())))
+        return f"{what}-{hashlib.sha256(place.encode()).hexdigest()[:6]}"
 
 
 class Page:
@@ -97,7 +93,7 @@ class Page:
         self.rows, self.out_of_memory = frame[state == records.MEASURED], frame[state == records.OUT_OF_MEMORY]
 
     def remarks(self) -> Markdown | None:
-        """What is missing, left out, stale or out of memory, in words; None where nothing is."""
+        """What is missing, left out or out of memory, in words; None where nothing is."""
         if self.rows.empty:
             text = (
                 f"There is no record of this experiment in `{self.folder}` yet, so there is nothing of ours to "
@@ -106,13 +102,26 @@ class Page:
             )
             return Markdown("\n".join([text, "", *(f"- Left out: {words}." for words in self.wrong)]))
         lines = [f"- Left out: {words}." for words in self.wrong]
-        every = pd.concat([self.rows, self.out_of_memory])
-        points = [group["stale"].any() for _, group in every.groupby(["experiment point"])]
-        if any(points):
-            lines.append(f"- {sum(points)} of {len(points)} records were made by other code than there is now (stale).")
         if len(self.out_of_memory):
             lines.append(f"- {len(self.out_of_memory)} points ran out of memory.")
         return Markdown("\n".join(lines)) if lines else None
+
+    def sources(self) -> list[origin.Source]:
+        """The records, machine by machine; those that ran out of memory are among them."""
+        what = f"the experiment {self.experiment}"
+        every = pd.concat([self.rows, self.out_of_memory])
+        if every.empty:
+            return [origin.Source(what)]
+        return [
+            origin.Source(
+                what,
+                machine,
+                tuple(date[:10] for date in group["date"]),
+                tuple(group["code hash"]),
+                int(group["stale"].sum()),
+            )
+            for machine, group in every.drop_duplicates("experiment point").groupby("machine", sort=False)
+        ]
 
     def views(self, *setting: str) -> Iterator[View]:
         """The measured rows by circuit, label source, machine and the parameters named, which no figure mixes."""
@@ -165,11 +174,25 @@ def found(
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(), wrong
 
 
+def short(circuit: str) -> str:
+    """A circuit's name as a line of text has it; of one of CircuitNet's its number."""
+    kind, _, name = circuit.partition("/")
+    return name.partition("-")[0] if kind == "circuitnet" else circuit
+
+
 def beside(circuit: str) -> str:
     """What is said of a design of CircuitNet that is none of the paper's ten graphs; nothing of any other circuit."""
     kind, _, name = circuit.partition("/")
     known = kind != "circuitnet" or name in {row.name for row in table1.rows()}
     return "" if known else " (none of the paper's ten)"
+
+
+def named(circuit: str) -> str:
+    """`short` with what `beside` says, and with its cells where it has fewer than any of the paper's ten."""
+    apart, size = beside(circuit), estimate.size(circuit)
+    if apart and size and size[0] < min(row.nodes for row in table1.rows()):
+        apart = f"{apart[:-1]}, and smaller than any of them: {size[0]:,} cells)"
+    return f"{short(circuit)}{apart}"
 
 
 def contender(row: dict) -> str:
@@ -196,6 +219,18 @@ def pearson_interval(r: Numbers, count: Numbers) -> tuple[Numbers, Numbers]:
     """The 95% interval of a Pearson correlation ``r`` of ``count`` independent pairs, by Fisher's transformation."""
     middle, half = np.arctanh(r), 1.96 / np.sqrt(np.asarray(count) - 3)
     return np.tanh(middle - half), np.tanh(middle + half)
+
+
+def seeds_averaged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Differences in quality, a line for each depth, k and measure: the mean over its seeds, and how many there are.
+
+    A mean of these lines weighs every depth and k alike, however many seeds each has, as the paper's does.
+
+    Args:
+        rows: of a `Page` of the experiment `quality`.
+    """
+    by = rows.groupby(["num_layers", "k", "measure"], sort=False)
+    return by[["difference", "low", "high"]].mean().assign(seeds=by["seed"].nunique()).reset_index()
 
 
 def speedup(peer: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:

@@ -175,13 +175,7 @@ def _views(pages: Pages, experiment: str, *setting: str) -> list[findings.View]:
 def _where(view: findings.View, **more: object) -> str:
     width = {"width": view.setting["hidden_channels"]}
     conditions = ", ".join(f"{name} {value}" for name, value in (width | more).items())
-    return f"{_short(view.circuit)}, {conditions}, {view.setting['device']}"
-
-
-def _short(circuit: str) -> str:
-    """A circuit's name; of one of CircuitNet's its number, and whether it is none of the paper's ten."""
-    kind, _, name = circuit.partition("/")
-    return name.partition("-")[0] + findings.beside(circuit) if kind == "circuitnet" else circuit
+    return f"{findings.short(view.circuit)}{findings.beside(view.circuit)}, {conditions}, {view.setting['device']}"
 
 
 def _order(pages: Pages, paper: pd.Series, above: tuple, below: tuple) -> Ours | None:
@@ -229,14 +223,14 @@ def _plateau(pages: Pages, paper: pd.Series) -> Ours | None:
 
 
 def _quality(pages: Pages, paper: pd.Series, measure: str) -> Ours | None:
-    """Whether the mean difference over all depths, k and seeds is at most `LOSS` below the paper's."""
+    """Whether the mean difference over all depths and k is at most `LOSS` below the paper's."""
     for view in _views(pages, "quality", *findings.TRAINED):
-        rows = view.rows[view.rows["measure"] == measure]
+        rows = findings.seeds_averaged(view.rows[view.rows["measure"] == measure])
         if len(rows):
             mean = rows["difference"].mean()
             depths = " and ".join(map(str, sorted(set(rows["num_layers"]))))
             return Ours(
-                f"{mean:+.4f} over {len(rows)} runs; {_where(view, layers=depths)}",
+                f"{mean:+.4f} over {len(rows)} depths and k; {_where(view, layers=depths)}",
                 mean >= paper[f"fig8_{measure}"] - LOSS,
                 same=same_scores(view),
             )

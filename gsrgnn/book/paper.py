@@ -20,7 +20,8 @@ def reported() -> pd.DataFrame:
 def table2() -> pd.DataFrame:
     """Table 2's rows of GSR-GNN by K, each number a text with the digits that are printed.
 
-    Columns: ``forward``, ``backward`` and ``total`` in seconds, ``forward_percent``, ``backward_percent``, ``speedup``.
+    Columns: ``forward``, ``backward``, ``copy`` and ``total`` in seconds, ``forward_percent``, ``backward_percent``,
+    ``copy_percent``, ``speedup``.
     """
     printed = pd.read_csv(DATA / "table2.csv", comment="#", dtype=str)
     return printed.astype({"K": int}).set_index("K")

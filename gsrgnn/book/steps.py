@@ -41,7 +41,7 @@ def memory(rows: pd.DataFrame) -> pd.DataFrame:
     else:
         measured = {ADDED: rows["memory_peak"] - rows["memory_before"]}
     about = rows[["contender", "num_layers"]].assign(
-        ours=rows["ours"].astype(bool), note=rows["memory_note"].fillna(rows["note"])
+        ours=rows["ours"].astype(bool), note=rows["memory_note"].astype(object).fillna(rows["note"])
     )
     return pd.concat(
         [

@@ -131,3 +131,33 @@ def verdicts(pairs: Iterable[Paired]) -> str:
     above = sum(pair.sure and pair.mean > 0 for pair in pairs)
     below = sum(pair.sure and pair.mean < 0 for pair in pairs)
     return f"{above} of {len(pairs)} above on every design, {below} below, {len(pairs) - above - below} not told apart"
+
+
+def missing(wanted: list[dict], there: list[dict]) -> str | None:
+    """What a sweep's points would add to the records that are there, in words; None where nothing is missing.
+
+    Args:
+        wanted: parameters of the sweep's points.
+        there: parameters of the records.
+    """
+    made = {_point(given) for given in there}
+    lost = [given for given in wanted if _point(given) not in made]
+    if not lost:
+        return None
+    words = {"split": "the split {}", "features": "the features {}", "model": "{}", "num_layers": "{} layers"}
+    new = {name: {given[name] for given in lost} - {given.get(name) for given in there} for name in [*words, "seed"]}
+    said = [form.format(value) for name, form in words.items() for value in sorted(new[name])]
+    if new["seed"]:
+        said.append(f"{len(new['seed'])} more seed{'s' * (len(new['seed']) != 1)}")
+    if _routed(lost) and not _routed(there):
+        said.append("R2G's designs, with a label of a router's")
+    whole = f": nothing yet of {'; '.join(said)}" if said else ""
+    return f"{len(lost)} of the {len(wanted)} points of the sweep have no record yet{whole}."
+
+
+def _point(given):
+    return tuple(sorted((name, str(value)) for name, value in given.items()))
+
+
+def _routed(points):
+    return any(design.startswith("r2g/") for given in points for design in given["designs"])

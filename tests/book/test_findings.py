@@ -12,7 +12,6 @@ from gsrgnn.lab import records
 def test_claims_are_read_by_id_in_the_order_asked_for():
     found = findings.claims("fig1_rev2", "fig1_rev80")
     assert list(found["value"]) == [0.4096, 0.4277]
-    assert "0.4096" in findings.claims_table(found).to_html()
     with pytest.raises(KeyError, match="fig99"):
         findings.claims("fig99")
 
@@ -47,7 +46,8 @@ def test_a_page_names_what_is_stale_lost_and_left_out(tmp_path):
     assert len(page.out_of_memory) == 1
     text = page.remarks().data
     assert "c.json is not JSON" in text
-    assert "2 of 2 records were made by other code" in text
+    (source,) = page.sources()
+    assert (len(source.dates), source.stale) == (2, 2)
     assert "1 points ran out of memory" in text
 
 
@@ -70,10 +70,11 @@ def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_cho
     assert all(
         view.rows[["machine", "label source", "hidden_channels"]].drop_duplicates().shape[0] == 1 for view in views
     )
-    caption = next(view for view in views if view.setting["hidden_channels"] == 7).caption
-    assert "hidden channels 7" in caption
+    caption = next(view for view in views if view.setting["hidden_channels"] == 7).settings
+    assert "c, width 7; " in caption
     assert f"label {RECORD['provenance']['label source']}" in caption
-    assert "run on A, " in caption
+    assert "; A, " in caption
+    assert caption.endswith("; stale.")
     html = page.show(lambda view: [figures.table(view.rows, caption=view.machine)], "hidden_channels")._repr_html_()
     assert html.count('type="radio"') == 2
     assert html.count("<table") == 4
@@ -100,14 +101,14 @@ def test_a_page_leads_with_the_widest_records_of_more_than_one_depth_and_of_thes
     (view,) = page.leading()
     assert (view.setting["hidden_channels"], view.setting["epochs"]) == (128, 250)
     assert sorted(view.rows["num_layers"]) == [2, 40]
-    assert "tuning epochs 60" in view.caption
+    assert "tuning epochs 60" in view.settings
     html = page.show(lambda view: [figures.table(view.rows)], views=[view])._repr_html_()
     assert html.count("<table") == 1
     for path in [tmp_path / "depth" / f"{number}.json" for number in range(2, 6)]:
         path.unlink()
     (view,) = findings.Page("depth", tmp_path).leading()
     assert view.setting["hidden_channels"] == 64
-    assert "tuning" not in view.caption
+    assert "tuning" not in view.settings
 
 
 def test_a_model_s_name_says_what_is_not_the_plain_one():
@@ -149,3 +150,23 @@ def test_what_was_not_measured_says_why_once():
         f"- a has no time: failed, out of memory {where}.",
         f"- b has no memory: out of memory: 8 GB {where}.",
     ]
+
+
+def test_a_design_that_is_none_of_the_paper_s_ten_says_so_and_how_small_it_is():
+    assert findings.named("riscv/ibex") == "riscv/ibex"
+    assert findings.named("circuitnet/7157-zero-riscy-a-1-c2-u0.8-m1-p1-f0") == "7157"
+    assert findings.named("circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0") == (
+        "2017 (none of the paper's ten, and smaller than any of them: 28,781 cells)"
+    )
+
+
+def test_a_mean_of_differences_weighs_every_depth_and_k_alike():
+    rows = pd.DataFrame(
+        [
+            {"num_layers": 10, "k": k, "measure": "pearson", "seed": seed, "difference": d, "low": d, "high": d}
+            for k, seed, d in ((4, 0, 0.1), (4, 1, 0.3), (8, 0, 0.0))
+        ]
+    )
+    found = findings.seeds_averaged(rows)
+    assert found["difference"].tolist() == pytest.approx([0.2, 0.0])
+    assert found["seeds"].tolist() == [2, 1]

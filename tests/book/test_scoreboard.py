@@ -219,7 +219,7 @@ def test_quality_may_lose_no_more_than_the_bound(tmp_path):
     write(tmp_path, "quality", rows, num_layers=10, epochs=3, learning_rates=[0.1], seed=0)
     board = scoreboard.board(tmp_path)
     assert board.loc["fig8_pearson", "verdict"] == scoreboard.IN_KIND
-    assert board.loc["fig8_pearson", "ours"].startswith("-0.0100 over 2 runs")
+    assert board.loc["fig8_pearson", "ours"].startswith("-0.0100 over 2 depths and k")
     assert board.loc["fig8_kendall", "verdict"] == scoreboard.NOT
     assert board.loc["fig8_r2", "verdict"] == scoreboard.OPEN
 
@@ -245,3 +245,36 @@ def test_the_readme_shows_the_scoreboard_of_the_committed_records():
         assert (ROOT / page).exists()
     with pytest.raises(ValueError, match="lacks the lines"):
         scoreboard.in_readme("no marks", scoreboard.board(ROOT / "results"))
+
+
+def test_a_page_opens_with_its_own_lines_each_with_its_sign_and_a_link_of_its_own(tmp_path):
+    write(tmp_path, "speed", [step("RevGNN edge_index", 8.0), step("GSR k=4 edges", 0.2)], num_layers=4)
+    html = scoreboard.opening("19_figure_9", str(tmp_path)).data
+    names = [name for name, line in scoreboard.claims_by_id().items() if line.page == "19_figure_9"]
+    assert re.findall(r'href="00_scoreboard.html#(\w+)"', html) == names
+    assert '<span aria-hidden="true">≈</span> reproduced in kind' in html
+    assert '<span aria-hidden="true">○</span> not tested yet' in html
+    with pytest.raises(ValueError, match="no line of 23_beyond"):
+        scoreboard.board(tmp_path, "23_beyond")
+
+
+def test_every_page_with_a_claim_opens_with_it():
+    for page in {claim.page for claim in scoreboard.claims_by_id().values()}:
+        assert f'scoreboard.opening("{page}", folder)' in (ROOT / "notebooks" / f"{page}.py").read_text()
+
+
+def test_no_two_lines_of_the_scoreboard_have_links_with_one_text(tmp_path):
+    board = scoreboard.board(tmp_path)
+    html = scoreboard.as_html(board, lambda page, _: f"{page}.html", named=True)
+    texts = re.findall(r"<a [^>]*>(.*?)</a>", html)
+    assert len(texts) == len(set(texts)) == len(board)
+    assert re.findall(r'<tr id="(\w+)"', html) == list(board.index)
+
+
+def test_every_verdict_has_a_sign_and_a_colour_in_either_scheme():
+    styles = (ROOT / "book" / "_static" / "results.css").read_text()
+    assert len(set(scoreboard.SIGNS.values())) == len(scoreboard.VERDICTS)
+    for verdict in scoreboard.VERDICTS:
+        kind = re.search(r"gsr-verdict (gsr-[\w-]+)", scoreboard.badge(verdict))[1]
+        for scheme in ("light", "dark"):
+            assert f'html[data-theme="{scheme}"] .{kind} {{' in styles

@@ -99,3 +99,28 @@ def test_a_deeper_model_is_held_against_itself_and_a_chosen_one_against_the_tree
     }
     assert unseen.beside_the_tree(found[found["model"] != "tree"]) == {}
     assert [unseen.in_words(name) for name in ("GCN, 4 layers", "tree, no graph")] == ["GCN with 4 layers", "the tree"]
+
+
+def test_what_a_sweep_would_add_is_said():
+    def point(**given):
+        return {
+            "model": "GCN",
+            "num_layers": 4,
+            "features": "placed",
+            "split": "cell",
+            "seed": 0,
+            "designs": ["a/b"],
+        } | given
+
+    there = [point()]
+    assert unseen.missing(there, there) is None
+    wanted = [*there, point(num_layers=40), point(seed=1), point(seed=2), point(designs=["r2g/fir"])]
+    assert unseen.missing(wanted, there) == (
+        "4 of the 5 points of the sweep have no record yet: nothing yet of 40 layers; 2 more seeds; R2G's designs, "
+        "with a label of a router's."
+    )
+    known = [point(split="region"), point(model="tree")]
+    assert (
+        unseen.missing([point(split="region", model="tree")], known)
+        == "1 of the 1 points of the sweep have no record yet."
+    )

@@ -8,7 +8,7 @@ The figures are made of what they are given and of records. None of them needs t
 """
 
 from gsrgnn.book.figures import bench, contenders, die, gpu, graphs, growth, layers, scores, training
-from gsrgnn.book.figures.display import save, show, switch, table
+from gsrgnn.book.figures.display import reference, save, show, switch, table
 
 __all__ = [
     "bench",
@@ -18,6 +18,7 @@ __all__ = [
     "graphs",
     "growth",
     "layers",
+    "reference",
     "save",
     "scores",
     "show",

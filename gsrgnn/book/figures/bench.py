@@ -1,11 +1,13 @@
 """Time and memory of a training step as a record of the bench has them, a line a row."""
 
+import re
+
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from gsrgnn.book.figures.style import INK, PALETTE, new_figure, styled
+from gsrgnn.book.figures.style import INK, PALETTE, new_figure, plain_ticks, styled
 
 __all__ = ["memory", "steps"]
 
@@ -21,14 +23,14 @@ def steps(record: dict, floors: dict[str, float]) -> Figure:
     rows = record["rows"]
     figure, axes = _rows_axes(rows)
     shown = [*floors.values(), *(row["seconds"]["step"] for row in rows if "seconds" in row)]
-    left, right = min(shown, default=1) / 2, 2.5 * max(shown, default=1)
+    left, right = min(shown, default=1) / 2, 6 * max(shown, default=1)
     for place, row in enumerate(rows):
         if "seconds" not in row:
-            axes.text(left * 1.1, place, row["state"], fontsize=7, fontstyle="italic", va="center")
+            axes.text(left * 1.1, place, row["state"], fontsize=8, fontstyle="italic", va="center")
             continue
         step = row["seconds"]["step"]
         axes.barh(place, step - left, left=left, height=0.72, **_bar(row))
-        axes.text(step * 1.06, place, _seconds(step), fontsize=7, va="center")
+        axes.text(step * 1.06, place, _seconds(step), fontsize=8, va="center")
         if row["name"] in floors:
             axes.vlines(floors[row["name"]], place - 0.45, place + 0.45, color=PALETTE[1], linewidth=2)
     handle = mpl.lines.Line2D([], [], color=PALETTE[1], linewidth=2, label="floor")
@@ -73,25 +75,31 @@ def memory(record: dict) -> Figure:
                 0.02,
                 place,
                 row["state"] if row["state"] != "measured" else "not measured",
-                fontsize=7,
+                fontsize=8,
                 fontstyle="italic",
                 va="center",
                 transform=axes.get_yaxis_transform(),
             )
-    axes.set(xscale="log", xlabel="MB that a training step adds at its peak")
-    axes.xaxis.set_major_formatter(LogFormatter())
-    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    axes.set(xscale="log", xlabel="MB that a step adds at its peak")
+    plain_ticks(axes.xaxis)
     handles = [
-        mpl.lines.Line2D([], [], color=INK, marker=markers.get(depth, "o"), linestyle="none", label=f"{depth} layers")
+        mpl.lines.Line2D(
+            [],
+            [],
+            color=INK,
+            marker=markers.get(depth, "o"),
+            linestyle="none",
+            label=f"{depth} layer{'s' * (depth != 1)}",
+        )
         for depth in depths
     ]
-    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(depths))
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)
     _name_run(figure, record)
     return figure
 
 
 def _rows_axes(rows: list[dict]) -> tuple[Figure, Axes]:
-    figure, axes = new_figure(6.2, 1.2 + 0.19 * len(rows))
+    figure, axes = new_figure(3.85, 1.6 + 0.19 * len(rows))
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
     axes.set(ylim=(len(rows) - 0.4, -0.6), ylabel="model and route")
     axes.grid(visible=False, axis="y")
@@ -109,11 +117,12 @@ def _seconds(value: float) -> str:
 
 def _name_run(figure: Figure, record: dict) -> None:
     p, graph = record["parameters"], record["graph"]
-    incomplete = "" if record["complete"] else "INCOMPLETE RUN; "
+    incomplete = "" if record["complete"] else "INCOMPLETE RUN\n"
+    circuit = re.sub(r"-[a-z]-\d+-c\d.*", "", p["circuit"])  # CircuitNet's, without its settings
     figure.supxlabel(
-        f"{incomplete}{p['circuit']}: {graph['nodes']:,} cells, {graph['edges']:,} edges; width "
-        f"{p['hidden']}, {p['layers']} layers\n{record['provenance']['CPU']}, "
-        f"{record['threads']['torch']} threads",
-        fontsize=7,
+        f"{incomplete}{circuit}: {graph['nodes']:,} cells, {graph['edges']:,} edges\n"
+        f"width {p['hidden']}, {p['layers']} layers\n"
+        f"{record['provenance']['CPU']}, {record['threads']['torch']} threads",
+        fontsize=8,
         x=0.5,
     )

@@ -26,7 +26,7 @@ def speedups(ratios: pd.DataFrame, reported: Mapping[str, Mapping[int, float]], 
         reported: what the paper's values are, in words -> them by k. Words that end in "at least" name lower bounds.
         peer: name of the other model.
     """
-    figure, axes = new_figure(4.6, 3.8)
+    figure, axes = new_figure(3.85, 3.8)
     widths, ks = sorted(ratios["hidden_channels"].unique()), {*ratios["k"]}
     lines = list(ratios.groupby(["hidden_channels", "route"]))
     for place, ((width, route), rows) in enumerate(lines):
@@ -91,7 +91,7 @@ def side_by_side(
         log: logarithmic axis.
     """
     reported = reported or {}
-    figure, axes = new_figure(4.6, 0.24 * len(rows) + 1.0)
+    figure, axes = new_figure(3.85, 0.24 * len(rows) + 1.0)
     for place, row in enumerate(rows.itertuples()):
         color = PALETTE[0] if row.ours else INK
         if math.isnan(row.value):
@@ -99,7 +99,7 @@ def side_by_side(
                 0.02,
                 place,
                 "not measured",
-                fontsize=7,
+                fontsize=8,
                 fontstyle="italic",
                 va="center",
                 transform=axes.get_yaxis_transform(),
@@ -146,7 +146,7 @@ def step_shares(shares: pd.DataFrame, bounds: pd.DataFrame, reported: pd.DataFra
         bounds: frame with the same index, columns ``low`` and ``high`` of the first part's share.
         reported: frame with the same columns for those contenders that the paper has.
     """
-    figure, axes = new_figure(4.6, 0.24 * len(shares) + 1.0)
+    figure, axes = new_figure(3.85, 0.24 * len(shares) + 1.0)
     left = np.zeros(len(shares))
     for part, color in zip(shares, PALETTE, strict=False):
         axes.barh(range(len(shares)), shares[part], left=left, height=0.72, color=color, label=part)
@@ -229,7 +229,13 @@ def by_depth(
         axes.plot([], [], linestyle=(0, dashes or None), label=name, linewidth=1.2, **look)
     for depth, value, words in marks:
         axes.plot(depth, value, "D", color=INK, markerfacecolor="none", markersize=6)
-        axes.annotate(words, (depth, value), (-7, 0), textcoords="offset points", fontsize=7, ha="right", va="center")
+        left = depth >= max(lines["num_layers"], default=depth)  # else it may lie beside the axis
+        place = (
+            {"xytext": (-7, 0), "ha": "right", "va": "center"}
+            if left
+            else {"xytext": (0, -7), "ha": "center", "va": "top"}
+        )
+        axes.annotate(words, (depth, value), textcoords="offset points", fontsize=8, **place)
     for value, words in levels:
         dashes = (1, 2) if words.startswith("paper") else None
         axes.axhline(value, color=INK, linestyle=(0, dashes), linewidth=1, label=words)
@@ -239,7 +245,7 @@ def by_depth(
     _mark_out_of_memory(axes, lines)
     _depth_ticks(axes, {*lines["num_layers"], *(depth for depth, _, _ in marks)})
     plain_ticks(axes.yaxis)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, fontsize=7, columnspacing=1, handlelength=2.6)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2, fontsize=8, columnspacing=1, handlelength=2.6)
     name_label(figure, source)
     return figure
 
@@ -278,7 +284,7 @@ def _mark_out_of_memory(axes: Axes, lines: pd.DataFrame) -> None:
             (-7, 0),
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
-            fontsize=7,
+            fontsize=8,
             ha="right",
             va="center",
         )

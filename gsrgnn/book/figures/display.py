@@ -32,16 +32,25 @@ class Shown(Protocol):
     def _repr_html_(self) -> str: ...
 
 
-def show(*figures: Figure | Iterable[Figure], alt: str, caption: str = "") -> "Picture":
+def show(
+    *figures: Figure | Iterable[Figure], alt: str, caption: str = "", setting: str = "", name: str = ""
+) -> "Picture":
     """What a notebook displays for one figure or for several side by side.
 
     Args:
         figures: matplotlib figures, or sequences of them.
         alt: what the picture shows, in words, for a reader who cannot see it.
-        caption: text below.
+        caption: text below: what the picture says.
+        setting: text below that, in small type: of what and where it was measured.
+        name: by which `reference` finds the figure in its page.
     """
     flat = [f for item in figures for f in ([item] if isinstance(item, Figure) else item)]
-    return Picture([_svg(figure) for figure in flat], alt, caption)
+    return Picture([_svg(figure) for figure in flat], alt, caption, setting, name)
+
+
+def reference(name: str) -> str:
+    """Words in Markdown or HTML that lead to a figure of the same page, and are its number in the book."""
+    return f'<a class="gsr-ref" href="#{name}">the figure</a>'
 
 
 def switch(views: Mapping[str, Iterable[Shown]]) -> "Switch":
@@ -60,7 +69,7 @@ def table(
     caption: str | None = None,
     index: bool = True,
 ) -> Styler:
-    """A frame as the book shows it: numbers to the right, headers above them.
+    """A frame as the book shows it: numbers to the right, words to the left, each header over what it heads.
 
     Args:
         frame: pandas DataFrame.
@@ -68,12 +77,29 @@ def table(
         caption: text above.
         index: show the row labels.
     """
-    style = frame.style.format(formats).set_properties(**{"text-align": "right"})
-    style = style.set_table_styles([{"selector": "th.col_heading", "props": "text-align: right"}])
+    level = frame.columns.nlevels - 1
+    sides = {"left": ["th.row_heading", "th.index_name"], "right": []}
+    for place in range(frame.shape[1]):
+        side = "right" if _is_of_numbers(frame.iloc[:, place]) else "left"
+        sides[side] += [f"th.level{level}.col{place}", f"td.col{place}"]
+    style = frame.style.format(formats).set_table_styles(
+        [{"selector": ", ".join(ends), "props": f"text-align: {side}"} for side, ends in sides.items() if ends]
+    )
     style = style.set_table_attributes('class="dataframe"')
     if caption:
         style = style.set_caption(caption)
     return style if index else style.hide(axis="index")
+
+
+NUMBER = re.compile(r"[<>≥≤~+−–-]?\s*\d[\d.,]*(?![\w-])(?!\s*/)")
+
+
+def _is_of_numbers(column: pd.Series) -> bool:
+    """Whether a column is one of numbers, or of texts most of which begin with one."""
+    if pd.api.types.is_numeric_dtype(column):
+        return True
+    said = [str(value) for value in column if not pd.isna(value) and str(value) not in ("", "–")]
+    return 2 * sum(bool(NUMBER.match(text)) for text in said) > len(said)
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -92,26 +118,37 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 class Picture:
-    """Drawings side by side, as `show` gives them."""
+    """Drawings side by side, as `show` gives them: in columns as wide as each other where they are of one width."""
 
-    def __init__(self, drawings: list[tuple[str, float]], alt: str, caption: str) -> None:
-        self.drawings, self.alt, self.caption = drawings, alt, caption
+    def __init__(
+        self, drawings: list[tuple[str, float, int]], alt: str, caption: str, setting: str = "", name: str = ""
+    ) -> None:
+        self.drawings, self.alt, self.caption, self.setting, self.name = drawings, alt, caption, setting, name
 
     def _repr_html_(self) -> str:
+        widths = {width for _, width, _ in self.drawings}
+        if len(self.drawings) > 1 and len(widths) == 1:
+            (width,) = widths
+            column = max(0.78 * width, *(least for _, _, least in self.drawings))
+            style = f"grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, {column:.0f}px), 1fr))"
+        else:
+            style = "flex; flex-wrap: wrap"
         panels = "".join(
-            f'<div style="flex: 1 1 {0.78 * width:.0f}px; max-width: {1.35 * width:.0f}px">{svg}</div>'
-            for svg, width in self.drawings
+            f'<div style="flex: 1 1 {0.78 * width:.0f}px; min-width: 0; max-width: {1.35 * width:.0f}px">{svg}</div>'
+            for svg, width, _ in self.drawings
         )
-        below = f"<figcaption>{escape(self.caption)}</figcaption>" * bool(self.caption)
+        setting = f'<small class="gsr-setting">{escape(self.setting)}</small>' * bool(self.setting)
+        below = f"<figcaption>{escape(self.caption)}{setting}</figcaption>" * bool(self.caption or setting)
+        name = f' id="{escape(self.name, quote=True)}"' * bool(self.name)
         return (
-            '<figure class="gsr-figure" style="margin: 1rem 0"><div role="img" '
-            f'aria-label="{escape(self.alt, quote=True)}" style="display: flex; flex-wrap: wrap; '
+            f'<figure class="gsr-figure"{name} style="margin: 1rem 0"><div role="img" '
+            f'aria-label="{escape(self.alt, quote=True)}" style="display: {style}; '
             'gap: 0.5rem; justify-content: safe center; align-items: flex-start; overflow-x: auto">'
             f"{panels}</div>{below}</figure>"
         )
 
     def __repr__(self) -> str:
-        return f"[{self.alt}]" + f"\n{self.caption}" * bool(self.caption)
+        return "\n".join([f"[{self.alt}]", *filter(None, [self.caption, self.setting])])
 
 
 class Switch:
@@ -136,8 +173,8 @@ class Switch:
         return f"[one view each for {'; '.join(self.views)}]"
 
 
-def _svg(figure: Figure) -> tuple[str, float]:
-    """The figure as inline SVG in the page's text colour, and its width in CSS pixels."""
+def _svg(figure: Figure) -> tuple[str, float, int]:
+    """The figure as inline SVG in the page's text colour, its width in CSS pixels, and the least it can have."""
     buffer = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -151,4 +188,4 @@ def _svg(figure: Figure) -> tuple[str, float]:
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', fluid, svg, count=1)
     own = hashlib.sha256(svg.encode()).hexdigest()[:8]  # ids are global in a page
     svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{own}-", svg)
-    return svg, figure.get_figwidth() * 96
+    return svg, figure.get_figwidth() * 96, least

@@ -157,7 +157,7 @@ def bound_lines(bounds: Sequence[Bound], ks: Sequence[int], dense: Mapping[str, 
             axes.plot(ks, times, color=color, marker=marker, markersize=4, label=label)
     for label, seconds in (dense or {}).items():
         axes.axhline(1e3 * seconds, color=INK, linestyle="--", linewidth=1)
-        axes.text(ks[0], 1.06e3 * seconds, label, fontsize=7)
+        axes.text(ks[0], 1.06e3 * seconds, label, fontsize=8)
     axes.set(xscale="log", yscale="log", xlabel="k", ylabel="ms at the least")
     axes.set_xticks(ks, [str(k) for k in ks])
     axes.minorticks_off()
@@ -173,7 +173,7 @@ def step_ranges(rows: pd.DataFrame) -> Figure:
         rows: frame, a line a model from the top down, its name in the index, with the columns ``once`` and ``each``,
             seconds where a gathered row is read once and each time, and ``paper``, seconds or NaN.
     """
-    figure, axes = new_figure(4.6, 0.3 * len(rows) + 1.1)
+    figure, axes = new_figure(3.85, 0.3 * len(rows) + 1.1)
     for place, row in enumerate(rows.itertuples()):
         axes.barh(place, row.each - row.once, left=row.once, height=0.5, color=PALETTE[0], alpha=0.45)
         axes.plot([row.once] * 2, [place - 0.34, place + 0.34], color=PALETTE[0], linewidth=2)
@@ -198,7 +198,7 @@ def step_lines(least: pd.DataFrame, reported: Mapping[int, float]) -> Figure:
         least: seconds; the index holds the ks, a column a card.
         reported: k -> the paper's seconds.
     """
-    figure, axes = new_figure(4.6, 3.4)
+    figure, axes = new_figure(3.85, 3.4)
     for name, color, dashes, marker in zip(least, PALETTE, DASHES, "osDv^", strict=False):
         axes.plot(
             least.index,

@@ -171,7 +171,7 @@ def sizes(counts: pd.DataFrame) -> Figure:
         counts: frame with the columns ``graph``, ``source``, ``nodes`` and ``edges``; the first source is the paper,
             whose points are named, those of the same edges together.
     """
-    figure, axes = new_figure(5.4, 3.8)
+    figure, axes = new_figure(3.85, 3.8)
     looks = [
         {"marker": "D", "color": INK, "markerfacecolor": "none", "markersize": 9},
         {"marker": "o", "color": PALETTE[0], "markersize": 4},
@@ -190,7 +190,7 @@ def sizes(counts: pd.DataFrame) -> Figure:
             (rows["nodes"].min() if left else rows["nodes"].max(), edges),
             (-8 if left else 8, 0),
             textcoords="offset points",
-            fontsize=7,
+            fontsize=8,
             va="center",
             ha="right" if left else "left",
         )

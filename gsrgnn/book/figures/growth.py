@@ -25,7 +25,7 @@ def by_depth(measured: pd.DataFrame, unit: str, predicted: pd.DataFrame | None =
 @styled
 def by_size(measured: pd.DataFrame, across: str, unit: str, predicted: pd.DataFrame | None = None) -> Figure:
     """`by_depth` against another size, which ``across`` names."""
-    figure, axes = new_figure(4.6, 3.2)
+    figure, axes = new_figure(3.85, 3.2)
     lines = measured if predicted is None else predicted
     for name, color, dashes, marker in zip(measured, PALETTE, DASHES, "osDv^", strict=False):
         axes.plot(lines.index, lines[name], color=color, linestyle=(0, dashes or None))

@@ -21,7 +21,7 @@ def by_model(scores: pd.DataFrame, reported: Mapping[tuple[str, int], tuple[str,
         source: where the label comes from.
     """
     mean = scores.groupby(["model", "num_layers"])["pearson"].mean().sort_values()
-    figure, axes = new_figure(4.4, 0.3 * len(mean) + 1.9)
+    figure, axes = new_figure(3.85, 0.3 * len(mean) + 1.9)
     models = list(dict.fromkeys(scores["model"]))
     for place, (model, depth) in enumerate(mean.index):
         runs = scores[(scores["model"] == model) & (scores["num_layers"] == depth)]
@@ -40,7 +40,7 @@ def by_model(scores: pd.DataFrame, reported: Mapping[tuple[str, int], tuple[str,
         if (model, depth) in reported:
             words, value = reported[model, depth]
             axes.plot(value, place, "D", markerfacecolor="none", color=INK, markersize=7)
-            axes.annotate(words, (value, place), (0, 6), textcoords="offset points", fontsize=7, ha="center")
+            axes.annotate(words, (value, place), (0, 6), textcoords="offset points", fontsize=8, ha="center")
     axes.set(
         yticks=range(len(mean)),
         yticklabels=[f"{model}, {depth} layers" for model, depth in mean.index],
@@ -69,7 +69,7 @@ def by_depth(
         levels: what has no depth, name -> value: a horizontal line each.
         quantity: label of the vertical axis.
     """
-    figure, axes = new_figure(6.0, 3.6)
+    figure, axes = new_figure(3.85, 3.6)
     models = list(dict.fromkeys(scores["model"]))
     for place, (model, color, dashes, marker) in enumerate(zip(models, PALETTE, DASHES, "osDv^", strict=False)):
         rows = scores[scores["model"] == model].sort_values("num_layers")
@@ -87,18 +87,18 @@ def by_depth(
             plateau,
             1,
             f"paper: level from {plateau:g} layers",
-            fontsize=7,
+            fontsize=8,
             va="bottom",
-            ha="center",
+            ha="right",
             transform=axes.get_xaxis_transform(),
         )
     for name, value in (levels or {}).items():
         axes.axhline(value, color=INK, linestyle=(0, (1, 2)), linewidth=1.2)
-        axes.text(0.01, value, name, fontsize=7, va="bottom", transform=axes.get_yaxis_transform())
+        axes.text(0.01, value, name, fontsize=8, va="bottom", transform=axes.get_yaxis_transform())
     ticks = sorted(depths)
     axes.set(xscale="log", xlabel="layers", ylabel=quantity, xticks=ticks, xticklabels=ticks)
     axes.minorticks_off()
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=len(models))
+    figure.legend(loc="outside upper center", ncols=2)
     name_label(figure, source)
     return figure
 
@@ -117,7 +117,7 @@ def by_split(scores: pd.DataFrame, source: str, title: str = "", splits: Iterabl
     """
     lines, there = list(dict.fromkeys(scores["line"])), list(dict.fromkeys(scores["split"]))
     marks = [(number, split) for number, split in enumerate(splits or there) if split in there]
-    figure, axes = new_figure(4.4, 0.27 * len(lines) + 1.7)
+    figure, axes = new_figure(3.85, 0.27 * len(lines) + 1.7)
     mean = scores.groupby(["line", "split"])["pearson"].mean()
     for place, line in enumerate(lines):
         found = mean[line].dropna()

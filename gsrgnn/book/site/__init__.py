@@ -1,8 +1,8 @@
 """The book as a site: what its pages need when they are published and a chapter does not say.
 
-A Sphinx extension adds to each page its head (`head`), how long it takes to read (`reading`), its footer, and an index
-that finds numbers (`search`); when the pages are there, `finish.finish` makes them light and strict. `archive` packs them
-into one file.
+A Sphinx extension adds to each page its head (`head`), how long it takes to read (`reading`), where its numbers come from
+(`mark`), its footer, and an index that finds numbers (`search`); when the pages are there, `finish.finish` numbers their
+figures (`numbering`) and makes them light and strict. `archive` packs them into one file, `pdf` prints them into one.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from gsrgnn.book.site import head, reading, search
+from gsrgnn.book.site import head, mark, reading, search
 from gsrgnn.book.site.address import address
 from gsrgnn.book.site.citation import Citation
 
@@ -20,6 +20,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls."""
     app.add_search_language(search.Numbers)
     app.connect("config-inited", _configure)
+    app.connect("doctree-read", mark.add)
     app.connect("doctree-read", reading.add)
     app.connect("doctree-resolved", search.separate_cells)
     app.connect("html-page-context", _add_to_page)

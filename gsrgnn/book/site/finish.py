@@ -12,6 +12,7 @@ from gsrgnn.book.site import pictures
 from gsrgnn.book.site.address import Address
 from gsrgnn.book.site.citation import Citation
 from gsrgnn.book.site.icons import Icons
+from gsrgnn.book.site.numbering import numbered
 from gsrgnn.book.site.policy import CHARSET, with_policy
 
 ICONS: str = "_static/scripts/fontawesome.js"
@@ -33,6 +34,7 @@ UNUSED: tuple[str, ...] = (
 MATHJAX: tuple[str, ...] = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*", "input/tex/extensions/*.js")
 """What pages may ask of MathJax: one renderer, its fonts, LaTeX packages on demand."""
 
+EMPTY_HEADER = re.compile(r"<th\b[^>]*>\s*(?:<p>)?(?:\s|&nbsp;|\xa0)*(?:</p>)?\s*</th>")
 SEPARATE = re.compile(r'(<table[^>]*class="[^"]*dataframe[^"]*"[^>]*>.*?</table>)', re.DOTALL)
 OUTSIDE = re.compile(r"^(?:[a-z]+:|//|/|#)")
 
@@ -48,7 +50,7 @@ def finish(root: Path, html: Path, pages: Sequence[str], address: Address) -> No
     _redirect(html, pages[0])
     for path in sorted(html.rglob("*.html")):
         if path.parent != html / "_static":
-            page = _mend(icons.drawn(path.read_text()))
+            page = numbered(_mend(icons.drawn(path.read_text())))
             if path == html / "404.html":
                 page = _from_anywhere(page, address.path)
             path.write_text(_under_policy(page, path.relative_to(html)))
@@ -74,6 +76,7 @@ def _mend(page: str) -> str:
     page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # what is seen is the name
     page = page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')  # of no list items
     page = re.sub(r"<title>(.*?) &#8212; \1</title>", r"<title>\1</title>", page)
+    page = EMPTY_HEADER.sub("<td></td>", page)  # a header without words heads nothing
     return SEPARATE.sub(r'<div class="pst-scrollable-table-container">\1</div>', page)
 
 

@@ -17,6 +17,29 @@ def test_pictures_speak():
     assert repr(picture) == '[a "quoted" <alt>]\n<b>'
 
 
+def test_a_caption_says_the_finding_and_below_it_the_setting():
+    picture = figures.show(drawn("layers.sparsity_pattern"), alt="x", caption="It grows.", setting="a < b", name="n")
+    page = picture._repr_html_()
+    assert '<figcaption>It grows.<small class="gsr-setting">a &lt; b</small></figcaption>' in page
+    assert page.startswith('<figure class="gsr-figure" id="n" ')
+    assert repr(picture) == "[x]\nIt grows.\na < b"
+
+
+def test_drawings_of_one_width_stand_in_columns_of_one_width():
+    one = drawn("layers.sparsity_pattern")
+    assert "display: grid" in figures.show(one, one, alt="x")._repr_html_()
+    assert "display: grid" not in figures.show(one, alt="x")._repr_html_()
+    assert "display: grid" not in figures.show(one, drawn("graphs.piece"), alt="x")._repr_html_()
+
+
+def test_words_stand_left_and_numbers_right_each_below_its_header():
+    frame = pd.DataFrame({"n": [1.5], "said": ["≥ 3 (2 to 4)"], "words": ["out of memory"], "code": ["356-R"]})
+    page = figures.table(frame).to_html()
+    for place, side in enumerate(["right", "right", "left", "left"]):
+        for cell in ("th.level0", "td"):
+            assert re.search(rf"{re.escape(cell)}\.col{place} \{{\s*text-align: {side}", page)
+
+
 def test_ids_of_two_figures_do_not_meet():
     page = figures.show(drawn("training.prediction_scatter"), alt="x")._repr_html_()
     ids = re.findall(r' id="([^"]*)"', page)

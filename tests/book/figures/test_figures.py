@@ -14,7 +14,7 @@ from sample_figures import DRAW, SOURCE, drawn
 from gsrgnn.book import figures
 from gsrgnn.book.figures.style import DASHES, INK, PALETTE
 
-PARTS = [name for name in figures.__all__ if name not in ("save", "show", "switch", "table")]
+PARTS = [name for name in figures.__all__ if name not in ("reference", "save", "show", "switch", "table")]
 WITH_LABEL = {
     "die.agreement",
     "contenders.by_depth",

@@ -19,7 +19,7 @@ def test_figure_2_has_a_line_a_model_and_the_paper_s_plateau():
     (figure,) = drawn("scores.by_depth")
     (axes,) = figure.axes
     assert [len(container.lines[0].get_xdata()) for container in axes.containers] == [3, 1]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["GSR-GNN", "GCN"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GSR-GNN", "GCN"]
     assert [text.get_text() for text in axes.texts] == ["paper: level from 70 layers"]
     assert figure.get_supxlabel() == f"label: {SOURCE}"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "40", "70"]

@@ -37,6 +37,19 @@ def test_no_output_is_left_as_it_was_written(page):
     assert "object>" not in outputs
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("chapters/")])
+def test_every_chapter_says_where_its_numbers_come_from_and_numbers_its_figures(page):
+    soup = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser")
+    (mark,) = soup.select("article .gsr-mark")
+    assert mark.find_previous("h1")
+    chapter = soup.find("h1").find("span", class_="section-number")
+    before = f"{int(chapter.get_text().rstrip('. '))}." if chapter else ""
+    figures = soup.select("article .gsr-figure")
+    numbers = [figure.select_one("figcaption > .gsr-number").get_text() for figure in figures]
+    assert numbers == [f"Figure {before}{place + 1}" for place in range(len(figures))]
+    assert not soup.select("a.gsr-ref")
+
+
 def test_nothing_is_loaded_from_elsewhere(soups):
     loads = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
     outside = [

@@ -26,7 +26,7 @@ def site(request, tmp_path_factory):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, root / name)
     (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters: [{file: book/deep}]\n")
     (root / "book" / "index.md").write_text(f"# GSR-GNN, executed\n\n:::{{note}}\nA box.\n:::\n\n{LONG}\n\nMore.\n")
-    table = "<table><tr><td>87.2</td><td>38,656</td></tr></table>"
+    table = "<table><tr><th class='blank'>&nbsp;</th><td>87.2</td><td>38,656</td></tr></table>"
     (root / "book" / "deep.md").write_text(
         f"# Deep & 'wide'\n\nIt has 7157 cells, $x$.\n\n```{{raw}} html\n{table}\n```\n"
     )
@@ -135,3 +135,8 @@ def test_the_index_has_numbers_as_words(site):
 
 def test_words_are_split_at_points_but_numbers_are_not():
     assert Numbers({}).split("87.2% of 38,656 cells, k=4.") == ["87.2", "of", "38,656", "cells", "k", "4"]
+
+
+def test_a_header_without_words_is_none(site):
+    html, _ = site
+    assert not [th for th in soup(html / "book" / "deep.html").find_all("th") if not th.get_text(strip=True)]
