@@ -1,7 +1,8 @@
 """The book as a site: what its pages need when they are published and a chapter does not say.
 
-A Sphinx extension adds to each page its head (`head`), its footer, and an index that finds numbers (`search`); when the
-pages are there, `finish.finish` makes them light and strict. `archive` packs them into one file.
+A Sphinx extension adds to each page its head (`head`), its footer, and an index that finds numbers (`search`). For the
+reference it reads docstrings (`docstrings`) and commands (`commands`), and links names to it (`names`). When the pages
+are there, `finish.finish` makes them light and strict. `archive` packs them into one file.
 """
 
 from pathlib import Path
@@ -10,15 +11,21 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from gsrgnn.book.site import head, search
+from gsrgnn.book.site import docstrings, head, names, search
 from gsrgnn.book.site.address import address
 from gsrgnn.book.site.citation import Citation
+from gsrgnn.book.site.commands import Commands
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls."""
     app.add_search_language(search.Numbers)
+    app.setup_extension("sphinx.ext.autodoc")
+    app.add_directive("commands", Commands)
     app.connect("config-inited", _configure)
+    app.connect("autodoc-process-docstring", docstrings.prepare, priority=400)  # before napoleon, which has 500
+    app.connect("autodoc-process-signature", docstrings.shorten)
+    app.connect("doctree-resolved", names.link)
     app.connect("doctree-resolved", search.separate_cells)
     app.connect("html-page-context", _add_to_page)
     app.connect("build-finished", search.keep_integers)
