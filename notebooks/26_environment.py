@@ -22,10 +22,11 @@ lock = "requirements.lock"
 
 # %% tags=["hide-input"]
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import Markdown
 
 from gsrgnn import provenance
 from gsrgnn.book import environment, figures
+from gsrgnn.book.wrapped import markdown
 
 lines, wrong = environment.read(folder)
 for words in wrong:
@@ -49,36 +50,31 @@ Markdown(found)
 # %% [markdown]
 # ## Environments
 #
-# What all records share comes first, then a row for each environment with what differs. *Threads set* is what the
-# variables `NUMBA_NUM_THREADS` or `OMP_NUM_THREADS` said; *threads* is how many were used.
+# First what all records share, then a row for each environment with what differs. *Threads set* is what the variables
+# `NUMBA_NUM_THREADS` or `OMP_NUM_THREADS` said; *threads* is how many were used.
 
 # %% tags=["hide-input"]
-if not lines.empty:
-    display(
-        figures.table(
-            environment.common(lines).to_frame("value"),
-            caption="The same in every record",
-        ),
-        figures.table(
-            environment.environments(lines), caption="What differs, by environment"
-        ),
-    )
+shared = "" if lines.empty else environment.common(lines).items()
+Markdown(
+    "**The same in every record:** "
+    + "; ".join(f"{name} {value}" for name, value in shared)
+    + "."
+    if shared
+    else ""
+)
+
+# %% tags=["hide-input"]
+Markdown("" if lines.empty else markdown(environment.environments(lines)))
 
 # %% [markdown]
 # ## What was made where
 #
-# A state of the code is a hash of all files of the package; behind it stands how many of the records have it. Records
-# of different states are not comparable to the last percent: between them, the code that was measured may have
-# changed. `gsrgnn sweep` with `--list` says of which records it did.
+# A row is an experiment, or a command of `gsrgnn`, in one environment. A state of the code is a hash of all files of the
+# package; in brackets is how many of the records have it. Between two states the code that was measured may have
+# changed: `gsrgnn sweep` with `--list` says of which records it did.
 
 # %% tags=["hide-input"]
-if not lines.empty:
-    made = environment.made(lines)
-    display(
-        figures.table(
-            made, caption="Experiments and commands, by environment", index=False
-        )
-    )
+Markdown("" if lines.empty else markdown(environment.made(lines)))
 
 # %% [markdown]
 # ## This book

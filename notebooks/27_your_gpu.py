@@ -19,8 +19,8 @@
 
 # %% tags=["parameters"]
 folder = "results"  # where the records lie
-minutes = 9  # for which a card is had in one piece
-figure_9 = "5324-F"  # the circuit of its largest speedup, a row of Table 1
+circuit = "5324-F"  # of Figure 9's largest speedup, a row of Table 1
+width, layers, k = 384, 100, 16
 
 # %% tags=["hide-input"]
 from pathlib import Path
@@ -29,6 +29,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from gsrgnn.book import environment, explorer, figures
+from gsrgnn.book.wrapped import markdown
 from gsrgnn.circuits import table1
 from gsrgnn.lab import programme
 
@@ -48,15 +49,16 @@ Markdown(
 # The kernels are for NVIDIA cards of compute capability 8.0 and later, with a driver for CUDA 13, on Linux.
 #
 # ```sh
-# make .venv/.complete         # the environment alone, without the book: pip installs torch's CUDA build
-# .venv/bin/gsrgnn doctor      # driver, card, compiler; compiles every kernel and compares it with the reference
+# make .venv/.complete       # the environment alone; pip installs torch's CUDA build
+# .venv/bin/gsrgnn doctor    # driver, card, compiler, every kernel beside the reference
 # ```
 #
 # What you need is the line `CUDA run: yes`. Where it says no, it says what to do. If it names a CPU build of torch, take
 # that away first, since pip takes it for the same version and would keep it:
 #
 # ```sh
-# .venv/bin/python -m pip uninstall -y torch && make .venv/.complete
+# .venv/bin/python -m pip uninstall -y torch
+# .venv/bin/python -m pip install -r requirements.lock
 # ```
 #
 # ## What to run, and how long it takes
@@ -67,17 +69,14 @@ Markdown(
 
 # %% tags=["hide-input"]
 parts = programme.parts(Path("."), Path(folder))
-figures.table(
-    pd.DataFrame(
-        [
-            (part.command, part.shows, part.seconds / 60, len(part.tasks))
-            for part in parts
-        ],
-        columns=["command", "shows", "minutes", "runs"],
-    ),
-    {"minutes": "{:.1f}"},
-    f"Left to do, {sum(part.seconds for part in parts) / 60:.0f} minutes in all",
-    index=False,
+rows = [
+    (f"`{part.command}`", part.shows, f"{part.seconds / 60:.1f}", len(part.tasks))
+    for part in parts
+]
+total = sum(part.seconds for part in parts) / 60
+Markdown(
+    markdown(pd.DataFrame(rows, columns=["command", "shows", "minutes", "runs"]))
+    + f"\n\nIn all {total:.0f} minutes."
 )
 
 # %% [markdown]
@@ -85,9 +84,9 @@ figures.table(
 # goes on where it ended; a point that runs out of memory is a result, and the sweep goes on.
 #
 # ```sh
-# .venv/bin/python -m pytest -m gpu        # every test must pass: "skipped" says why it could not run
-# gsrgnn sweep gpu --minutes 9             # leave out --minutes where the card is yours
-# make book                                # the pages of the figures now show your card's records
+# .venv/bin/python -m pytest -m gpu   # all must pass: "skipped" says why one could not run
+# gsrgnn sweep gpu --minutes 9        # leave out --minutes where the card is yours
+# make book                           # the figures now show your card's records
 # ```
 #
 # Each record lies in `results`, names the card, its driver and the versions, and is checked when it is read. On a machine
@@ -99,8 +98,8 @@ figures.table(
 # must be there; what torch and the CUDA driver hold beside it is not in them.
 
 # %% tags=["hide-input"]
-row = next(row for row in table1.rows() if row.code == figure_9)
-sizes = explorer.Sizes(row.nodes, row.edges, width=384, layers=100, k=16)
+row = next(row for row in table1.rows() if row.code == circuit)
+sizes = explorer.Sizes(row.nodes, row.edges, width, layers, k)
 shown = ("messages", "revgnn", "sparse", "dense")
 figures.table(
     pd.Series(
@@ -112,7 +111,7 @@ figures.table(
         name="GB",
     ).to_frame(),
     "{:.1f}",
-    f"Computed, not measured: {figure_9}, {sizes.cells:,} cells, {sizes.edges:,} edges, width {sizes.width}, "
+    f"Computed, not measured: {circuit}, {sizes.cells:,} cells, {sizes.edges:,} edges, width {sizes.width}, "
     f"{sizes.layers} layers, k = {sizes.k}",
 )
 

@@ -47,23 +47,21 @@ def common(lines: pd.DataFrame) -> pd.Series:
 def environments(lines: pd.DataFrame) -> pd.DataFrame:
     """A row for each machine and set of versions, numbered from 1, the most records first.
 
-    Columns: ``records``, how many; ``first`` and ``last``, days; and what differs from row to row.
+    Columns: ``environment``, ``records``, how many, and what differs from row to row.
     """
     grouped = _numbered(lines).groupby("environment")
     differing = [name for name in _kept(lines) if name not in common(lines)]
-    table = grouped.agg(records=("made", "size"), first=("date", "min"), last=("date", "max"))
-    table[["first", "last"]] = table[["first", "last"]].apply(lambda dates: dates.str[:10])
-    return table.join(grouped[differing].first()).rename_axis(None)
+    return grouped.agg(records=("made", "size")).join(grouped[differing].first()).reset_index()
 
 
 def made(lines: pd.DataFrame) -> pd.DataFrame:
-    """A row for each environment and what was made there: ``records``, days, and the hashes of the code with counts."""
+    """A row for each environment and what was made there.
+
+    Columns: ``environment``, ``made``, ``records``, ``days`` (the first and the last) and ``code``: the hashes of the
+    code, each with how many records have it where it is more than one.
+    """
     grouped = _numbered(lines).groupby(["environment", "made"])
-    table = grouped.agg(
-        records=("made", "size"), first=("date", "min"), last=("date", "max"), code=("code hash", _counted)
-    )
-    table[["first", "last"]] = table[["first", "last"]].apply(lambda dates: dates.str[:10])
-    return table.reset_index()
+    return grouped.agg(records=("made", "size"), days=("date", _days), code=("code hash", _counted)).reset_index()
 
 
 def pinned(lock: Path | str) -> pd.Series:
@@ -91,6 +89,10 @@ def _numbered(lines):
     key = lines[_kept(lines)].agg("\n".join, axis=1)
     numbers = {one: number for number, one in enumerate(key.value_counts().index, start=1)}
     return lines.assign(environment=key.map(numbers))
+
+
+def _days(dates):
+    return " to ".join(dict.fromkeys((dates.min()[:10], dates.max()[:10])))
 
 
 def _counted(hashes):

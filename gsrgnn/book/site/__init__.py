@@ -1,8 +1,9 @@
 """The book as a site: what its pages need when they are published and a chapter does not say.
 
 A Sphinx extension adds to each page its head (`head`), its footer, and an index that finds numbers (`search`). For the
-reference it reads docstrings (`docstrings`) and commands (`commands`), and links names to it (`names`). When the pages
-are there, `finish.finish` makes them light and strict. `archive` packs them into one file.
+reference it reads docstrings (`docstrings`) and commands (`commands`), links names to their entries (`names`) and
+entries to the source (`source`). When the pages are there, `finish.finish` makes them light and strict. `archive` packs
+them into one file.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from gsrgnn.book.site import docstrings, head, names, search
+from gsrgnn.book.site import docstrings, head, names, search, source
 from gsrgnn.book.site.address import address
 from gsrgnn.book.site.citation import Citation
 from gsrgnn.book.site.commands import Commands
@@ -21,6 +22,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls."""
     app.add_search_language(search.Numbers)
     app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.linkcode")
     app.add_directive("commands", Commands)
     app.connect("config-inited", _configure)
     app.connect("autodoc-process-docstring", docstrings.prepare, priority=400)  # before napoleon, which has 500
@@ -35,6 +37,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def _configure(app: Sphinx, config: Config) -> None:
     place = address()
     config.html_baseurl = place.site
+    config.linkcode_resolve = source.resolve
     if place.repository:
         config.html_theme_options |= {
             "repository_url": place.repository,

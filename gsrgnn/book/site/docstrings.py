@@ -18,7 +18,8 @@ def prepare(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: 
     """Change the docstring's ``lines`` in place, before napoleon reads its sections."""
     lines[:] = prepared(lines, _parameters(thing))
     if what == "property":
-        lines.insert(0, "")  # a first line "The share of the cells: 0.10" would be taken for a type and a text
+        # An empty comment: napoleon takes a first line such as "The share of the cells: 0.10" for a type and a text.
+        lines[:0] = ["..", ""]
 
 
 def prepared(lines: list[str], parameters: list[str]) -> list[str]:
