@@ -54,17 +54,15 @@ Markdown(found)
 # `NUMBA_NUM_THREADS` or `OMP_NUM_THREADS` said; *threads* is how many were used.
 
 # %% tags=["hide-input"]
-shared = "" if lines.empty else environment.common(lines).items()
-Markdown(
-    "**The same in every record:** "
-    + "; ".join(f"{name} {value}" for name, value in shared)
-    + "."
-    if shared
-    else ""
-)
-
-# %% tags=["hide-input"]
-Markdown("" if lines.empty else markdown(environment.environments(lines)))
+if lines.empty:
+    words = ""
+else:
+    shared = environment.common(lines).items()
+    words = (
+        f"**The same in every record:** {'; '.join(' '.join(one) for one in shared)}.\n\n"
+        + markdown(environment.environments(lines))
+    )
+Markdown(words)
 
 # %% [markdown]
 # ## What was made where
@@ -74,7 +72,13 @@ Markdown("" if lines.empty else markdown(environment.environments(lines)))
 # changed: `gsrgnn sweep` with `--list` says of which records it did.
 
 # %% tags=["hide-input"]
-Markdown("" if lines.empty else markdown(environment.made(lines)))
+if lines.empty:
+    words = ""
+else:
+    made = environment.made(lines)
+    made["days"] = made["days"].str.replace("-", "\N{NON-BREAKING HYPHEN}")
+    words = markdown(made)
+Markdown(words)
 
 # %% [markdown]
 # ## This book

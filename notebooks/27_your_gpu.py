@@ -70,12 +70,11 @@ Markdown(
 # %% tags=["hide-input"]
 parts = programme.parts(Path("."), Path(folder))
 rows = [
-    (f"`{part.command}`", part.shows, f"{part.seconds / 60:.1f}", len(part.tasks))
-    for part in parts
+    (f"`{part.command}`", part.shows, f"{part.seconds / 60:.1f}") for part in parts
 ]
 total = sum(part.seconds for part in parts) / 60
 Markdown(
-    markdown(pd.DataFrame(rows, columns=["command", "shows", "minutes", "runs"]))
+    markdown(pd.DataFrame(rows, columns=["command", "shows", "minutes"]))
     + f"\n\nIn all {total:.0f} minutes."
 )
 

@@ -26,7 +26,7 @@ def prepared(lines: list[str], parameters: list[str]) -> list[str]:
     """Lines in reStructuredText.
 
     Where the text explains an argument, as in "share: of the cells", its name is bold, and begins a paragraph where it
-    begins a line. Words in single backticks that are no name, and strings in quotes, are code.
+    begins a line. Words in single backticks that are no name or an argument's, and strings in quotes, are code.
     """
     found: list[str] = []
     one = "|".join(map(re.escape, parameters)) or "(?!)"
@@ -36,10 +36,15 @@ def prepared(lines: list[str], parameters: list[str]) -> list[str]:
             found.append("")
         parts = CODE.split(explained.sub(r"\1**\2**: ", line))
         parts[::2] = [QUOTED.sub(r"``\1``", part) for part in parts[::2]]
-        parts[1::2] = [part if part[:2] == "``" or PATH.fullmatch(part) else f"`{part}`" for part in parts[1::2]]
+        parts[1::2] = [f"`{part}`" if _only_code(part, parameters) else part for part in parts[1::2]]
         followed = zip(parts, [*parts[1:], ""], strict=True)
         found.append("".join(part + "\\ " * (part[-1:] == "`" and after[:1].isalnum()) for part, after in followed))
     return found
+
+
+def _only_code(part: str, parameters: list[str]) -> bool:
+    """Whether what stands in single backticks is no name, or that of an argument."""
+    return part[:2] != "``" and (not PATH.fullmatch(part) or part.strip("`") in parameters)
 
 
 def shorten(

@@ -24,13 +24,14 @@ Place = tuple[str, str]
 def link(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Make a link of the first mention of each name in a page, whole as in `group_sparse` or called as in `train(...)`.
 
-    A name may have its class or modules before it. What could mean two entries is left alone, but for the names of
-    ``gsrgnn`` itself, which come before those of its modules.
+    What a docstring means to be a link is one at every mention. A name may have its class or modules before it. What
+    could mean two entries is left alone, but for the names of ``gsrgnn`` itself, which come before those of its modules.
     """
     places, seen = names(app.env), set()
     for literal in list(doctree.findall(nodes.literal)):
-        place = _place(literal.astext(), places, app.env)
-        if place and place not in seen and not _within(literal, NOT_IN):
+        meant = "xref" in literal["classes"]
+        place = _place(literal.astext(), places, app.env, meant)
+        if place and (meant or place not in seen) and not _within(literal, NOT_IN):
             seen.add(place)
             there, element = place
             address = "" if there == page else app.builder.get_relative_uri(page, there)
@@ -54,14 +55,14 @@ def names(env: BuildEnvironment) -> dict[str, Place]:
     }
 
 
-def _place(text: str, places: dict[str, Place], env: BuildEnvironment) -> Place | None:
+def _place(text: str, places: dict[str, Place], env: BuildEnvironment, meant: bool) -> Place | None:
     if command := COMMAND.fullmatch(text.partition(" -")[0]):
         words = command[1].split()
         labels = env.domaindata["std"]["anonlabels"]
         named = [label(" ".join(["gsrgnn", *words[:length]])) for length in (2, 1)]
         return next((labels[name] for name in named if name in labels), None)
     found = NAME.fullmatch(text)
-    if not found or not (found[2] or found[1] in WORDS or re.search("[A-Z_.]", found[1])):
+    if not found or not (meant or found[2] or found[1] in WORDS or re.search("[A-Z_.]", found[1])):
         return None
     return places.get(found[1])
 

@@ -68,3 +68,27 @@ def test_every_link_and_image_within_the_book_leads_somewhere(soups, prefix):
             if not file.is_file() or (wants and file in ids and wants not in ids[file]):
                 astray.append(f"{path.relative_to(HTML)}: {target.geturl()}")
     assert astray == []
+
+
+def test_lists_of_definitions_have_terms_and_what_opens_has_a_name(soups):
+    wrong = [
+        f"{path.relative_to(HTML)}: {element}"[:200]
+        for path, soup in soups.items()
+        for element in [*soup.select("dl:not(:has(> dt, > div > dt))"), *soup.select("summary:not([aria-label])")]
+        if element.name == "dl" or not element.get_text().strip()
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("page", "entry"),
+    [
+        ("chapters/11_training", "training.html#gsrgnn.training.train"),
+        ("chapters/01_group_sparsity", "operators.html#gsrgnn.CBSR"),
+        ("chapters/12_bench", "commands.html#gsrgnn-bench"),
+        ("book/api/metrics", "training.html#gsrgnn.training.predict"),
+    ],
+)
+def test_a_name_in_the_text_leads_to_the_reference(soups, page, entry):
+    links = [a["href"] for a in soups[HTML / f"{page}.html"].select("article a:has(> code)")]
+    assert any(link.endswith(entry) for link in links)

@@ -16,7 +16,7 @@ from gsrgnn.book.site.docstrings import prepared, shortened
             "**cell, net**: int64; **seed**: of the draw. **share**: none",
         ),
         ("other: is no argument, and a share: is no start", "other: is no argument, and a share: is no start"),
-        ("as `load` has it", "as `load` has it"),
+        ("as `load` has it, by its `share`", "as `load` has it, by its ``share``"),
         ("the ten `Row`s and ``x``s", "the ten `Row`\\ s and ``x``\\ s"),
         ("files `.def`, `gsrgnn data list`", "files ``.def``, ``gsrgnn data list``"),
         ('"max" or ``"sum"``, "a word"', '``"max"`` or ``"sum"``, "a word"'),

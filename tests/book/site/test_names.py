@@ -17,6 +17,8 @@ REFERENCE = """# Reference
 .. autofunction:: gsrgnn.kernels.reference.aggregate
 .. autofunction:: gsrgnn.kernels.reference.product
 .. autofunction:: gsrgnn.circuits.packaged.path
+.. autofunction:: gsrgnn.metrics.correlations
+.. autofunction:: gsrgnn.evaluation.measures
 .. autoclass:: gsrgnn.circuits.table1.Row
    :members:
 ```
@@ -76,6 +78,8 @@ def test_docstrings_read_as_they_are_meant(built):
     (_, reference), _ = built
     share = reference.find(id="gsrgnn.circuits.table1.Row.held_share").find_next("dd").get_text()
     assert share.strip().startswith("The share of the cells held out for validation")
+    measures = reference.find(id="gsrgnn.evaluation.measures").find_next("dd")
+    assert "evaluate" in [code.get_text() for code in measures.find_all("code")]
 
 
 def test_each_command_is_described_with_its_options(built):
