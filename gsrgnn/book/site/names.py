@@ -25,7 +25,7 @@ def link(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Make a link of the first mention of each name in a page, whole as in `group_sparse` or called as in `train(...)`.
 
     What a docstring means to be a link is one at every mention. A name may have its class or modules before it. What
-    could mean two entries is left alone, but for the names of ``gsrgnn`` itself, which come before those of its modules.
+    could mean two entries is left alone; but names of ``gsrgnn`` itself come before those of its modules.
     """
     places, seen = names(app.env), set()
     for literal in list(doctree.findall(nodes.literal)):
