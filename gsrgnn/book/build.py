@@ -11,7 +11,7 @@ from gsrgnn.book.site.address import address
 from gsrgnn.book.site.contents import pages
 from gsrgnn.book.site.finish import finish
 from gsrgnn.lab.notebooks import TIMEOUT, alone, check_parameters, read_source, run
-from gsrgnn.provenance import hash_files
+from gsrgnn.provenance import code_hash, hash_files
 
 CHAPTERS: str = "chapters"
 
@@ -95,9 +95,9 @@ def _build_pages(root: Path, say: Callable[[str], None]) -> None:
 
 
 def _pages_key(root: Path) -> str:
-    sources = [root / name for name in ("_config.yml", "_toc.yml", "requirements.lock", "CITATION.cff", "LICENSE")]
+    names = ("_config.yml", "_toc.yml", "requirements.lock", "CHANGELOG.md", "CITATION.cff", "LICENSE")
+    sources = [root / name for name in names]
     sources += [path for path in (root / "book").rglob("*") if path.is_file()]
     sources += [root / CHAPTERS / f"{name}.ipynb" for name in chapter_names(root)]
-    site = Path(__file__).parent / "site"
-    keys = hash_files([path for path in sources if path.exists()], root), hash_files(site.rglob("*.py"), site)
-    return " ".join([*keys, *address()])
+    package = code_hash()  # the site's extension, and what the reference says
+    return " ".join([hash_files([path for path in sources if path.exists()], root), package, *address()])

@@ -1,8 +1,10 @@
 """The book as a site: what its pages need when they are published and a chapter does not say.
 
 A Sphinx extension adds to each page its head (`head`), how long it takes to read (`reading`), where its numbers come from
-(`mark`), its footer, and an index that finds numbers (`search`); when the pages are there, `finish.finish` numbers their
-figures (`numbering`) and makes them light and strict. `archive` packs them into one file, `pdf` prints them into one.
+(`mark`), its footer, and an index that finds numbers (`search`). For the reference it reads docstrings (`docstrings`) and
+commands (`commands`), links names to their entries (`names`) and entries to the source (`source`). When the pages are
+there, `finish.finish` numbers their figures (`numbering`) and makes them light and strict. `archive` packs them into one
+file, `pdf` prints them into one.
 """
 
 from pathlib import Path
@@ -11,17 +13,24 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from gsrgnn.book.site import head, mark, reading, search
+from gsrgnn.book.site import docstrings, head, mark, names, reading, search, source
 from gsrgnn.book.site.address import address
 from gsrgnn.book.site.citation import Citation
+from gsrgnn.book.site.commands import Commands
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls."""
     app.add_search_language(search.Numbers)
+    app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.linkcode")
+    app.add_directive("commands", Commands)
     app.connect("config-inited", _configure)
     app.connect("doctree-read", mark.add)
     app.connect("doctree-read", reading.add)
+    app.connect("autodoc-process-docstring", docstrings.prepare, priority=400)  # before napoleon, which has 500
+    app.connect("autodoc-process-signature", docstrings.shorten)
+    app.connect("doctree-resolved", names.link)
     app.connect("doctree-resolved", search.separate_cells)
     app.connect("html-page-context", _add_to_page)
     app.connect("build-finished", search.keep_integers)
@@ -31,6 +40,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def _configure(app: Sphinx, config: Config) -> None:
     place = address()
     config.html_baseurl = place.site
+    config.linkcode_resolve = source.resolve
     if place.repository:
         config.html_theme_options |= {
             "repository_url": place.repository,

@@ -36,6 +36,7 @@ MATHJAX: tuple[str, ...] = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*", "inp
 
 EMPTY_HEADER = re.compile(r"<th\b[^>]*>\s*(?:<p>)?(?:\s|&nbsp;|\xa0)*(?:</p>)?\s*</th>")
 SEPARATE = re.compile(r'(<table[^>]*class="[^"]*dataframe[^"]*"[^>]*>.*?</table>)', re.DOTALL)
+SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
 OUTSIDE = re.compile(r"^(?:[a-z]+:|//|/|#)")
 
 
@@ -75,9 +76,25 @@ def _mend(page: str) -> str:
     page = page.replace(' onclick="window.print()"', "")  # site.js has it
     page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # what is seen is the name
     page = page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')  # of no list items
+    page = page.replace(
+        '<summary><span class="toctree-toggle"', '<summary aria-label="Its pages"><span class="toctree-toggle"'
+    )
+    page = SIGNATURE.sub(lambda found: _lines_of_signature(found[0]), page)
     page = re.sub(r"<title>(.*?) &#8212; \1</title>", r"<title>\1</title>", page)
     page = EMPTY_HEADER.sub("<td></td>", page)  # a header without words heads nothing
     return SEPARATE.sub(r'<div class="pst-scrollable-table-container">\1</div>', page)
+
+
+def _lines_of_signature(signature: str) -> str:
+    """A signature whose arguments, a line each, are no list of definitions without terms."""
+    for element, other in (
+        ("<dl>", "<div>"),
+        ("</dl>", "</div>"),
+        ("<dd>", '<div class="sig-line">'),
+        ("</dd>", "</div>"),
+    ):
+        signature = signature.replace(element, other)
+    return signature
 
 
 def _from_anywhere(page: str, root: str) -> str:

@@ -81,3 +81,23 @@ def test_every_link_and_image_within_the_book_leads_somewhere(soups, prefix):
             if not file.is_file() or (wants and file in ids and wants not in ids[file]):
                 astray.append(f"{path.relative_to(HTML)}: {target.geturl()}")
     assert astray == []
+
+
+def test_lists_of_definitions_have_terms_and_what_opens_has_a_name(soups):
+    wrong = [
+        f"{path.relative_to(HTML)}: {element}"[:200]
+        for path, soup in soups.items()
+        for element in [*soup.select("dl:not(:has(> dt, > div > dt))"), *soup.select("summary:not([aria-label])")]
+        if element.name == "dl" or not element.get_text().strip()
+    ]
+    assert wrong == []
+
+
+def test_names_in_the_text_lead_to_the_reference(soups):
+    leading = {
+        path.relative_to(HTML).as_posix(): [a["href"] for a in soup.select("article a[href*='#gsrgnn']:has(> code)")]
+        for path, soup in soups.items()
+    }
+    assert "../book/api/training.html#gsrgnn.training.train" in leading["chapters/11_training.html"]
+    assert "training.html#gsrgnn.training.predict" in leading["book/api/metrics.html"]
+    assert sum(bool(links) for page, links in leading.items() if page.startswith("chapters/")) > 5
