@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from gsrgnn.book.site import downloads, wheel
 from gsrgnn.book.site.address import address
 from gsrgnn.book.site.finish import finish
 from gsrgnn.lab.notebooks import TIMEOUT, alone, check_parameters, read_source, run
@@ -31,10 +32,11 @@ def build(
     from notebooks/NAME.py. Nothing is replaced unless everything succeeded.
 
     Raises FileNotFoundError where `root` holds no book or a chapter has no notebook, ValueError for a wrong
-    parameter, NotebookFailed for a failing notebook, RuntimeError for pages with warnings.
+    parameter or address, NotebookFailed for a failing notebook, RuntimeError for pages with warnings.
     """
     if not (root / "_toc.yml").exists():
         raise FileNotFoundError(f"no _toc.yml in {root}: call this in the folder of the book's sources")
+    address()
     chapters = list(chapter_names(root))
     for name in chapters:
         source = root / "notebooks" / f"{name}.py"
@@ -96,11 +98,14 @@ def _build_pages(root: Path, say: Callable[[str], None]) -> None:
     if built.returncode != 0:
         raise RuntimeError(f"the pages have warnings; the last good book stays in place\n{built.stdout}")
 
-    finish(root, staging / "_build" / "html", pages(root), address())
+    made = staging / "_build" / "html"
+    finish(root, made, pages(root), address())
+    if wheel.sources(root):
+        downloads.open_with_install(made, wheel.make(root, made).name, address())
     new, old = html.with_name(".html.new"), html.with_name(".html.old")
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    shutil.move(staging / "_build" / "html", new)
+    shutil.move(made, new)
     (new / made_from.name).write_text(key)
     if html.exists():
         os.replace(html, old)
@@ -113,6 +118,7 @@ def _pages_key(root: Path) -> str:
     sources = [root / name for name in ("_config.yml", "_toc.yml", "requirements.lock", "CITATION.cff", "LICENSE")]
     sources += [path for path in (root / "book").rglob("*") if path.is_file()]
     sources += [root / CHAPTERS / f"{name}.ipynb" for name in chapter_names(root)]
+    sources += wheel.sources(root)
     site = Path(__file__).parent / "site"
     keys = hash_files([path for path in sources if path.exists()], root), hash_files(site.rglob("*.py"), site)
     return " ".join([*keys, *address()])

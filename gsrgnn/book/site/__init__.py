@@ -1,7 +1,9 @@
 """The book as a site: what its pages need when they are published and a chapter does not say.
 
-A Sphinx extension adds to each page its head (`head`), its footer, and an index that finds numbers (`search`); when the
-pages are there, `finish.finish` makes them light and strict. `archive` packs them into one file.
+A Sphinx extension adds to each page its head (`head`), its footer, a button that runs it elsewhere (`launch`), and an
+index that finds numbers (`search`). When the pages are there, `finish.finish` makes them light and strict, and adds what
+is taken along: notebooks that install what they use (`downloads`, `wheel`), decks of `slides`, a `worksheet`. `archive`
+packs all into one file.
 """
 
 from pathlib import Path
@@ -10,7 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from gsrgnn.book.site import head, search
+from gsrgnn.book.site import head, launch, search, slides
 from gsrgnn.book.site.address import address
 from gsrgnn.book.site.citation import Citation
 
@@ -20,7 +22,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_search_language(search.Numbers)
     app.connect("config-inited", _configure)
     app.connect("doctree-resolved", search.separate_cells)
+    app.connect("doctree-resolved", slides.keep_marks)
     app.connect("html-page-context", _add_to_page)
+    app.connect("html-page-context", slides.offer, priority=900)  # after the theme, which makes the buttons
     app.connect("build-finished", search.keep_integers)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -35,6 +39,8 @@ def _configure(app: Sphinx, config: Config) -> None:
             "use_repository_button": True,
             "use_issues_button": True,
         }
+    if place.launch:
+        config.html_theme_options |= launch.options(place.launch)
 
 
 def _add_to_page(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
