@@ -20,4 +20,4 @@ def lay_out(folder: Path | str = "results", carried: Path = CARRIED) -> str:
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(carried, new)
     new.rename(folder)
-    return f"{folder}: {sum(1 for _ in folder.rglob('*.json'))} files with records, which came with gsrgnn"
+    return f"{folder}: {sum(1 for _ in folder.rglob('*.json'))} files of records, which came with gsrgnn"

@@ -1,9 +1,9 @@
 """The book as a site: what its pages need when they are published and a chapter does not say.
 
 A Sphinx extension adds to each page its head (`head`), its footer, a button that runs it elsewhere (`launch`), and an
-index that finds numbers (`search`). When the pages are there, `finish.finish` makes them light and strict, and adds what
-is taken along: notebooks that install what they use (`downloads`, `wheel`), decks of `slides`, a `worksheet`. `archive`
-packs all into one file.
+index that finds numbers (`search`). When the pages are there, `finish.finish` makes them light and strict, and adds
+decks of `slides` and a `worksheet`; `downloads` makes notebooks that install the `wheel` beside them. `archive` packs
+all into one file.
 """
 
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Notebooks as they are downloaded: each opens with a cell that installs what it uses and lays out its records."""
+"""Notebooks as they are downloaded: each opens with a cell that installs what it uses and lays out its records.
+
+Results stay on the page: whoever runs the notebook makes results of their own.
+"""
 
 import re
 from collections.abc import Mapping
@@ -12,6 +15,9 @@ FOLDER: str = "_sources/chapters"
 """Where the pages' download button finds them."""
 
 CELL: str = "install"
+MADE: str = "provenance"
+"""The cell in which `lab.notebooks` says how an executed notebook was made."""
+
 PAGE = re.compile(r"\[([^\]]*)\]\((?:\.\./)?((?:book|chapters)/)?(\w+)\.(?:ipynb|md)(#[\w-]*)?\)")
 """A link to another page, as a chapter has it."""
 
@@ -25,11 +31,14 @@ def open_with_install(html: Path, wheel: str, address: Address) -> None:
     titles = {path.with_suffix("").relative_to(html / "_sources").as_posix(): _title(path) for path in _pages(html)}
     for path in sorted((html / FOLDER).glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        cells = [cell for cell in notebook.cells if cell.id != CELL]
+        cells = [cell for cell in notebook.cells if cell.id not in (CELL, MADE)]
         for cell in cells:
-            if cell.cell_type == "markdown":
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+            elif cell.cell_type == "markdown":
                 cell.source = PAGE.sub(lambda link: _link(link, address, titles), cell.source)
         notebook.cells = [nbformat.v4.new_code_cell(install(wheel, address), id=CELL), *cells]
+        notebook.metadata.pop("gsrgnn", None)
         nbformat.write(notebook, path)
 
 
@@ -40,7 +49,10 @@ def install(wheel: str, address: Address) -> str:
     elif address.repository:
         where, wanted = "from its repository", f'"gsrgnn[book] @ git+{address.repository}"'
     else:
-        where, wanted = f"from {wheel}: put that file of the book's first folder beside this notebook", f'"./{wheel}[book]"'
+        where, wanted = (
+            f"from {wheel}: put that file of the book's first folder beside this notebook",
+            f'"./{wheel}[book]"',
+        )
     return (
         f"# Once, in Python 3.11 or newer: gsrgnn, {where}.\n"
         f"%pip install --quiet {wanted}\n"

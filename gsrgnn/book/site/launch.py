@@ -1,7 +1,7 @@
 """A chapter's button that opens its notebook in a service where it can be run.
 
-The services open files of a repository on GitHub, which has sources and no notebooks: they are on a branch of their own,
-`BRANCH`, where .github/workflows/pages.yml puts those that the site offers for download.
+The services open files of a repository on GitHub, which has sources and no notebooks: these are on a branch of their
+own, `BRANCH`, where .github/workflows/pages.yml puts what the site offers for download.
 """
 
 from typing import Any

@@ -5,7 +5,6 @@ which measures in the browser. The notebooks' slide marks say which cells are le
 """
 
 import re
-import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -79,7 +78,9 @@ def deck(page: str, name: str) -> str:
     for link in article.find_all("a", href=True):
         link["href"] = _from_deck(link["href"], name)
     title = article.h1.get_text().strip()
-    head = [str(link) for link in soup.head.find_all("link", rel="stylesheet") if any(s in link["href"] for s in STYLES)]
+    head = [
+        str(link) for link in soup.head.find_all("link", rel="stylesheet") if any(s in link["href"] for s in STYLES)
+    ]
     head += [
         str(script)
         for script in soup.head.find_all("script")

@@ -1,7 +1,6 @@
-"""A sheet of paper for the lesson of the page for teachers, and its key: the same sheet before its answers are taken out."""
+"""A sheet of paper for the lesson of the page for teachers, and its key, which is the sheet with its answers."""
 
 import re
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +17,17 @@ FIRST_K, K = 2, 1
 """Entries that GS keeps a row: in the first task, and in all others."""
 
 
-EXIT: str = (
-    "(<i>V</i>₂, <i>I</i>₂), what GS kept of group 2: <i>f</i>(<i>X</i>₂) needs nothing else of <i>X</i>₂, and gives "
-    "<i>X</i>₁&nbsp;=&nbsp;<i>Y</i>₁&nbsp;−&nbsp;<i>f</i>(<i>X</i>₂). Subtracting alone does not reach further back: <i>X</i>₂ is the new group "
-    "2 of the layer before and is known where GS kept it, so <i>Y</i>₂&nbsp;−&nbsp;<i>f</i>(<i>Y</i>₁) of that layer has gaps. "
-    "(<i>V</i>₁, <i>I</i>₁) need not be kept: GS of <i>Y</i>₁ gives them again."
+GIVEN: str = (
+    "*A* says who receives from whom: row *i* has a 1 at each neighbour of node *i*. *X* has a row of features for "
+    "each node. Rows and columns are counted from 0. GS keeps the *k* largest entries of every row."
 )
-"""The answer to the last task."""
+
+EXIT: str = (
+    "(*V*₂, *I*₂), what GS kept of group 2: *f*(*X*₂) needs nothing else of *X*₂, and gives *X*₁~=~*Y*₁~−~*f*(*X*₂). "
+    "Subtracting alone does not reach further back: *X*₂ is the new group 2 of the layer before and is known where GS "
+    "kept it, so *Y*₂~−~*f*(*Y*₁) of that layer has gaps. (*V*₁, *I*₁) need not be kept: GS of *Y*₁ gives them again."
+)
+"""The answer to the last task, in the markup of `_html`."""
 
 
 class Numbers(NamedTuple):
@@ -86,48 +89,82 @@ def page(is_key: bool) -> str:
 
 def _tasks(of: Numbers, is_key: bool) -> str:
     layer = of.layer
+    two, more = (
+        np.flatnonzero(among(np.count_nonzero(of.out, axis=1))) for among in (lambda n: n == 2, lambda n: n > 2)
+    )
+    ((row, column),) = np.argwhere(of.lost)
+    slots = [f"slot {slot}" for slot in range(FIRST_K)]
+    assert not len(more)
 
     def asked(*items: Matrix | str) -> str:
         return _row(*items) if is_key else _emptied(_row(*items))
 
     def line(answer: str, room: str = "line") -> str:
-        return f'<p class="answer {room}">{answer if is_key else ""}</p>'
+        return f'<p class="answer {room}">{_html(answer) if is_key else ""}</p>'
 
-    two = [row for row in range(4) if np.count_nonzero(of.out[row]) == 2]
-    three = [row for row in range(4) if np.count_nonzero(of.out[row]) > 2]
-    lost = [f"row {row}, column {column + 2}: {layer['X2'][row, column]:.2f}" for row, column in np.argwhere(of.lost)]
-    slots = [f"slot {slot}" for slot in range(FIRST_K)]
-    name = "" if is_key else '<p class="name">Name</p>'
-    assert not three
-    return f"""{name}
-<div class="given">{_row(matrix(of.A, "A"), matrix(of.X, "X", groups=2))}
-<p><i>A</i> says who receives from whom: row <i>i</i> has a 1 at each neighbour of node <i>i</i>. <i>X</i> has a row of
-features for each node. Rows and columns are counted from 0. GS keeps the <i>k</i> largest entries of every row.</p></div>
-<section class="short"><h2>1. GS as CBSR, <i>k</i> = {FIRST_K}</h2>
-<p>Write the kept values <i>V</i> and their columns <i>I</i>, in the order of the columns.</p>
-{asked(matrix(of.V, "V", columns=slots), matrix(of.I, "I", columns=slots))}</section>
-<section class="long"><h2>2. Aggregation, from here on <i>k</i> = {K}</h2>
-<p>Write <i>V</i> and <i>I</i> again, then the sum of the neighbours' kept values, each in the column where the neighbour
-kept it. Which rows have two entries, and why?</p>
-{asked(matrix(of.V_one, "V"), matrix(of.I_one, "I"), "→", matrix(of.out, "A · scatter(V, I)"))}
-{line(f"Rows {_listed(two)}: their neighbours kept different columns.")}</section>
-<h2>3. Coupling, forwards</h2>
-<p>Group 1 is the left half of <i>X</i>, group 2 the right; <i>f</i> is task 2 on two columns. First
-<i>Y</i>₁&nbsp;=&nbsp;<i>X</i>₁&nbsp;+&nbsp;<i>f</i>(<i>X</i>₂), then <i>Y</i>₂&nbsp;=&nbsp;<i>X</i>₂&nbsp;+&nbsp;<i>f</i>(<i>Y</i>₁).</p>
-{asked(matrix(layer["M1"], "f(X₂)"), "→", matrix(layer["Y1"], "Y₁"), "→", matrix(layer["M2"], "f(Y₁)"), "→",
-       matrix(layer["Y2"], "Y₂"))}
-<h2>4. Coupling, undone</h2>
-<p>Give your neighbour <i>Y</i>₁ and <i>Y</i>₂ alone. <i>X</i>₂&nbsp;=&nbsp;<i>Y</i>₂&nbsp;−&nbsp;<i>f</i>(<i>Y</i>₁), then
-<i>X</i>₁&nbsp;=&nbsp;<i>Y</i>₁&nbsp;−&nbsp;<i>f</i>(<i>X</i>₂). The sparse layer adds to what GS kept of <i>X</i>₂, and not to
-<i>X</i>₂: which entry of <i>X</i> could then not be found again?</p>
-{asked(matrix(layer["X2"], "X₂ again"), "→", matrix(layer["X1"], "X₁ again"))}
-{line(f"{'; '.join(lost).capitalize()}. Any smaller number there gives the same <i>Y</i>. The other entries that GS drops are 0.")}
-<h2>5. Before you leave</h2>
-<p>Which pair must the sparse layer keep for the way back, and why?</p>
-{line(EXIT, "lines")}"""
+    def task(number: int, title: str, words: str, *parts: str) -> str:
+        return "\n".join([f"<h2>{number}. {_html(title)}</h2>", f"<p>{_html(words)}</p>", *parts])
+
+    return "\n".join(
+        [
+            "" if is_key else '<p class="name">Name</p>',
+            f'<div class="given">{_row(matrix(of.A, "A"), matrix(of.X, "X", groups=2))}',
+            f"<p>{_html(GIVEN)}</p></div>",
+            '<section class="short">',
+            task(
+                1,
+                f"GS as CBSR, *k* = {FIRST_K}",
+                "Write the kept values *V* and their columns *I*, in the order of the columns.",
+                asked(matrix(of.V, "V", columns=slots), matrix(of.I, "I", columns=slots)),
+            ),
+            '</section><section class="long">',
+            task(
+                2,
+                f"Aggregation, from here on *k* = {K}",
+                "Write *V* and *I* again, then the sum of the neighbours' kept values, each in the column where the "
+                "neighbour kept it. Which rows have two entries, and why?",
+                asked(matrix(of.V_one, "V"), matrix(of.I_one, "I"), "→", matrix(of.out, "A · scatter(V, I)")),
+                line(f"Rows {_listed(two)}: their neighbours kept different columns."),
+            ),
+            "</section>",
+            task(
+                3,
+                "Coupling, forwards",
+                "Group 1 is the left half of *X*, group 2 the right; *f* is task 2 on two columns. First "
+                "*Y*₁~=~*X*₁~+~*f*(*X*₂), then *Y*₂~=~*X*₂~+~*f*(*Y*₁).",
+                asked(
+                    *(matrix(layer["M1"], "f(X₂)"), "→", matrix(layer["Y1"], "Y₁"), "→"),
+                    *(matrix(layer["M2"], "f(Y₁)"), "→", matrix(layer["Y2"], "Y₂")),
+                ),
+            ),
+            task(
+                4,
+                "Coupling, undone",
+                "Give your neighbour *Y*₁ and *Y*₂ alone. *X*₂~=~*Y*₂~−~*f*(*Y*₁), then *X*₁~=~*Y*₁~−~*f*(*X*₂). The "
+                "sparse layer adds to what GS kept of *X*₂, and not to *X*₂: which entry of *X* could then not be "
+                "found again?",
+                asked(matrix(layer["X2"], "X₂ again"), "→", matrix(layer["X1"], "X₁ again")),
+                line(
+                    f"Row {row}, column {column + 2}: {layer['X2'][row, column]:.2f}. Any smaller number there gives "
+                    "the same *Y*. The other entries that GS drops are 0."
+                ),
+            ),
+            task(
+                5,
+                "Before you leave",
+                "Which pair must the sparse layer keep for the way back, and why?",
+                line(EXIT, "lines"),
+            ),
+        ]
+    )
 
 
-def _listed(rows: list[int]) -> str:
+def _html(text: str) -> str:
+    """Text in which *X* is set in italics and ~ does not break."""
+    return re.sub(r"\*(\w+)\*", r"<i>\1</i>", text).replace("~", "&nbsp;")
+
+
+def _listed(rows: np.ndarray) -> str:
     return " and ".join([", ".join(map(str, rows[:-1])), str(rows[-1])])
 
 
