@@ -145,8 +145,8 @@ def _tasks(of: Numbers, is_key: bool) -> str:
                 "found again?",
                 asked(matrix(layer["X2"], "X₂ again"), "→", matrix(layer["X1"], "X₁ again")),
                 line(
-                    f"Row {row}, column {column + 2}: {layer['X2'][row, column]:.2f}. Any smaller number there gives "
-                    "the same *Y*. The other entries that GS drops are 0."
+                    f"Row {row}, column {column + 2}: {layer['X2'][row, column]:.2f}. There any number below "
+                    f"{layer['X2'][row].max():.2f} gives the same *Y*. The other entries that GS drops are 0."
                 ),
             ),
             task(
