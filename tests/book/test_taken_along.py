@@ -25,7 +25,7 @@ SMALL = {
         "hidden_channels": 16,
         "k": 4,
         "depths": [1, 3, 10],
-        "peak_depths": [1, 3],
+        "peak_depths": [3],
         "autograd_depth": 3,
         "small_circuit": "synthetic/200",
         "rounding_depths": [1, 3],

@@ -96,9 +96,9 @@ def deck(page: str, name: str) -> str:
         '    <link rel="stylesheet" href="../_static/slides.css" />\n'
         f'    <script defer src="../{REVEAL}/reveal.js"></script>\n'
         '    <script defer src="../_static/slides.js"></script>\n'
-        f'  </head>\n  <body>\n    <main class="reveal" aria-label="Slides: {title}">\n      <div class="slides">\n'
+        f'  </head>\n  <body>\n    <main>\n      <div class="reveal" aria-label="Slides: {title}"><div class="slides">\n'
         + "\n".join(_sections(article))
-        + "\n      </div>\n    </main>\n  </body>\n</html>\n"
+        + "\n      </div></div>\n    </main>\n  </body>\n</html>\n"
     )
 
 
