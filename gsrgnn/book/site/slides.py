@@ -5,6 +5,7 @@ which measures in the browser. The notebooks' slide marks say which cells are le
 """
 
 import re
+from html import escape
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def deck(page: str, name: str) -> str:
         part.decompose()
     for link in article.find_all("a", href=True):
         link["href"] = _from_deck(link["href"], name)
-    title = article.h1.get_text().strip()
+    title = escape(article.h1.get_text().strip())
     head = [
         str(link) for link in soup.head.find_all("link", rel="stylesheet") if any(s in link["href"] for s in STYLES)
     ]
@@ -96,9 +97,9 @@ def deck(page: str, name: str) -> str:
         '    <link rel="stylesheet" href="../_static/slides.css" />\n'
         f'    <script defer src="../{REVEAL}/reveal.js"></script>\n'
         '    <script defer src="../_static/slides.js"></script>\n'
-        f'  </head>\n  <body>\n    <main>\n      <div class="reveal" aria-label="Slides: {title}"><div class="slides">\n'
+        f'  </head>\n  <body>\n    <main>\n<div class="reveal" aria-label="Slides: {title}"><div class="slides">\n'
         + "\n".join(_sections(article))
-        + "\n      </div></div>\n    </main>\n  </body>\n</html>\n"
+        + "\n</div></div>\n    </main>\n  </body>\n</html>\n"
     )
 
 
