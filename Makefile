@@ -9,13 +9,16 @@ PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: book site pdf sweep test test-all baselines clean
+.PHONY: book site slides pdf sweep test test-all baselines clean
 
 book: $(STAMP)  ## execute the notebooks that changed, build _build/html
 	@$(BIN)/gsrgnn book --profile $(PROFILE)
 
 site: book  ## and pack the pages into one file, _build/gsrgnn-book-VERSION.tar.gz
 	@$(BIN)/python -m gsrgnn.book.site.archive
+
+slides: book  ## and say where the first five chapters are slides; they are part of the book
+	@ls -1 _build/html/slides/*.html
 
 pdf: book  ## and print the pages into one file, _build/gsrgnn-book-VERSION.pdf (with chromium)
 	@$(BIN)/python -m gsrgnn.book.site.pdf

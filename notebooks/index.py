@@ -23,10 +23,13 @@ folder = "results"  # where the records lie
 # %% tags=["remove-input"]
 from IPython.display import HTML, Markdown, display
 
-from gsrgnn.book import figures, front, passes, scoreboard
+from gsrgnn.book import figures, front, origin, passes, scoreboard
 from gsrgnn.book.walkthrough.audit import recomputed, tally
 
 board = scoreboard.board(folder)
+origin.hand_over(
+    board.attrs["sources"], "the last answer, and the picture, which is of formulas"
+)
 HTML(front.table(front.answers(board, tally(recomputed()))))
 
 # %% [markdown]

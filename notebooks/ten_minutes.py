@@ -27,7 +27,7 @@ from IPython.display import Markdown
 from scipy.sparse import csr_array
 
 from gsrgnn import circuits
-from gsrgnn.book import figures, front, passes, scoreboard
+from gsrgnn.book import figures, front, origin, passes, scoreboard
 from gsrgnn.book.walkthrough.audit import recomputed, tally
 
 data = circuits.load(circuit)
@@ -148,7 +148,11 @@ figures.show(
 # This book runs the paper's experiments again, and [its first page](index.ipynb) has the answers. What surprised us:
 
 # %% tags=["remove-input"]
-found = front.answers(scoreboard.board(folder), tally(recomputed()))
+board = scoreboard.board(folder)
+origin.hand_over(
+    board.attrs["sources"], "the circuit, and sizes, which are by formula"
+)
+found = front.answers(board, tally(recomputed()))
 Markdown(
     "\n".join(f"- *{one.question}* {one.surprise}" for one in found if one.surprise)
 )

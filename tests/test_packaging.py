@@ -157,7 +157,7 @@ def test_the_library_is_forbidden_whatever_the_book_brings():
     distributions = packages_distributions()
     forbidden = {canonicalize_name(distributions[module][0]) for module in contract["forbidden_modules"]}
     book = {canonicalize_name(Requirement(text).name) for text in PROJECT["optional-dependencies"]["book"]}
-    never_imported = {"sphinx-mathjax-offline"}  # files for a page
+    never_imported = {"sphinx-mathjax-offline", "sphinx-revealjs"}  # files for a page
     draws_nothing = {"scikit-image"}  # a measure of `evaluation`, which says what to install where it is missing
     assert forbidden == book - never_imported - draws_nothing | {"sphinx", "typer"}
 

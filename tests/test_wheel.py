@@ -1,22 +1,18 @@
 """The wheel, installed where there is what it asks for and nothing else, and its commands in an empty folder."""
 
 import json
-import os
-import shutil
 import subprocess
-import sys
-import sysconfig
-from importlib.metadata import distribution
 from pathlib import Path
 from zipfile import ZipFile
 
+import clean_environment
 import pytest
-from packaging.metadata import Metadata
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from clean_environment import PIP
+
+from gsrgnn.book.site.wheel import make as make_wheel
+from gsrgnn.lab.records import sound_files
 
 ROOT = Path(__file__).parents[1]
-PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 INVOKE = """
 import json, os, sys
 from gsrgnn.cli import app
@@ -41,50 +37,20 @@ print(json.dumps([missing, gsrgnn.circuits.load("riscv/picorv32").num_nodes]))
 """
 
 
-def needed(requirements: list[Requirement]) -> dict[str, set[str]]:
-    """Name and extras of every distribution that these requirements bring."""
-    found, waiting = {}, [(need, "") for need in requirements]
-    while waiting:
-        need, asked_for = waiting.pop()
-        if need.marker and not need.marker.evaluate({"extra": asked_for}):
-            continue
-        extras = found.setdefault(canonicalize_name(need.name), set())
-        for extra in {"", *need.extras} - extras:
-            extras.add(extra)
-            waiting += [(Requirement(text), extra) for text in distribution(need.name).requires or ()]
-    return found
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    sources, made = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, sources)
-    shutil.copytree(ROOT / "gsrgnn", sources / "gsrgnn", ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run([*PIP, "wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", made, sources], check=True)
-    (wheel,) = made.iterdir()
-    return wheel
+    return make_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def clean(wheel, tmp_path_factory):
     """Runs a command there, in an empty folder or in `cwd`."""
-    place, home = tmp_path_factory.mktemp("clean"), tmp_path_factory.mktemp("home")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
-    python = place / "bin" / "python"
+    home = tmp_path_factory.mktemp("home")
+    python = clean_environment.make(tmp_path_factory.mktemp("clean"), wheel)
     subprocess.run([*PIP, "--python", python, "install", "--no-index", "--no-deps", wheel], check=True)
-    site = Path(sysconfig.get_path("purelib", vars={"base": place}))
-    with ZipFile(wheel) as archive:
-        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        metadata = Metadata.from_email(archive.read(metadata))
-    for name in needed(metadata.requires_dist):
-        here = distribution(name)
-        for top in {file.parts[0] for file in here.files} - {"..", "__pycache__"}:
-            if not (site / top).exists():
-                (site / top).symlink_to(here.locate_file(top))
 
     def run(*command, cwd=None):
-        environment = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(home)}
+        environment = clean_environment.variables(python, home)
         cwd = cwd or tmp_path_factory.mktemp("empty")
         return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
@@ -97,7 +63,11 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
         (entry_points,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
         assert "gsrgnn = gsrgnn.cli:app" in archive.read(entry_points).decode()
     files = (path for path in (ROOT / "gsrgnn").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    assert there == {path.relative_to(ROOT).as_posix() for path in files}
+    records = {
+        f"gsrgnn_records/{path.relative_to(ROOT / 'results').as_posix()}" for path in sound_files(ROOT / "results")
+    }
+    assert records
+    assert there - {path.relative_to(ROOT).as_posix() for path in files} == records
     assert {"gsrgnn/circuits/packaged_data/picorv32.npz", "gsrgnn/lab/record.schema.json"} < there
     assert {"gsrgnn/shipped/congestion.safetensors", "gsrgnn/shipped/congestion.md"} < there
     assert {f"gsrgnn/book/data/{name}" for name in ("errata.yml", "reported.csv", "table2.csv")} < there

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gsrgnn.book.site import downloads, wheel
 from gsrgnn.book.site.address import address
 from gsrgnn.book.site.contents import pages
 from gsrgnn.book.site.finish import finish
@@ -30,10 +31,11 @@ def build(
     from notebooks/NAME.py. Nothing is replaced unless everything succeeded.
 
     Raises FileNotFoundError where `root` holds no book or a chapter has no notebook, ValueError for a wrong
-    parameter, NotebookFailed for a failing notebook, RuntimeError for pages with warnings.
+    parameter or address, NotebookFailed for a failing notebook, RuntimeError for pages with warnings.
     """
     if not (root / "_toc.yml").exists():
         raise FileNotFoundError(f"no _toc.yml in {root}: call this in the folder of the book's sources")
+    address()
     chapters = list(chapter_names(root))
     for name in chapters:
         source = root / "notebooks" / f"{name}.py"
@@ -81,11 +83,14 @@ def _build_pages(root: Path, say: Callable[[str], None]) -> None:
     if built.returncode != 0:
         raise RuntimeError(f"the pages have warnings; the last good book stays in place\n{built.stdout}")
 
-    finish(root, staging / "_build" / "html", pages(root), address())
+    made = staging / "_build" / "html"
+    finish(root, made, pages(root), address())
+    if wheel.sources(root):
+        downloads.open_with_install(made, wheel.make(root, made).name, address())
     new, old = html.with_name(".html.new"), html.with_name(".html.old")
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    shutil.move(staging / "_build" / "html", new)
+    shutil.move(made, new)
     (new / made_from.name).write_text(key)
     if html.exists():
         os.replace(html, old)
@@ -99,5 +104,6 @@ def _pages_key(root: Path) -> str:
     sources = [root / name for name in names]
     sources += [path for path in (root / "book").rglob("*") if path.is_file()]
     sources += [root / CHAPTERS / f"{name}.ipynb" for name in chapter_names(root)]
+    sources += wheel.sources(root)
     package = code_hash()  # the site's extension, and what the reference says
     return " ".join([hash_files([path for path in sources if path.exists()], root), package, *address()])

@@ -71,11 +71,13 @@ class Page:
             `contender`.
         out_of_memory: the points that ran out of memory, likewise.
         wrong: what is wrong with the files that were left out, in words.
+        in_checkout: whether the experiment's notebook is here, without which no record can be called stale.
     """
 
     experiment: str
     folder: str
     circuit: str
+    in_checkout: bool
     rows: pd.DataFrame
     out_of_memory: pd.DataFrame
     wrong: list[str]
@@ -83,7 +85,9 @@ class Page:
     def __init__(self, experiment: str, folder: str = "results", circuit: str = "circuit") -> None:
         """Read them; ``circuit`` is the column that says what a view is of, "designs" where a record is of several."""
         self.experiment, self.folder, self.circuit = experiment, folder, circuit
-        now = cache(partial(sweep.key, Path("notebooks") / "experiments" / f"{experiment}.py"))
+        notebook = Path("notebooks") / "experiments" / f"{experiment}.py"
+        self.in_checkout = notebook.exists()
+        now = cache(partial(sweep.key, notebook)) if self.in_checkout else None
         frame, self.wrong = found(experiment, folder, now)
         if experiment in BUDGETED and len(frame):
             frame = frame.assign(**{name: frame[name].fillna(0) if name in frame else 0 for name in TRAINED[2:]})
@@ -102,6 +106,8 @@ class Page:
             )
             return Markdown("\n".join([text, "", *(f"- Left out: {words}." for words in self.wrong)]))
         lines = [f"- Left out: {words}." for words in self.wrong]
+        if not self.in_checkout:
+            lines.append("- Whether the code has changed since these records were made is told in a checkout only.")
         if len(self.out_of_memory):
             lines.append(f"- {len(self.out_of_memory)} points ran out of memory.")
         return Markdown("\n".join(lines)) if lines else None
@@ -118,7 +124,7 @@ class Page:
                 machine,
                 tuple(date[:10] for date in group["date"]),
                 tuple(group["code hash"]),
-                int(group["stale"].sum()),
+                int(group["stale"].sum()) if self.in_checkout else None,
             )
             for machine, group in every.drop_duplicates("experiment point").groupby("machine", sort=False)
         ]

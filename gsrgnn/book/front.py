@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from gsrgnn.book.scoreboard import IN_PART, NOT, OPEN, REPRODUCED
+from gsrgnn.book.scoreboard import IN_PART, NOT, OPEN, REPRODUCED, badge
 from gsrgnn.book.walkthrough.display import VERDICTS
 
 MEASURES: tuple[str, ...] = ("fig8_pearson", "fig8_spearman", "fig8_kendall", "fig8_r2")
@@ -50,7 +50,7 @@ def table(given: list[Answer]) -> str:
     """The answers as a table of HTML, for a narrow screen too."""
     heads = ("The paper says", "Found here", "What surprises")
     rows = [
-        f"<th scope='row'>{escape(one.question)} <a href='{one.page}.html'>{escape(one.verdict)}</a>"
+        f"<th scope='row'>{escape(one.question)} <a href='{one.page}.html'>{badge(one.verdict)}</a>"
         f"<span>{escape(one.paper)}</span></th>"
         + "".join(
             f"<td data-label='{head}'>{escape(words)}</td>"

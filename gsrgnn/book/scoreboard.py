@@ -140,7 +140,8 @@ def in_readme(text: str, frame: pd.DataFrame) -> str:
     if not opening or not closing:
         raise ValueError(f"the README lacks the lines {OPENING!r} and {CLOSING!r}: put them where the table goes")
     table = as_markdown(frame, "notebooks/{}.py".format)
-    return f"{before}{OPENING}\n{summary(frame)}\n\n{table}\n{CLOSING}{after}"
+    folded = f"<details><summary>Value by value</summary>\n\n{table}\n\n</details>"
+    return f"{before}{OPENING}\n{summary(frame)}\n\n{folded}\n{CLOSING}{after}"
 
 
 def write_readme(path: Path, frame: pd.DataFrame) -> None:

@@ -51,6 +51,17 @@ def test_a_page_names_what_is_stale_lost_and_left_out(tmp_path):
     assert "1 points ran out of memory" in text
 
 
+def test_outside_a_checkout_no_record_is_called_stale_and_a_page_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    records.write(copy.deepcopy(RECORD), tmp_path / "results" / "depth" / "a.json")
+    page = findings.Page("depth")
+    assert not page.rows["stale"].any()
+    assert (
+        page.remarks().data
+        == "- Whether the code has changed since these records were made is told in a checkout only."
+    )
+
+
 def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_choice(tmp_path):
     for number, (made, parameters) in enumerate(
         (

@@ -55,4 +55,4 @@ def test_the_table_leads_to_the_pages_and_escapes_what_it_shows():
     table = BeautifulSoup(front.table([answer]), "html.parser")
     assert table.find("a")["href"] == "14_figure_1.html"
     assert [cell.get_text() for cell in table.select("tbody td")] == ["here", "a surprise"]
-    assert table.select_one("tbody th").get_text() == "Is <it>? in partmore & more"
+    assert table.select_one("tbody th").get_text() == "Is <it>? ◐ in partmore & more"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from gsrgnn.book.site import pictures
+from gsrgnn.book.site import pictures, slides, worksheet
 from gsrgnn.book.site.address import Address
 from gsrgnn.book.site.citation import Citation
 from gsrgnn.book.site.icons import Icons
@@ -49,18 +49,24 @@ def finish(root: Path, html: Path, pages: Sequence[str], address: Address) -> No
     """
     icons = Icons((html / ICONS).read_text())
     _redirect(html, pages[0])
-    for path in sorted(html.rglob("*.html")):
-        if path.parent != html / "_static":
-            page = numbered(_mend(icons.drawn(path.read_text())))
-            if path == html / "404.html":
-                page = _from_anywhere(page, address.path)
-            path.write_text(_under_policy(page, path.relative_to(html)))
+    if "book/teaching" in pages:
+        worksheet.write(html)
+    for path in _written(html):
+        page = numbered(_mend(icons.drawn(path.read_text())))
+        path.write_text(_from_anywhere(page, address.path) if path == html / "404.html" else page)
+    slides.write(html)
+    for path in _written(html):
+        path.write_text(_under_policy(path.read_text(), path.relative_to(html)))
     _prune(html)
     _write_pictures(root, html)
     shutil.copy(root / "LICENSE", html / "license.txt")
     shutil.copy(LICENSES, html / "licenses-of-circuits.txt")
     if address.site:
         _write_map(html, pages, address)
+
+
+def _written(html: Path) -> list[Path]:
+    return sorted(path for path in html.rglob("*.html") if path.parent != html / "_static")
 
 
 def _under_policy(page: str, name: Path) -> str:

@@ -29,3 +29,16 @@ def test_what_is_no_folder_on_the_web_is_an_error(given):
 def test_a_repository_has_an_owner():
     with pytest.raises(ValueError, match="GSRGNN_REPOSITORY is .*: give owner and name"):
         address({"GSRGNN_REPOSITORY": "https://example.org/gsrgnn/"})
+
+
+def test_notebooks_are_run_where_the_variable_says():
+    given = {"GSRGNN_REPOSITORY": "https://github.com/a/x", "GSRGNN_LAUNCH": "colab"}
+    assert address(given) == Address("", "https://github.com/a/x", "colab")
+
+
+def test_a_service_that_is_not_known_or_has_no_repository_to_open_is_an_error():
+    with pytest.raises(ValueError, match="GSRGNN_LAUNCH is 'kaggle': give colab or binder, or leave it out"):
+        address({"GSRGNN_REPOSITORY": "https://github.com/a/x", "GSRGNN_LAUNCH": "kaggle"})
+    for repository in ("", "https://example.org/a/x"):
+        with pytest.raises(ValueError, match="GSRGNN_LAUNCH=binder opens notebooks of .* github.com: give GSRGNN_REP"):
+            address({"GSRGNN_REPOSITORY": repository, "GSRGNN_LAUNCH": "binder"})

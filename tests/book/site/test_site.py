@@ -13,25 +13,37 @@ from gsrgnn.book.build import build
 from gsrgnn.book.site.search import Numbers
 
 ROOT = Path(__file__).parents[3]
-SITE, REPOSITORY = "https://example.org/book/", "https://example.org/someone/gsrgnn"
+SITE, REPOSITORY = "https://example.org/book/", "https://github.com/someone/gsrgnn"
 LONG = "A first paragraph that says in " + "very " * 60 + "many words what the page is about."
 
 
-@pytest.fixture(scope="module", params=[(SITE, REPOSITORY), ("", "")], ids=["published", "at home"])
+CHAPTER = """# %% [markdown] slideshow={"slide_type": "slide"}
+# # A chapter
+
+# %% tags=["parameters"] slideshow={"slide_type": "skip"}
+k = 1
+"""
+
+
+@pytest.fixture(scope="module", params=[(SITE, REPOSITORY, "colab"), ("", "", "")], ids=["published", "at home"])
 def site(request, tmp_path_factory):
     """The folder of the built pages; whether it was built with addresses."""
     root = tmp_path_factory.mktemp("book")
     for name in ("CITATION.cff", "LICENSE", "_config.yml", "book/_static", "book/_templates", "book/references.bib"):
         (root / name).parent.mkdir(exist_ok=True)
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, root / name)
-    (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters: [{file: book/deep}]\n")
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nchapters: [{file: book/deep}, {file: chapters/02_aggregation}]\n"
+    )
+    (root / "notebooks").mkdir()
+    (root / "notebooks" / "02_aggregation.py").write_text(CHAPTER)
     (root / "book" / "index.md").write_text(f"# GSR-GNN, executed\n\n:::{{note}}\nA box.\n:::\n\n{LONG}\n\nMore.\n")
     table = "<table><tr><th class='blank'>&nbsp;</th><td>87.2</td><td>38,656</td></tr></table>"
     (root / "book" / "deep.md").write_text(
         f"# Deep & 'wide'\n\nIt has 7157 cells, $x$.\n\n```{{raw}} html\n{table}\n```\n"
     )
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in zip(("GSRGNN_SITE_URL", "GSRGNN_REPOSITORY"), request.param, strict=True):
+        for name, value in zip(("GSRGNN_SITE_URL", "GSRGNN_REPOSITORY", "GSRGNN_LAUNCH"), request.param, strict=True):
             patch.setenv(name, value)
         return build(root, say=lambda words: None).parent, bool(request.param[0])
 
@@ -74,7 +86,21 @@ def test_addresses_are_told_where_they_are_known_and_nowhere_else(site):
     assert (html / "sitemap.xml").exists() == published
     if published:
         places = re.findall("<loc>(.*?)</loc>", (html / "sitemap.xml").read_text())
-        assert places == [f"{SITE}book/index.html", f"{SITE}book/deep.html"]
+        assert places == [f"{SITE}{page}.html" for page in ("book/index", "book/deep", "chapters/02_aggregation")]
+
+
+def test_a_chapter_alone_has_a_button_that_runs_it_and_one_for_its_slides(site):
+    html, published = site
+    chapter, other = (soup(html / f"{page}.html") for page in ("chapters/02_aggregation", "book/deep"))
+    notebook = f"{REPOSITORY.removeprefix('https://')}/blob/notebooks/chapters/02_aggregation.ipynb"
+    launch = [a["href"] for a in chapter.select("a[href*='colab']")]
+    assert launch == [f"https://colab.research.google.com/{notebook.replace('.com', '', 1)}"] * published
+    assert not other.select("a[href*='colab']")
+    (slides,) = chapter.select("a[href*='slides']")
+    deck = soup((html / "chapters" / slides["href"]).resolve())
+    assert [section.get_text().strip() for section in deck.select("section")] == ["A chapter"]
+    assert "script-src 'self'" in deck.find("meta", {"http-equiv": "Content-Security-Policy"})["content"]
+    assert not other.select("a[href*='slides']")
 
 
 def test_the_footer_has_licence_paper_and_how_to_cite(site):
