@@ -27,10 +27,12 @@ from gsrgnn.book import figures, front, origin, passes, scoreboard
 from gsrgnn.book.walkthrough.audit import recomputed, tally
 
 board = scoreboard.board(folder)
+HTML(front.table(front.answers(board, tally(recomputed()))))
+
+# %% tags=["remove-cell"]
 origin.hand_over(
     board.attrs["sources"], "the last answer, and the picture, which is of formulas"
 )
-HTML(front.table(front.answers(board, tally(recomputed()))))
 
 # %% [markdown]
 # All of it, value by value: [the scoreboard](00_scoreboard.ipynb).

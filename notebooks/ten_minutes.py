@@ -149,12 +149,14 @@ figures.show(
 
 # %% tags=["remove-input"]
 board = scoreboard.board(folder)
-origin.hand_over(
-    board.attrs["sources"], "the circuit, and sizes, which are by formula"
-)
 found = front.answers(board, tally(recomputed()))
 Markdown(
     "\n".join(f"- *{one.question}* {one.surprise}" for one in found if one.surprise)
+)
+
+# %% tags=["remove-cell"]
+origin.hand_over(
+    board.attrs["sources"], "the circuit, and sizes, which are by formula"
 )
 
 # %% [markdown]

@@ -13,7 +13,7 @@ COMPUTED, RECORDS, BOTH = "gsr-computed", "gsr-from-records", "gsr-of-both"
 
 
 def add(app: Sphinx, doctree: nodes.document) -> None:
-    """Put the mark below the title of a page that is a notebook which this package has run."""
+    """Put the mark below the title of a page that is a notebook which this package has run; at its end on the front."""
     path = Path(app.env.doc2path(app.env.docname))
     title = next(doctree.findall(nodes.title), None)
     if path.suffix != ".ipynb" or title is None:
@@ -21,7 +21,8 @@ def add(app: Sphinx, doctree: nodes.document) -> None:
     notebook = json.loads(path.read_text(encoding="utf-8"))
     if "gsrgnn" in notebook["metadata"]:
         section = title.parent
-        section.insert(section.index(title) + 1, mark(notebook))
+        at = len(section) if app.env.docname == app.config.root_doc else section.index(title) + 1
+        section.insert(at, mark(notebook))
 
 
 def mark(notebook: dict) -> nodes.container:
