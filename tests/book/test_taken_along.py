@@ -49,6 +49,7 @@ start, failed, installed = time.monotonic(), {}, []
 for path, folder, small in json.load(sys.stdin):
     os.chdir(folder)
     shell.reset(new_session=False)
+    shell.user_ns["__spec__"] = None  # as in a kernel; processes that a notebook starts look for it
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":
             print(f"{time.monotonic() - start:.0f} s", path, cell.id, file=sys.stderr)
