@@ -79,15 +79,16 @@ Markdown(
 )
 
 # %% [markdown]
-# All of it is two commands. The second ends in time when it is told how many minutes there are, and the same command
-# goes on where it ended; a point that runs out of memory is a result, and the sweep goes on.
+# All of it is three commands. The last two end in time when they are told how many minutes there are, and the same
+# command goes on where it ended; a point that runs out of memory is a result, and the sweep goes on.
 #
 # ```sh
-# .venv/bin/python -m pytest -m gpu   # all must pass: "skipped" says why one could not run
-# gsrgnn sweep gpu --minutes 9        # leave out --minutes where the card is yours
-# make book                           # the figures now show your card's records
+# .venv/bin/python -m pytest -m gpu     # all must pass; "skipped" comes with its reason
+# gsrgnn sweep gpu --minutes 9          # leave out --minutes where the card is yours
+# gsrgnn bench --kernels --minutes 9
 # ```
 #
+# `make book` then shows your card's records in the figures.
 # Each record lies in `results`, names the card, its driver and the versions, and is checked when it is read. On a machine
 # that is given back, copy that folder before it is.
 #
