@@ -42,7 +42,7 @@ def test_every_chapter_says_where_its_numbers_come_from_and_numbers_its_figures(
     soup = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser")
     (mark,) = soup.select("article .gsr-mark")
     assert mark.find_previous("h1")
-    chapter = soup.find("h1").find("span", class_="section-number")
+    chapter = soup.select_one("h1 > .section-number")
     before = f"{int(chapter.get_text().rstrip('. '))}." if chapter else ""
     figures = soup.select("article .gsr-figure")
     numbers = [figure.select_one("figcaption > .gsr-number").get_text() for figure in figures]
