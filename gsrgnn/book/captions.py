@@ -213,7 +213,7 @@ def beside_in_memory(low: float, high: float) -> str:
     """Between which shares of a peer's memory something takes, in words that go before the peer's name."""
     if high < 1:
         span = " to ".join(dict.fromkeys(f"{100 * (1 - value):.1f}" for value in (high, low)))
-        return f"{span}% less than"
+        return f"{span}% less than that of"
     if low > 1:
         span = " to ".join(dict.fromkeys(f"{value:.2g}" for value in (low, high)))
         return f"{span} times that of"

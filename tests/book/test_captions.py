@@ -93,7 +93,7 @@ def test_speed_without_a_baseline_says_so():
 @pytest.mark.parametrize(
     ("ratios", "words"),
     [
-        ([0.1, 0.4], "60.0 to 90.0% less than"),
+        ([0.1, 0.4], "60.0 to 90.0% less than that of"),
         ([1.5, 4.2], "1.5 to 4.2 times that of"),
         ([0.9, 4.2], "between 10.0% less than and 4.2 times that of"),
     ],
