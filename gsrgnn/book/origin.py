@@ -53,7 +53,7 @@ def sentences(sources: Iterable[Source]) -> list[str]:
         by_machine.setdefault(source.machine, []).append(source)
     missing = by_machine.pop("", [])
     said = [_of_machine(machine, each) for machine, each in by_machine.items()]
-    none = [f"No record of {source.what} is there yet." for source in dict.fromkeys(missing)]
+    none = [f"There is no record of {source.what} yet." for source in dict.fromkeys(missing)]
     return said + none
 
 
@@ -86,5 +86,6 @@ def _stale(sources: list[Source]) -> str:
         return ""
     stale, every = sum(source.stale for source in known), sum(len(source.dates) for source in known)
     if not stale:
-        return ", which has not changed since in what they depend on"
-    return f"; {'all' if stale == every else stale} of them are stale: what they depend on has changed since"
+        return ", and nothing that they depend on has changed since"
+    which = "it is" if every == 1 else "all are" if stale == every else f"{stale} {'is' if stale == 1 else 'are'}"
+    return f"; {which} stale: what {'it depends' if stale == 1 else 'they depend'} on has changed since"

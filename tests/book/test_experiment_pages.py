@@ -100,7 +100,7 @@ def test_a_page_without_records_runs_and_says_that_there_are_none(name, tmp_path
         if "parameters" in tags:
             names |= {"folder": str(tmp_path), "real": False}
     assert len(handed) == 1
-    assert "No record of the experiment " in handed[0]
+    assert "There is no record of the experiment " in handed[0]
 
 
 def test_figure_1_compares_the_models_of_the_widest_group(shown):

@@ -15,16 +15,16 @@ def test_each_machine_has_one_sentence_with_counts_dates_code_and_what_is_stale(
     ]
     first, second = origin.sentences(found)
     assert first.startswith("2 records of the experiment depth, 1 of the experiment speed: measured on Z80, 2 cores, ")
-    assert "2026-01-01 to 2026-01-03, by 2 versions of the code; 1 of them are stale" in first
-    assert second.startswith("1 record of the experiment speed: measured on H100, 2026-01-02, by code a; all of them")
+    assert "2026-01-01 to 2026-01-03, by 2 versions of the code; 1 is stale: what it depends on" in first
+    assert second.startswith("1 record of the experiment speed: measured on H100, 2026-01-02, by code a; it is stale")
 
 
 def test_what_is_not_stale_not_known_or_not_there_is_said():
-    assert "which has not changed since" in origin.sentences([source("x")])[0]
+    assert "and nothing that they depend on has changed" in origin.sentences([source("x")])[0]
     assert origin.sentences([source("x", stale=None)]) == [
         "1 record of x: measured on Z80, 2 cores, 2026-01-02, by code a."
     ]
-    assert origin.sentences(origin.of_files("gsrgnn bench", [])) == ["No record of gsrgnn bench is there yet."]
+    assert origin.sentences(origin.of_files("gsrgnn bench", [])) == ["There is no record of gsrgnn bench yet."]
 
 
 def test_records_of_files_come_machine_by_machine():

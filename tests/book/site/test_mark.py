@@ -23,10 +23,10 @@ def test_a_chapter_that_reads_no_record_was_computed_when_the_book_was_built():
 
 
 def test_a_chapter_of_records_says_of_which():
-    box = mark.mark(notebook({"records": ["3 records of x.", "No record of y."], "computed": ""}))
+    box = mark.mark(notebook({"records": ["3 records of x.", "There is no record of y yet."], "computed": ""}))
     assert mark.RECORDS in box["classes"]
     assert "3 records of x." in box.astext()
-    assert "No record of y." in box.astext()
+    assert "There is no record of y yet." in box.astext()
     assert "Z80" not in box.astext()
 
 
