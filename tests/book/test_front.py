@@ -6,13 +6,17 @@ from gsrgnn.book import front, scoreboard
 from gsrgnn.book.walkthrough.display import VERDICTS
 
 
+@pytest.fixture(scope="module")
+def board():
+    return scoreboard.board()
+
+
 @pytest.fixture
 def tally():
     return pd.DataFrame([[80, 10, 0, 5, 20], [4, 0, 0, 1, 2]], columns=list(VERDICTS))
 
 
-def test_five_questions_are_answered_from_the_records(tally):
-    board = scoreboard.board()
+def test_five_questions_are_answered_from_the_records(board, tally):
     found = front.answers(board, tally)
     assert [one.question for one in found][-1] == "Are its examples right?"
     assert len(found) == 5
@@ -44,8 +48,8 @@ def test_the_examples_are_judged_by_their_numbers(counts, verdict):
 
 
 @pytest.mark.parametrize(("left", "word"), [(10.8, "less"), (-30.0, "more")])
-def test_more_or_less_memory_than_the_leanest_is_what_the_record_says(left, word, tally):
-    board = scoreboard.board()
+def test_more_or_less_memory_than_the_leanest_is_what_the_record_says(left, word, board, tally):
+    board = board.copy()
     board.loc["mem_reduction_max", "left"] = left
     assert f"{abs(left)} percent {word} than the leanest" in front.answers(board, tally)[1].surprise
 

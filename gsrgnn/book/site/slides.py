@@ -22,7 +22,15 @@ MARK: str = "slide-"
 """Start of the class that a cell's slide mark becomes."""
 
 STYLES = ("pydata-sphinx-theme.css", "pygments.css", "mystnb", "book.css", "walkthrough.css")
-LEFT_OUT = (f".{MARK}skip", "a.headerlink", "div.admonition.dropdown", ".tag_hide-input .cell_input", "summary")
+LEFT_OUT = (
+    f".{MARK}skip",
+    "a.headerlink",
+    "div.admonition.dropdown",
+    ".tag_hide-input .cell_input",
+    "summary",
+    ".reading-time",
+    ".gsr-mark",
+)
 
 
 def keep_marks(app: Sphinx, doctree: nodes.document, page: str) -> None:

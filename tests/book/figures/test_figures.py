@@ -47,6 +47,7 @@ WITHOUT_AXES = {
     "graphs.piece",
     "layers.backward_flow",
     "layers.forward_flow",
+    "layers.one_layer",
 }
 
 
