@@ -179,8 +179,7 @@ def _svg(figure: Figure) -> tuple[str, float, int]:
     with mpl.rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = _lean(svg[svg.index("<svg") :]).replace(INK, "currentColor")
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     heights = [float(px) for px in re.findall(r"<text[^>]*?\bfont(?:-size)?: (?:\w+ )*([\d.]+)px", svg)]
     least = math.ceil(figure.get_figwidth() * 72 * SMALLEST / min(heights)) if heights else 0
@@ -189,3 +188,12 @@ def _svg(figure: Figure) -> tuple[str, float, int]:
     own = hashlib.sha256(svg.encode()).hexdigest()[:8]  # ids are global in a page
     svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{own}-", svg)
     return svg, figure.get_figwidth() * 96, least
+
+
+def _lean(svg: str) -> str:
+    """The drawing without what nothing refers to, its lengths to a hundredth of a point."""
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]).replace("\n", " "), svg)
+    svg = re.sub(r">\s+<", "><", svg)
+    referred = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
+    return re.sub(r' id="([^"]+)"', lambda own: own[0] if own[1] in referred else "", svg)

@@ -25,6 +25,7 @@ UNUSED: tuple[str, ...] = (
     "_static/**/*.LICENSE.txt",
     f"{ICONS}*",
     "_static/locales",
+    "_static/mathjax/input/tex/extensions/all-packages.js",
     "_static/vendor/fontawesome/webfonts/*.ttf",
     "_static/vendor/fontawesome/webfonts/fa-brands-400.*",
     "_static/vendor/fontawesome/webfonts/fa-regular-400.*",

@@ -5,6 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import FancyBboxPatch
+from PIL import Image
 
 from gsrgnn.book.site.head import CARD, CARD_SIZE
 
@@ -47,6 +48,8 @@ def _card(path: Path, title: str, lines: list[str], figure: Path) -> None:
     axes.imshow(imread(figure), interpolation="lanczos")
     axes.set_axis_off()
     card.savefig(path, metadata={"Software": None})
+    with Image.open(path) as drawn:
+        drawn.convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def _icon(path: Path) -> None:
