@@ -33,13 +33,10 @@ def test_a_notebook_has_parameters_and_a_title(name):
 def test_the_pages_of_the_experiments_have_one_form(name):
     cells = read_source(ROOT / "notebooks" / f"{name}.py").cells
     lines = [line for cell in cells if cell.cell_type == "markdown" for line in cell.source.splitlines()]
-    assert [line for line in lines if line.startswith("## ")] == [
-        "## The claim",
-        "## How it is measured",
-        "## What came out",
-        "## What differs, and why",
-        "## Run it again",
-    ]
+    form = ["## What came out", "## What differs, and why", "## How it is measured", "## Run it again"]
+    headings = [line for line in lines if line.startswith("## ")]
+    assert [line for line in headings if line in form] == form
+    assert (headings[0], headings[-1]) == (form[0], form[-1])
 
 
 def quotes(name):
@@ -60,7 +57,9 @@ def test_a_quote_of_the_paper_names_its_place_is_short_and_stands_above_code(nam
 
 
 def test_the_walkthrough_quotes_the_paper():
-    assert [name for name in NAMES[1:6] if not any(quotes(name))] == []
+    walkthrough = [name for name in NAMES if "01" <= name[:2] <= "05"]
+    assert len(walkthrough) == 5
+    assert [name for name in walkthrough if not any(quotes(name))] == []
 
 
 @pytest.fixture(params=NAMES)

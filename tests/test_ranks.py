@@ -1,64 +1,18 @@
 """Training in several processes: as in one but for rounding, no rank left waiting, and a rank killed loses an epoch."""
 
-import multiprocessing as mp
 import os
 import re
-import signal
 import subprocess
 import sys
-import traceback
-import warnings
 
 import pandas as pd
 import pytest
 import torch
-from some_circuits import Read, circuit
-from torch import distributed as dist
-from torch_geometric import seed_everything
+from some_circuits import circuit
+from training_in_ranks import SEEDS, Failing, differing, in_ranks, plain, run, seeded, stop_after_two, warned
 
-from gsrgnn import GSRGNN, checkpoint
+from gsrgnn import checkpoint
 from gsrgnn.ranks import Ranks
-from gsrgnn.training import train
-
-SEEDS, OTHERS = [1, 2, 3, 4, 5], [6, 7]
-
-
-def run(seed=1, circuits=None, **options):
-    seed_everything(seed)
-    model = GSRGNN(4, 8, num_layers=2, k=2, dropout=0.3)
-    others = [circuit(number) for number in OTHERS]
-    options = {"validate": others, "circuits_a_step": 3, "epochs": 4, "learning_rate": 0.02} | options
-    result = train(model, Read(SEEDS) if circuits is None else circuits, **options)
-    return model.state_dict(), result
-
-
-def in_ranks(work, folder, size=2):
-    """What ``work(rank)`` returns, or the error it raises as text, on each of ``size`` ranks."""
-    context = mp.get_context("fork")
-    queue = context.SimpleQueue()
-    place = folder / f"meeting{len(os.listdir(folder))}"
-
-    def one(rank):
-        try:
-            dist.init_process_group("gloo", init_method=f"file://{place}", rank=rank, world_size=size)
-            queue.put((rank, work(rank)))
-        except BaseException as error:
-            queue.put((rank, f"{type(error).__name__}: {error}" if str(error) else traceback.format_exc()))
-        finally:
-            signal.pause()  # a rank that ends closes its connections, which the others may take for a failure
-
-    processes = [context.Process(target=one, args=(rank,)) for rank in range(size)]
-    for process in processes:
-        process.start()
-    found = dict(queue.get() for _ in processes)
-    for process in processes:
-        process.kill()
-        process.join()
-    return [found[rank] for rank in range(size)]
-
-
-def plain(state, result):
-    return {name: value.tolist() for name, value in state.items()}, result.history, result.best_epoch, result.test
 
 
 def assert_close(found, want):
@@ -73,32 +27,21 @@ def assert_close(found, want):
 def test_two_ranks_do_what_one_does(tmp_path):
     """Each rank seeds as it likes, and one of them has no circuit in some step: 5 circuits are steps of 3 and of 2."""
     want = run()
-    found = in_ranks(lambda rank: plain(*run(seed=1 + rank)), tmp_path)
+    found = in_ranks(seeded, tmp_path)
     for each in found:
         assert_close(each, want)
     assert found[0][0] == found[1][0]
 
 
 def test_a_checkpoint_goes_on_under_any_number_of_ranks(tmp_path):
-    def stop(row):
-        if row["epoch"] == 2:
-            raise KeyboardInterrupt
-
     want, path = run(), tmp_path / "run"
-    found = in_ranks(lambda rank: run(checkpoint=path, progress=stop), tmp_path)
+    found = in_ranks(seeded, tmp_path, seed=1, checkpoint=path, progress=stop_after_two)
     assert "KeyboardInterrupt" in found[0]
     assert found[1] == "RuntimeError: rank 0 stopped: KeyboardInterrupt: "
     assert_close(plain(*run(seed=5, epochs=3, checkpoint=path)), run(epochs=3))
-    for each in in_ranks(lambda rank: plain(*run(seed=6, checkpoint=path)), tmp_path):
+    for each in in_ranks(seeded, tmp_path, seed=6, checkpoint=path):
         assert_close(each, want)
     assert [name for name in os.listdir(tmp_path) if "meeting" not in name] == ["run"]
-
-
-class Failing(Read):
-    def __getitem__(self, number):
-        if len(self.read) > 6:
-            raise OSError("the disk is gone")
-        return super().__getitem__(number)
 
 
 @pytest.mark.parametrize(
@@ -111,19 +54,13 @@ class Failing(Read):
     ],
 )
 def test_where_a_rank_fails_none_waits(options, own, others, tmp_path):
-    first, second = in_ranks(lambda rank: run(**options) if rank else run(), tmp_path)
+    first, second = in_ranks(differing, tmp_path, **options)
     assert re.match(own.replace("{", r"\{"), second), second
     assert re.match((others or own).replace("{", r"\{"), first), first
 
 
 def test_too_many_ranks_are_warned_of(tmp_path):
-    def caught(rank):
-        with warnings.catch_warnings(record=True) as found:
-            warnings.simplefilter("always")
-            state = plain(*run(circuits_a_step=1, epochs=1))
-        return [str(each.message) for each in found], state
-
-    (said, state), (nothing, _) = in_ranks(caught, tmp_path)
+    (said, state), (nothing, _) = in_ranks(warned, tmp_path, circuits_a_step=1, epochs=1)
     assert said == ["a step takes 1 of 5 circuits and there are 2 ranks: some wait; raise circuits_a_step"]
     assert nothing == []
     assert_close(state, run(circuits_a_step=1, epochs=1))

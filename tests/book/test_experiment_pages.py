@@ -134,7 +134,7 @@ def test_figure_8_takes_the_differences_of_those_runs(shown):
     [
         pytest.param("16_figure_3", "one array of messages; the leanest route, ", marks=pytest.mark.slow),
         pytest.param("17_figure_4", "times as long as its forward pass", marks=pytest.mark.slow),
-        ("19_figure_9", "slower in every row, and"),
+        pytest.param("19_figure_9", "slower in every row, and", marks=pytest.mark.slow),
         ("20_figure_10", "times that of RevGNN on an edge_index"),
         pytest.param("22_table_2", "The fastest, GSR k=", marks=pytest.mark.slow),
     ],

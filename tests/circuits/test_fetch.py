@@ -213,7 +213,7 @@ fetch.fetch("small", sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_an_interrupted_fetch_is_taken_up_again(manifest, server, root, how):
     server.answers["demo/a/one.npy"] = stall_after(server, 70_000)
     process = subprocess.Popen(

@@ -91,6 +91,7 @@ def test_what_is_there_is_kept_and_what_is_damaged_or_of_another_netlist_made_ag
     assert said[-1] == f"1/1 {layout.name}; about 0 s left"
 
 
+@pytest.mark.slow
 def test_a_killed_call_leaves_whole_files_and_the_next_goes_on(made, tmp_path):
     program = (
         "from gsrgnn.circuits import layouts; "

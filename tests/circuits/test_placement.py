@@ -49,7 +49,7 @@ def assert_legal(box, grid, size):
 
 
 @given(st.integers(2, 150), st.integers(0, 4), st.integers(0, 100))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_placements_are_legal(cells, macros, seed):
     cell, net, size = random_netlist(cells, min(macros, cells), seed)
     box, grid = place(cell, net, size)

@@ -180,6 +180,7 @@ def work_on_gpu(fails):
         raise MemoryError
 
 
+@pytest.mark.slow
 def test_the_process_that_measures_a_gpu_is_kept_until_an_error():
     first, second = (measure.gpu_memory(pretend, work_on_gpu, False)["reserved"] for _ in range(2))
     assert first == second != os.getpid()

@@ -40,7 +40,7 @@ def test_it_plays_from_the_start_and_stops_when_told(page):
     page.get_by_label("Where the step is").press("End")
     button = page.get_by_role("button", name="Play")
     button.click()
-    page.wait_for_function("document.querySelector('.passes-words').textContent.startsWith('forward, after layer 1')")
+    page.locator(".passes-words", has_text="forward, after layer 1").wait_for()
     page.get_by_role("button", name="Stop").press("Enter")
     words = page.locator(".passes-words").inner_text()
     page.wait_for_timeout(300)
