@@ -272,3 +272,5 @@ findings.not_measured(page.rows)
 # gsrgnn sweep cpu --only profile    # two cores; gpu has the paper's width and depths of up to 100
 # gsrgnn sweep cpu --list            # the points, what is done, the time left
 # ```
+#
+# With a GPU: [](27_your_gpu.ipynb).

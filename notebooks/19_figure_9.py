@@ -238,3 +238,5 @@ findings.not_measured(page.rows)
 # gsrgnn sweep cpu --only speed      # two cores; gpu and paper have the full depth
 # gsrgnn sweep cpu --list            # the points, what is done, the time left
 # ```
+#
+# With a GPU: [](27_your_gpu.ipynb).

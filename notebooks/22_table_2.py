@@ -554,3 +554,5 @@ Markdown("\n".join(lines))
 # gsrgnn sweep cpu --only speed      # two cores; gpu and paper have the full depth
 # gsrgnn sweep cpu --list            # the points, what is done, the time left
 # ```
+#
+# With a GPU: [](27_your_gpu.ipynb).

@@ -13,11 +13,11 @@
 # %% [markdown]
 # # Run it on your GPU or cluster
 #
-# From a checkout to records of your own card in four commands: install, ask what the machine can do, test, sweep. This
+# From a checkout to records of your own card: install, ask what the machine can do, test, sweep. This
 # page has them in order, says what each shows and what is known of its time and memory, and then goes on to a cluster.
 # `gsrgnn` below is `.venv/bin/gsrgnn` of the checkout.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 folder = "results"  # where the records lie
 circuit = "5324-F"  # of Figure 9's largest speedup, a row of Table 1
 width, layers, k = 384, 100, 16
@@ -57,8 +57,7 @@ Markdown(
 # that away first, since pip takes it for the same version and would keep it:
 #
 # ```sh
-# .venv/bin/python -m pip uninstall -y torch
-# .venv/bin/python -m pip install -r requirements.lock
+# .venv/bin/python -m pip uninstall -y torch && .venv/bin/python -m pip install torch==2.13.0
 # ```
 #
 # ## What to run, and how long it takes

@@ -34,9 +34,12 @@ origin.hand_over(
     board.attrs["sources"], "the last answer, and the picture, which is of formulas"
 )
 
+# %% tags=["remove-input"]
+Markdown(
+    f"{front.measured(board)} All of it, value by value: [the scoreboard](00_scoreboard.ipynb)."
+)
+
 # %% [markdown]
-# All of it, value by value: [the scoreboard](00_scoreboard.ipynb).
-#
 # ::::{grid} 1 1 3 3
 # :gutter: 2
 #

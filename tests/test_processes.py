@@ -138,6 +138,7 @@ def test_in_other_processes(ended, case):
     assert f"{case}: agrees\n" in ended.stdout, ended.stdout + ended.stderr[-3000:]
 
 
+@pytest.mark.slow
 def test_in_the_workers_of_a_loader_behind_torch_alone(tmp_path):
     alone = run_job(tmp_path, "behind torch alone")
     assert alone.stdout == "agrees\n", alone.stderr[-3000:]

@@ -39,6 +39,7 @@ def test_its_commands_train_and_predict(tmp_path, monkeypatch):
         ran = CliRunner().invoke(app, command)
         assert ran.exit_code == 0, ran.output
         assert command[0] == "train" or "pearson " in ran.stdout
+        assert ("R² is below 0" in ran.stderr) == ("r2 -" in ran.stdout)
     written = {f"{name}{ending}" for name in ("ibex", "mine") for ending in (".csv", ".gcells.csv", ".png")}
     assert {path.name for path in tmp_path.iterdir()} == {"model.pt", "mine.def.gz", *written}
     assert len(pd.read_csv("ibex.csv")) == 34367

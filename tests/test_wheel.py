@@ -9,6 +9,7 @@ import clean_environment
 import pytest
 from clean_environment import PIP
 
+from gsrgnn.book.site.wheel import NAME
 from gsrgnn.book.site.wheel import make as make_wheel
 from gsrgnn.lab.records import sound_files
 
@@ -63,6 +64,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
         (entry_points,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
         assert "gsrgnn = gsrgnn.cli:app" in archive.read(entry_points).decode()
     files = (path for path in (ROOT / "gsrgnn").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    assert wheel.name == NAME
     records = {
         f"gsrgnn_records/{path.relative_to(ROOT / 'results').as_posix()}" for path in sound_files(ROOT / "results")
     }

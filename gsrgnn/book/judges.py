@@ -38,6 +38,7 @@ class Ours:
         owed: what of a factor is owed to the route by which neighbours are summed and what to the model, and what is
             left of it against the fastest or the leanest peer, in words.
         by_route: what RevGNN gains by taking the same route: a factor in time, percent in memory; NaN where unknown.
+        by_model: what GSR-GNN gains over that RevGNN, a factor in time; NaN where unknown, and in memory.
         left: what GSR-GNN gains over the fastest or the leanest peer, likewise.
     """
 
@@ -47,6 +48,7 @@ class Ours:
     same: bool = False
     owed: str = ""
     by_route: float = math.nan
+    by_model: float = math.nan
     left: float = math.nan
 
 
@@ -274,12 +276,12 @@ def _speedup(
     )
 
 
-def _owed_in_time(view: findings.View, name: str, seconds: str) -> tuple[str, float, float]:
+def _owed_in_time(view: findings.View, name: str, seconds: str) -> tuple[str, float, float, float]:
     """A speedup as a factor of the route, by RevGNN on the same one, times one of the model; and the fastest peer.
 
-    In words, then the factor of the route and that against the peer, as in `Ours`.
+    In words, then the factors of the route, of the model and against the peer, as in `Ours`.
     """
-    parts, by_route, (_, k, route) = [], math.nan, name.split()
+    parts, by_route, model, (_, k, route) = [], math.nan, math.nan, name.split()
     own, base = _steps(view, name), _steps(view, REFERENCE)
     if (same := _steps(view, routed := f"RevGNN {'csr' if route == 'edges' else route}")) is not None:
         by_route, model = base[seconds] / same[seconds], same[seconds] / own[seconds]
@@ -290,7 +292,7 @@ def _owed_in_time(view: findings.View, name: str, seconds: str) -> tuple[str, fl
     peer, best = (each.loc[each[seconds].idxmin()] for each in (peers, ours))
     left, by = peer[seconds] / best[seconds], best["contender"].rpartition(" ")[2]
     parts.append(f"{left:.1f}x against {peer['contender']}, the fastest peer (ours by {by})")
-    return "; ".join(parts), by_route, left
+    return "; ".join(parts), by_route, model, left
 
 
 def _share(pages: Pages, paper: pd.Series, part: str, of: Sequence[str]) -> Ours | None:
@@ -396,7 +398,7 @@ def _reduction(pages: Pages, paper: pd.Series) -> Ours | None:
     )
 
 
-def _owed_in_memory(grown: pd.Series, name: str) -> tuple[str, float, float]:
+def _owed_in_memory(grown: pd.Series, name: str) -> tuple[str, float, float, float]:
     """What RevGNN saves by the same route alone, and GSR-GNN beside the leanest peer: in words and in percent."""
     parts, by_route, route = [], math.nan, name.rpartition(" ")[2]
     if (routed := f"RevGNN {'csr' if route == 'edges' else route}") in grown:
@@ -409,7 +411,7 @@ def _owed_in_memory(grown: pd.Series, name: str) -> tuple[str, float, float]:
     saved, by = 100 * (1 - ours.min() / peers.min()), ours.idxmin().rpartition(" ")[2]
     word = "less" if saved > 0 else "more"
     parts.append(f"{abs(saved):.1f} percent {word} than {peers.idxmin()}, the leanest peer (ours by {by})")
-    return "; ".join(parts), by_route, saved
+    return "; ".join(parts), by_route, math.nan, saved
 
 
 def _gap(pages: Pages, paper: pd.Series, name: str, code: str) -> Ours | None:

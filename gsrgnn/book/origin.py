@@ -88,4 +88,5 @@ def _stale(sources: list[Source]) -> str:
     if not stale:
         return ", and nothing that they depend on has changed since"
     which = "it is" if every == 1 else "all are" if stale == every else f"{stale} {'is' if stale == 1 else 'are'}"
-    return f"; {which} stale: what {'it depends' if stale == 1 else 'they depend'} on has changed since"
+    what = "it depends" if stale == 1 else "they depend"
+    return f"; {which} stale: what {what} on has changed since, in form or in substance"

@@ -35,11 +35,11 @@ OPENING, CLOSING = "<!-- scoreboard: made by `gsrgnn scoreboard --readme`, not b
 
 
 def board(folder: str = "results", page: str | None = None) -> pd.DataFrame:
-    """The scoreboard as a frame, a line a claim by id: where, claim, paper, itself, ours, owed, by route, left,
-    verdict, page.
+    """The scoreboard as a frame, a line a claim by id: where, claim, paper, itself, ours, owed, by route, by
+    model, left, verdict, page.
 
     ``itself`` is one of `ITSELF`: whether the paper agrees with itself there, which the verdict does not depend on.
-    ``owed``, ``by route`` and ``left`` are those of `judges.Ours`.
+    ``owed``, ``by route``, ``by model`` and ``left`` are those of `judges.Ours`.
 
     What is wrong with files among the records, which are left out, is in its ``attrs["left out"]``, in words, and where
     the records come from in its ``attrs["sources"]``.
@@ -82,6 +82,7 @@ def board(folder: str = "results", page: str | None = None) -> pd.DataFrame:
                 "ours": ours.words if ours else "needs a GPU" if claim.gpu else "–",
                 "owed": ours.owed if ours else "",
                 "by route": ours.by_route if ours else math.nan,
+                "by model": ours.by_model if ours else math.nan,
                 "left": ours.left if ours else math.nan,
                 "verdict": verdict,
                 "page": claim.page,

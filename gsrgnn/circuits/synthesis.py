@@ -35,7 +35,7 @@ from gsrgnn.circuits import congestion, library, netlist_file, packaged, placeme
 from gsrgnn.circuits.netlist import Netlist
 
 SUPPORT = Path(__file__).parent / "rtl"
-_EXTRA = "pip install 'gsrgnn[synthesis]'"
+_EXTRA = "pip install 'gsrgnn[synthesis]', in a checkout '.[synthesis]'"
 _APART = {"logikbench": "pip install --no-deps logikbench==1.0.0"}  # of which the RTL alone is used
 _SCRIPT = """\
 read_slang --threads 1 --ignore-assertions --ignore-initial --top {top} {options} {sources}

@@ -152,7 +152,8 @@ def predict(
         from gsrgnn.book.figures import die, save
 
         title = f"{Path(found.name).name}: predicted"
-        save(die.prediction(found.maps[0], found.source, found.maps[1], found.unit, title), picture)
+        other = f"; of the true map: {found.true_source}" * (found.true_source not in ("", found.source))
+        save(die.prediction(found.maps[0], found.source + other, found.maps[1], found.unit, title), picture)
     seconds = ", ".join(f"{name} {value:.2f} s" for name, value in found.seconds.items())
     typer.echo(f"{found.name}: {len(found.cells):,} cells, predicted is {found.unit}; {seconds}")
     if found.scores:

@@ -4,6 +4,7 @@
 predicts.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Prediction:
         maps: ``[W, H]``, the predicted and the true one or None, NaN where no cell lies; of both directions the larger.
         unit: of the predictions, in words.
         source: where the label that the model was trained on comes from.
+        true_source: where that of the circuit does; "" where it is not known.
         scores: the `MEASURES` of `gsrgnn.evaluation`, those over gcells where scikit-image is there; empty where no
             label is known, and for one cell.
         seconds: by what took them: "reading", "graph", "prediction".
@@ -54,6 +56,7 @@ class Prediction:
     maps: tuple[NDArray[np.float64], NDArray[np.float64] | None]
     unit: str
     source: str
+    true_source: str
     scores: dict[str, float]
     seconds: dict[str, float]
     remarks: list[str]
@@ -95,6 +98,7 @@ def predict_circuit(
     predicted = columns(passes.predicted(trained, data.x.to(device), graph))
     seconds = {"reading": read - started, "graph": made - read, "prediction": time.perf_counter() - made}
     true = None if data.y is None else columns(data.y)
+    scores = {} if true is None or len(true) < 2 else _scores(data, predicted)
     cells, gcells, maps = _tables(netlist, data, predicted, true)
     return Prediction(
         name=data.name,
@@ -103,9 +107,10 @@ def predict_circuit(
         maps=maps,
         unit="parts of the circuit's largest" if about["units"] == "largest" else _UNITS[about["label"]],
         source=about["label_source"],
-        scores={} if true is None or len(true) < 2 else _scores(data, predicted),
+        true_source="" if true is None else data.label_source,
+        scores=scores,
         seconds=seconds,
-        remarks=_remarks(about, data),
+        remarks=_remarks(about, data, scores),
     )
 
 
@@ -148,7 +153,7 @@ def _named(what, values):
     return dict(zip(names, values.T, strict=True))
 
 
-def _remarks(about: About, data: Circuit) -> list[str]:
+def _remarks(about: About, data: Circuit, scores: dict[str, float]) -> list[str]:
     remarks = []
     if about["gsrgnn"] != __version__:
         remarks.append(
@@ -173,6 +178,10 @@ def _remarks(about: About, data: Circuit) -> list[str]:
             f"the true values are {data.label_source}, and the model predicts {about['label_source']}: "
             "only the ranks can be compared"
         )
+    if math.isnan(scores["pearson"]):
+        remarks.append("the label or the prediction is the same everywhere, and there is no correlation")
+    elif scores["r2"] < 0:
+        remarks.append("R² is below 0: trust the ranks of the predictions, not their sizes")
     if not compares_maps():
         remarks.append("NRMS, SSIM and EMD need scikit-image: pip install 'gsrgnn[book]'")
     return remarks

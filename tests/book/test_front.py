@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
@@ -26,6 +28,16 @@ def test_five_questions_are_answered_from_the_records(board, tally):
     assert f"{speed['by route']:.1f}x" in found[0].surprise
     assert "Of 100 numbers that follow from others 84 do and 6 cannot; 22 more" in found[4].here
     assert found[4].verdict == scoreboard.IN_PART
+
+
+def test_on_what_it_was_measured_is_said(board, tmp_path):
+    assert front.measured(board).startswith("Measured on ")
+    assert front.measured(board).endswith("; no GPU yet.")
+    sources = [SimpleNamespace(machine=name) for name in ("Z80, 2 cores", "NVIDIA H100", "")]
+    board = board.copy()
+    board.attrs["sources"] = sources
+    assert front.measured(board) == "Measured on NVIDIA H100, Z80, 2 cores."
+    assert front.measured(scoreboard.board(str(tmp_path))) == "Nothing is measured yet."
 
 
 def test_without_a_record_nothing_is_said_to_surprise(tmp_path, tally):

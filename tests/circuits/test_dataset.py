@@ -237,6 +237,7 @@ def prepare(root, barrier, queue):
     queue.put(pickle.dumps(CircuitDataset(root, "synthetic/2000")[0].to_dict()))
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_both_have_a_whole_one(tmp_path):
     spawn = multiprocessing.get_context("spawn")
     barrier, queue = spawn.Barrier(2), spawn.Queue()

@@ -46,6 +46,7 @@ def test_the_first_layout_is_the_shipped_one_and_the_others_are_not(made):
     assert np.array_equal(maps.capacity, shipped_maps.capacity)
 
 
+@pytest.mark.slow
 def test_a_layout_made_again_is_the_same_in_another_process(made, tmp_path):
     layout = Layout(SMALLEST, 0.6, 2.0, "corners", 3)
     assert layout in layouts.grid([SMALLEST])

@@ -65,12 +65,12 @@ def test_the_bounds_count_what_the_kernels_do():
             assert 0.85 * bound <= counted <= 1.15 * bound, (what, line)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(report.ptxas() is None, reason="ptxas is not installed: pip install nvidia-cuda-nvcc")
 @pytest.mark.parametrize(
     ("width", "ks", "capability"),
-    [(128, (4,), report.CAPABILITIES[-1])]
-    + [
-        pytest.param(width, ks, capability, marks=pytest.mark.slow)
+    [
+        (width, ks, capability)
         for width, ks in [(128, (4, 64)), (192, (8,)), (1024, (128,))]
         for capability in report.CAPABILITIES
     ],

@@ -20,7 +20,8 @@ def test_a_stack_keeps_what_the_formula_says(width, residual, num_layers):
     assert measured == depth.kept_bytes(graph.num_nodes, width, num_layers, K, residual)
 
 
-@pytest.mark.parametrize("residual", ["sparse", pytest.param("dense", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("residual", ["sparse", "dense"])
 def test_a_process_grows_with_depth_by_parameters_gradients_and_what_is_kept(residual):
     def predicted(num_layers):
         parameters = sum(p.nbytes for p in ReversibleStack(WIDTH, num_layers, K, residual).parameters())

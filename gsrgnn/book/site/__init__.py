@@ -14,7 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from gsrgnn.book.site import docstrings, head, launch, mark, names, reading, search, slides, source
+from gsrgnn.book.site import docstrings, head, launch, mark, names, reading, search, slides, source, wheel
 from gsrgnn.book.site.address import address
 from gsrgnn.book.site.citation import Citation
 from gsrgnn.book.site.commands import Commands
@@ -62,4 +62,5 @@ def _add_to_page(app: Sphinx, page: str, template: str, context: dict, doctree: 
     )
     context["citation"] = citation
     context["repository"] = place.repository
+    context["wheel"] = wheel.NAME if wheel.sources(Path(app.srcdir)) else ""
     context["bibtex"] = citation.bibtex(place.repository or place.site)

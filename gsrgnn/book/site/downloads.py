@@ -50,11 +50,12 @@ def install(wheel: str, address: Address) -> str:
         where, wanted = "from its repository", f'"gsrgnn[book] @ git+{address.repository}"'
     else:
         where, wanted = (
-            f"from {wheel}: put that file of the book's first folder beside this notebook",
+            f"from {wheel}: put that file, which the foot of each page of the book offers, beside this notebook",
             f'"./{wheel}[book]"',
         )
     return (
         f"# Once, in Python 3.11 or newer: gsrgnn, {where}.\n"
+        "# It brings torch: on Linux 3 GB, unless a torch is there already.\n"
         f"%pip install --quiet {wanted}\n"
         "from gsrgnn.book import carried\n\n"
         "print(carried.lay_out())"

@@ -8,6 +8,9 @@ import tempfile
 from pathlib import Path
 
 from gsrgnn.provenance import files_in
+from gsrgnn.version import __version__
+
+NAME: str = f"gsrgnn-{__version__}-py3-none-any.whl"
 
 SOURCES: tuple[str, ...] = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "gsrgnn", "results")
 """What a wheel is made of, of a checkout."""

@@ -18,8 +18,9 @@ FIRST_K, K = 2, 1
 
 
 GIVEN: str = (
-    "*A* says who receives from whom: row *i* has a 1 at each neighbour of node *i*. *X* has a row of features for "
-    "each node. Rows and columns are counted from 0. GS keeps the *k* largest entries of every row."
+    "*A* says who receives from whom: row *i* has a 1 at each neighbour of node *i*, and some nodes are their own. *X* "
+    "has a row of features for each node. Rows and columns are counted from 0. GS keeps the *k* largest entries of "
+    "every row."
 )
 
 EXIT: str = (

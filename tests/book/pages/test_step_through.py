@@ -25,7 +25,7 @@ def bare(browser):
     tab.close()
 
 
-@pytest.fixture(params=[1280, 390])
+@pytest.fixture(params=[1280, pytest.param(390, marks=pytest.mark.slow)])
 def tab(request, browser):
     """The page of the built book, wide or narrow."""
     if not PAGE.exists():

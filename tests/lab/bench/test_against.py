@@ -79,6 +79,7 @@ def test_what_cannot_be_compared_is_refused_or_left_out_in_words(record):
         compare(then, now | {"rows": ours}, by_ratios=True)
 
 
+@pytest.mark.slow
 def test_the_command_runs_the_bench_again_and_says_what_changed(record, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     then = copy.deepcopy(record)
