@@ -72,4 +72,4 @@ $(STAMP): requirements.lock pyproject.toml
 	@mv $(BEGUN) $(STAMP)
 
 clean:  ## remove everything that make made, but for the wheels
-	rm -rf $(VENV) _build chapters gsrgnn.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) _build build dist chapters gsrgnn.egg-info .pytest_cache .mypy_cache .ruff_cache

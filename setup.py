@@ -11,12 +11,10 @@ class WithRecords(build_py):
     def run(self) -> None:
         super().run()
         if not self.editable_mode and Path("results").is_dir():
-            shutil.copytree(
-                "results",
-                Path(self.build_lib, "gsrgnn_records"),
-                ignore=shutil.ignore_patterns(".*", "*.partial.json"),
-                dirs_exist_ok=True,
-            )
+            target = Path(self.build_lib, "gsrgnn_records")
+            shutil.rmtree(target, ignore_errors=True)  # of an earlier build
+            ignored = shutil.ignore_patterns(".*", "*.partial.json")
+            shutil.copytree("results", target, ignore=ignored, ignore_dangling_symlinks=True)
 
 
 setup(cmdclass={"build_py": WithRecords})

@@ -34,7 +34,7 @@ for words in wrong:
 if lines.empty:
     found = f"There is no record in `{folder}`."
 else:
-    cards = lines.loc[lines["GPU"] != "none", "GPU"]
+    cards = environment.on_gpu(lines)["GPU"]
     known = ", ".join(sorted(cards.unique()))
     found = (
         f"There are {len(lines)} records, of {len(environment.environments(lines))} environments and "

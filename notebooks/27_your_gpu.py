@@ -34,7 +34,7 @@ from gsrgnn.circuits import table1
 from gsrgnn.lab import programme
 
 lines, _ = environment.read(folder)
-on_gpu = lines[lines["GPU"] != "none"] if len(lines) else lines
+on_gpu = environment.on_gpu(lines)
 Markdown(
     f"**{len(on_gpu)} of {len(lines)} records are of a GPU** ({', '.join(sorted(on_gpu['GPU'].unique()))}): "
     "[](26_environment.ipynb) has its driver and versions."

@@ -1,6 +1,7 @@
 """The records that come with the installed package, for a notebook that was downloaded alone."""
 
 import shutil
+import tempfile
 from pathlib import Path
 
 from gsrgnn.provenance import PACKAGE
@@ -16,8 +17,14 @@ def lay_out(folder: Path | str = "results", carried: Path = CARRIED) -> str:
         return f"{folder}: left as it is"
     if not carried.is_dir():
         return f"{folder}: no records came with this gsrgnn; the book's wheel brings them"
-    new = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(carried, new)
-    new.rename(folder)
+    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        shutil.copytree(carried, new / folder.name)
+        (new / folder.name).rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        return f"{folder}: left as it is"  # another notebook was quicker
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     return f"{folder}: {sum(1 for _ in folder.rglob('*.json'))} files of records, which came with gsrgnn"

@@ -35,8 +35,14 @@ def read(folder: Path | str) -> tuple[pd.DataFrame, list[str]]:
         read_now, not_read = records.read_each(whole, reader)
         found += [(made, record) for record in read_now]
         wrong += not_read
-    lines = pd.DataFrame([{"made": made} | record["provenance"] for made, record in found])
+    said = [{name: str(value) for name, value in record["provenance"].items()} for _, record in found]
+    lines = pd.DataFrame([{"made": made, "GPU": NOT_SAID} | each for (made, _), each in zip(found, said, strict=True)])
     return lines.drop(columns="label source", errors="ignore").fillna(NOT_SAID), wrong
+
+
+def on_gpu(lines: pd.DataFrame) -> pd.DataFrame:
+    """Those of the lines that say on which GPU they were made."""
+    return lines[~lines["GPU"].isin(["none", NOT_SAID])] if len(lines) else lines
 
 
 def common(lines: pd.DataFrame) -> pd.Series:

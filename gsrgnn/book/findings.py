@@ -70,6 +70,7 @@ class Page:
             What a budget of `TRAINED` did not have yet is 0, and a model that is not the plain one is named so: see
             `contender`.
         out_of_memory: the points that ran out of memory, likewise.
+        without_score: how many measured rows have no Pearson correlation, and are not among `rows`.
         wrong: what is wrong with the files that were left out, in words.
         in_checkout: whether the experiment's notebook is here, without which no record can be called stale.
     """
@@ -80,6 +81,7 @@ class Page:
     in_checkout: bool
     rows: pd.DataFrame
     out_of_memory: pd.DataFrame
+    without_score: int
     wrong: list[str]
 
     def __init__(self, experiment: str, folder: str = "results", circuit: str = "circuit") -> None:
@@ -95,6 +97,10 @@ class Page:
                 frame["model"] = [contender(row) for row in frame.to_dict("records")]
         state = frame.get("record state", pd.Series(dtype=str))
         self.rows, self.out_of_memory = frame[state == records.MEASURED], frame[state == records.OUT_OF_MEMORY]
+        self.without_score = 0
+        if experiment in BUDGETED and "pearson" in self.rows:
+            self.without_score = int(self.rows["pearson"].isna().sum())
+            self.rows = self.rows.dropna(subset="pearson").infer_objects()
 
     def remarks(self) -> Markdown | None:
         """What is missing, left out or out of memory, in words; None where nothing is."""
@@ -108,6 +114,8 @@ class Page:
         lines = [f"- Left out: {words}." for words in self.wrong]
         if not self.in_checkout:
             lines.append("- Whether the code has changed since these records were made is told in a checkout only.")
+        if self.without_score:
+            lines.append(f"- {self.without_score} runs have no score: they predict the same everywhere, or diverged.")
         if len(self.out_of_memory):
             lines.append(f"- {len(self.out_of_memory)} points ran out of memory.")
         return Markdown("\n".join(lines)) if lines else None

@@ -86,6 +86,8 @@ def _of(board: pd.DataFrame, name: str, question: str, paper: str, surprise: str
 def _route_in_time(line: pd.Series) -> str:
     if math.isnan(line["by route"]):
         return ""
+    if line["by route"] < 1:
+        return f"By the same route RevGNN is {line['by route']:.1f}x as fast: the model brings {line['by model']:.1f}x."
     return (
         f"{line['by route']:.1f}x of it is the route, which RevGNN can take too: no message for each edge. The model "
         f"brings {line['by model']:.1f}x. By its best route GSR-GNN is {line['left']:.1f}x as fast as any other."
@@ -95,6 +97,8 @@ def _route_in_time(line: pd.Series) -> str:
 def _route_in_memory(line: pd.Series) -> str:
     if math.isnan(line["by route"]):
         return ""
+    if line["by route"] <= 0:
+        return f"By the same route RevGNN takes {-line['by route']:.1f} percent more: all of it is the model's."
     less = "less" if line["left"] > 0 else "more"
     return (
         f"{line['by route']:.1f} percent needs no GSR-GNN: a RevGNN that writes no message for each edge has it. "

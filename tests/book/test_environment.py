@@ -58,6 +58,22 @@ def test_what_was_made_has_its_days_and_the_states_of_the_code(folder):
     assert sorted(table["days"])[0] == "2026-01-01"
 
 
+def test_a_card_is_counted_where_it_is_named(folder):
+    lines, _ = environment.read(folder)
+    there = environment.on_gpu(lines)
+    assert len(there) == 1
+    assert there["GPU"].iloc[0] not in ("none", environment.NOT_SAID)
+    alone = json.loads((folder / "circuits.json").read_text())
+    alone["provenance"] |= {"threads": ["a", 2]}
+    del alone["provenance"]["GPU"]
+    for path in folder.rglob("*.json"):
+        path.unlink()
+    (folder / "circuits.json").write_text(json.dumps(alone))
+    lines, _ = environment.read(folder)
+    assert len(environment.on_gpu(lines)) == 0
+    assert list(environment.environments(lines)["records"]) == [1]
+
+
 def test_where_there_is_no_record_there_is_no_line(tmp_path):
     lines, wrong = environment.read(tmp_path)
     assert lines.empty

@@ -51,6 +51,18 @@ def test_a_page_names_what_is_stale_lost_and_left_out(tmp_path):
     assert "1 points ran out of memory" in text
 
 
+def test_a_run_without_a_score_is_counted_and_not_shown(tmp_path):
+    for name, pearson in (("a", 0.5), ("b", None)):
+        record = copy.deepcopy(RECORD)
+        record["rows"][0]["pearson"] = pearson
+        record["parameters"] |= {"seed": len(name) + (pearson is None)}
+        records.write(record, tmp_path / "depth" / f"{name}.json")
+    page = findings.Page("depth", tmp_path)
+    assert list(page.rows["pearson"]) == [0.5]
+    assert page.rows["pearson"].dtype == float
+    assert "1 runs have no score" in page.remarks().data
+
+
 def test_outside_a_checkout_no_record_is_called_stale_and_a_page_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     records.write(copy.deepcopy(RECORD), tmp_path / "results" / "depth" / "a.json")

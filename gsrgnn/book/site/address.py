@@ -36,18 +36,20 @@ def address(variables: Mapping[str, str] = os.environ) -> Address:
     service that is not known, and for one without a repository on GitHub.
     """
     site, repository = (_checked(name, variables.get(name, "")) for name in (SITE, REPOSITORY))
-    if repository and urlsplit(repository).path.count("/") < 2:
+    owner, _, name = urlsplit(repository).path.strip("/").partition("/")
+    if repository and not (owner and name and ("/" not in name or urlsplit(repository).hostname != "github.com")):
         raise ValueError(f"{REPOSITORY} is {repository!r}: give owner and name, as in https://example.org/owner/name")
     launch = variables.get(LAUNCH, "")
     if launch and launch not in LAUNCHERS:
         raise ValueError(f"{LAUNCH} is {launch!r}: give {' or '.join(LAUNCHERS)}, or leave it out")
-    if launch and urlsplit(repository).netloc != "github.com":
+    if launch and urlsplit(repository).hostname != "github.com":
         raise ValueError(f"{LAUNCH}={launch} opens notebooks of a repository on github.com: give {REPOSITORY}")
     return Address(site + "/" * bool(site), repository, launch)
 
 
 def _checked(name: str, given: str) -> str:
     parts = urlsplit(given)
-    if given and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
+    odd = not parts.netloc or set(given) & {"?", "#"} or len(given.split()) > 1 or given != given.strip()
+    if given and (parts.scheme not in ("http", "https") or odd):
         raise ValueError(f"{name} is {given!r}: give an address such as https://example.org/book, or leave it out")
-    return given.rstrip("/")
+    return given.rstrip("/").removesuffix(".git")

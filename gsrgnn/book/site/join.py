@@ -60,7 +60,8 @@ def join(front: bytes, parts: Parts, home: str, site: str, metadata: Mapping[str
     writer.root_object.pop("/Names", None)
 
     for sheet, rect, target in links:
-        place = places.get(unquote(target)) or places.get(urldefrag(target)[0])
+        page, name = urldefrag(target)
+        place = places.get(f"{page}#{unquote(name)}") or places.get(page)
         if place:
             writer.add_annotation(sheet, Link(rect=rect, target_page_index=place.sheet, fit=_at(place)))
         elif not target.startswith(home) or site:

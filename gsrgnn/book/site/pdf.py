@@ -91,6 +91,6 @@ def _css(words: str) -> str:
 if __name__ == "__main__":
     try:
         made = make(Path(), Path(f"_build/gsrgnn-book-{__version__}.pdf"))
-    except (FileNotFoundError, RuntimeError) as error:
+    except (OSError, RuntimeError) as error:
         sys.exit(str(error))
     print(made)

@@ -16,10 +16,10 @@ def resolve(domain: str, entry: dict[str, str]) -> str | None:
     repository = address().repository
     if not repository or not entry.get("module"):
         return None
-    thing = attrgetter(entry["fullname"])(importlib.import_module(entry["module"]))
-    thing = inspect.unwrap(thing.fget if isinstance(thing, property) else thing)
     try:
+        thing = attrgetter(entry["fullname"])(importlib.import_module(entry["module"]))
+        thing = inspect.unwrap(thing.fget if isinstance(thing, property) else thing)
         file, (lines, first) = inspect.getsourcefile(thing), inspect.getsourcelines(thing)
-    except TypeError:  # a constant
+    except (AttributeError, TypeError):  # an instance's, a constant
         return None
     return f"{repository}/blob/main/{Path(file).relative_to(ROOT).as_posix()}#L{first}-L{first + len(lines) - 1}"

@@ -19,16 +19,27 @@ def test_a_slash_more_or_less_makes_no_difference():
 
 
 @pytest.mark.parametrize(
-    "given", ["example.org", "ftp://example.org", "https://example.org/?a", "https://example.org/#a", "https:///a"]
+    "given",
+    ["example.org", "ftp://example.org", "https://example.org/?a", "https://example.org/#a", "https:///a"]
+    + ["https://example.org/my book", " https://example.org", "https://example.org?"],
 )
 def test_what_is_no_folder_on_the_web_is_an_error(given):
     with pytest.raises(ValueError, match="GSRGNN_SITE_URL is .*: give an address such as"):
         address({"GSRGNN_SITE_URL": given})
 
 
-def test_a_repository_has_an_owner():
+@pytest.mark.parametrize(
+    "given", ["https://example.org/gsrgnn/", "https://github.com//n", "https://github.com/o/n/tree/main"]
+)
+def test_a_repository_has_an_owner(given):
     with pytest.raises(ValueError, match="GSRGNN_REPOSITORY is .*: give owner and name"):
-        address({"GSRGNN_REPOSITORY": "https://example.org/gsrgnn/"})
+        address({"GSRGNN_REPOSITORY": given})
+
+
+def test_a_repository_is_named_as_its_host_or_git_names_it():
+    assert address({"GSRGNN_REPOSITORY": "https://github.com/o/n.git"}).repository == "https://github.com/o/n"
+    given = {"GSRGNN_REPOSITORY": "https://GitHub.com/o/n", "GSRGNN_LAUNCH": "colab"}
+    assert address(given).launch == "colab"
 
 
 def test_notebooks_are_run_where_the_variable_says():

@@ -31,14 +31,14 @@ def pdf(*links, places=(), sheets=2):
     return file.getvalue()
 
 
-def joined(*links, site=""):
+def joined(*links, site="", home=HOME):
     headings = [Heading(1, "1. One", "one"), Heading(2, "Sums", "sums"), Heading(2, "What is lost", "lost")]
-    one = Printed(f"{HOME}one.html", 1, pdf(*links, places=[("sums", 200), ("lost", 100)]), headings)
+    one = Printed(f"{home}one.html", 1, pdf(*links, places=[("sums", 200), ("lost", 100)]), headings)
     two = Printed(
-        f"{HOME}two.html", 3, pdf(places=[("sums", 50)]), [Heading(1, "2. Two", "two"), Heading(2, "Sums", "sums")]
+        f"{home}two.html", 3, pdf(places=[("sums", 50)]), [Heading(1, "2. Two", "two"), Heading(2, "Sums", "sums")]
     )
     parts = [("", [one]), ("The second part", [two])]
-    return pypdf.PdfReader(io.BytesIO(join(pdf(sheets=1), parts, HOME, site, {"Title": "A book"})))
+    return pypdf.PdfReader(io.BytesIO(join(pdf(sheets=1), parts, home, site, {"Title": "A book"})))
 
 
 def led(book):
@@ -57,6 +57,11 @@ def led(book):
 def test_links_lead_within_the_book():
     links = [f"{HOME}two.html", f"{HOME}two.html#sums", f"{HOME}one.html#sums", f"{HOME}two.html#not-there"]
     assert led(joined(*links)) == [(3, 300), (4, 50), (2, 200), (3, 300)]
+
+
+def test_links_lead_within_the_book_wherever_the_checkout_lies():
+    home = "file:///b%20%C3%BC/"
+    assert led(joined(f"{home}two.html#sums", f"{home}one.html#sums", home=home)) == [(4, 50), (2, 200)]
 
 
 def test_a_file_that_is_no_page_is_linked_where_it_is_published_and_else_not():
