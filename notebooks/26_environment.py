@@ -21,6 +21,8 @@ folder = "results"  # where the records lie
 lock = "requirements.lock"
 
 # %% tags=["hide-input"]
+from pathlib import Path
+
 import pandas as pd
 from IPython.display import Markdown
 
@@ -87,7 +89,8 @@ Markdown(words)
 # they were when this page was made.
 
 # %% tags=["hide-input"]
-pinned = environment.pinned(lock)
+there = Path(lock).exists()  # in a checkout
+pinned = environment.pinned(lock) if there else pd.Series(dtype=str)
 here = pd.Series(provenance.versions()).drop("gsrgnn")
 names = here.index.str.replace("_", "-").str.lower()
 table = pd.DataFrame(
@@ -97,7 +100,7 @@ figures.table(table)
 
 # %% tags=["hide-input"]
 rest = ", ".join(f"{name} {version}" for name, version in pinned.items())
-Markdown(f":::{{dropdown}} All {len(pinned)} packages\n{rest}\n:::")
+Markdown(f":::{{dropdown}} All {len(pinned)} packages\n{rest}\n:::" * there)
 
 # %% [markdown]
 # The lock is for every platform; a condition in brackets says where a package is installed at all. Python itself is not

@@ -67,7 +67,8 @@ Markdown(
 # those of the others. A card whose memory is a quarter as fast takes up to four times as long.
 
 # %% tags=["hide-input"]
-parts = programme.parts(Path("."), Path(folder))
+in_checkout = Path("notebooks/experiments").exists()
+parts = programme.parts(Path("."), Path(folder)) if in_checkout else []
 rows = [
     (f"`{part.command}`", part.shows, f"{part.seconds / 60:.1f}") for part in parts
 ]
@@ -75,6 +76,8 @@ total = sum(part.seconds for part in parts) / 60
 Markdown(
     markdown(pd.DataFrame(rows, columns=["command", "shows", "minutes"]))
     + f"\n\nIn all {total:.0f} minutes."
+    if in_checkout
+    else "What is left to do is told in a checkout only."
 )
 
 # %% [markdown]

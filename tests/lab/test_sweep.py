@@ -274,6 +274,7 @@ def test_a_full_disk_ends_the_sweep_and_the_next_call_goes_on(project):
     assert project.started() == [0, 1, 2]  # the executed notebook of the second was kept
 
 
+@pytest.mark.slow
 def test_two_points_at_a_time_give_the_records_of_one_at_a_time(project):
     project.plan(*({"number": number} for number in range(4)))
 
@@ -303,7 +304,7 @@ def test_what_measures_time_runs_alone(project):
     assert ["running" in words for words in project.said] == [True, False, True, False]
 
 
-@pytest.mark.parametrize("times", [4, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_sweep_killed_at_random_moments_loses_nothing_and_repeats_nothing(project, times):
     moments, longest, count = random.Random(7), 2.5, times + 2
     for _ in range(times):

@@ -15,13 +15,17 @@ class Part(NamedTuple):
 
 
 def parts(root: Path) -> list[Part]:
-    """The parts of `root`/_toc.yml in reading order; the first holds the front page."""
+    """The parts of `root`/_toc.yml in reading order; the first holds the front page.
+
+    What has no caption goes on with the part before it: there its chapters begin to be numbered.
+    """
     toc = yaml.safe_load((root / "_toc.yml").read_text())
-    outside = {key: value for key, value in toc.items() if key != "parts"}
-    return [
-        Part("", list(_files(outside))),
-        *(Part(part.get("caption", ""), list(_files(part))) for part in toc.get("parts", ())),
-    ]
+    found = [Part("", list(_files({key: value for key, value in toc.items() if key != "parts"})))]
+    for part in toc.get("parts", ()):
+        if "caption" in part:
+            found.append(Part(part["caption"], []))
+        found[-1].pages.extend(_files(part))
+    return found
 
 
 def pages(root: Path) -> list[str]:

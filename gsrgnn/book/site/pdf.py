@@ -30,7 +30,7 @@ SHEET: str = """
   @bottom-right {{ content: counter(page); font: 9pt sans-serif; color: #48566b; width: 15mm; }}
 }}
 html {{ counter-reset: page {before}; }}
-section:has(> .toctree-wrapper) {{ display: none; }}
+.toctree-wrapper {{ display: none; }}
 """
 """Of a page's sheets. Its list of pages is left out: the contents have it, with page numbers."""
 

@@ -22,17 +22,16 @@ def soups():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_of_the_table_of_contents_is_there_and_holds_no_traceback(page):
-    text = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser").find("article").get_text()
+def test_every_page_of_the_table_of_contents_is_there_and_holds_no_traceback(soups, page):
+    text = soups[HTML / f"{page}.html"].find("article").get_text()
     assert len(text) > 100
     assert "Traceback (most recent call last)" not in text
     assert f"{ROOT}/" not in text
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_no_output_is_left_as_it_was_written(page):
-    soup = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser")
-    outputs = "\n".join(output.get_text() for output in soup.select(".cell_output"))
+def test_no_output_is_left_as_it_was_written(soups, page):
+    outputs = "\n".join(output.get_text() for output in soups[HTML / f"{page}.html"].select(".cell_output"))
     assert "|:--" not in outputs
     assert "object>" not in outputs
 
