@@ -85,7 +85,7 @@ def _build_pages(root: Path, say: Callable[[str], None]) -> None:
 
     made = staging / "_build" / "html"
     finish(root, made, pages(root), address())
-    if wheel.sources(root):
+    if wheel.offered(root):
         downloads.open_with_install(made, wheel.make(root, made).name, address())
     new, old = html.with_name(".html.new"), html.with_name(".html.old")
     for leftover in (new, old):

@@ -13,6 +13,7 @@ from functools import partial
 import pandas as pd
 
 from gsrgnn.book import findings
+from gsrgnn.book.captions import PLAIN
 from gsrgnn.circuits import table1
 from gsrgnn.lab import estimate
 from gsrgnn.lab.bench.contenders import REFERENCE
@@ -20,7 +21,6 @@ from gsrgnn.lab.bench.contenders import REFERENCE
 LOSS: float = 0.02  # of a correlation: what is still called comparable
 SHARE: float = 0.1  # of a step: how far a part's share may be from the paper's
 FACTOR: float = 2  # how far seconds and bytes of another GPU may be from the paper's
-PLAIN: tuple[str, ...] = ("GCN", "GraphSAGE")
 WIDTHS: tuple[int, ...] = (256, 384)  # of the paper
 DEPTHS: range = range(10, 101)  # of the paper, layers
 EPOCHS: int = 250  # of the paper

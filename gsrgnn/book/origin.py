@@ -71,13 +71,12 @@ def hand_over(sources: Iterable[Source], computed: str = "") -> None:
 def _of_machine(machine: str, sources: list[Source]) -> str:
     dates = sorted(date for source in sources for date in source.dates)
     codes = list(dict.fromkeys(code for source in sources for code in source.codes))
-    counts = [f"{len(source.dates)} of {source.what}" for source in sources]
-    first, *rest = counts
-    number, what = first.split(" of ", 1)
-    many = f"{number} record{'s' * (number != '1')} of {what}"
+    first, *rest = sources
+    count = len(first.dates)
+    many = [f"{count} record{'s' * (count != 1)} of {first.what}", *(f"{len(s.dates)} of {s.what}" for s in rest)]
     when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
     by = f"code {codes[0]}" if len(codes) == 1 else f"{len(codes)} versions of the code"
-    return f"{', '.join([many, *rest])}: measured on {machine}, {when}, by {by}{_stale(sources)}."
+    return f"{', '.join(many)}: measured on {machine}, {when}, by {by}{_stale(sources)}."
 
 
 def _stale(sources: list[Source]) -> str:

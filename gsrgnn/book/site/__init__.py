@@ -62,5 +62,5 @@ def _add_to_page(app: Sphinx, page: str, template: str, context: dict, doctree: 
     )
     context["citation"] = citation
     context["repository"] = place.repository
-    context["wheel"] = wheel.NAME if wheel.sources(Path(app.srcdir)) else ""
+    context["wheel"] = wheel.offered(Path(app.srcdir))
     context["bibtex"] = citation.bibtex(place.repository or place.site)

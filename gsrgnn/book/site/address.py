@@ -36,6 +36,7 @@ def address(variables: Mapping[str, str] = os.environ) -> Address:
     service that is not known, and for one without a repository on GitHub.
     """
     site, repository = (_checked(name, variables.get(name, "")) for name in (SITE, REPOSITORY))
+    repository = repository.removesuffix(".git")
     owner, _, name = urlsplit(repository).path.strip("/").partition("/")
     if repository and not (owner and name and ("/" not in name or urlsplit(repository).hostname != "github.com")):
         raise ValueError(f"{REPOSITORY} is {repository!r}: give owner and name, as in https://example.org/owner/name")
@@ -52,4 +53,4 @@ def _checked(name: str, given: str) -> str:
     odd = not parts.netloc or set(given) & {"?", "#"} or len(given.split()) > 1 or given != given.strip()
     if given and (parts.scheme not in ("http", "https") or odd):
         raise ValueError(f"{name} is {given!r}: give an address such as https://example.org/book, or leave it out")
-    return given.rstrip("/").removesuffix(".git")
+    return given.rstrip("/")

@@ -6,6 +6,7 @@ from html import escape
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from gsrgnn.book.site.above import above
 from gsrgnn.book.site.address import Address
 from gsrgnn.book.site.citation import Citation
 
@@ -23,7 +24,7 @@ def describe(doctree: nodes.document | None) -> str:
     """A page's first paragraph that stands in no box and in no output, cut at a word."""
     inside = (nodes.Admonition, nodes.container, nodes.list_item, nodes.table)
     for paragraph in doctree.findall(nodes.paragraph) if doctree is not None else ():
-        if not paragraph["classes"] and not any(isinstance(above, inside) for above in _above(paragraph)):
+        if not paragraph["classes"] and not any(isinstance(one, inside) for one in above(paragraph)):
             words = re.sub(r"\s+", " ", paragraph.astext()).strip()
             return words if len(words) <= LONGEST else words[: LONGEST - 1].rpartition(" ")[0].rstrip(",.;:") + " …"
     return ABOUT
@@ -72,10 +73,3 @@ def tags(app: Sphinx, page: str, context: dict, description: str, citation: Cita
 def _elements(key: str, values: dict[str, str | list[str] | None]) -> list[str]:
     pairs = [(name, one) for name, value in values.items() for one in (value if isinstance(value, list) else [value])]
     return [f'<meta {key}="{name}" content="{escape(value, quote=True)}" />' for name, value in pairs if value]
-
-
-def _above(node: nodes.Node) -> list[nodes.Node]:
-    found = []
-    while (node := node.parent) is not None:
-        found.append(node)
-    return found

@@ -8,6 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from gsrgnn.book.origin import MIME
+from gsrgnn.lab.records import machine_in_words
 
 COMPUTED, RECORDS, BOTH = "gsr-computed", "gsr-from-records", "gsr-of-both"
 
@@ -28,9 +29,7 @@ def add(app: Sphinx, doctree: nodes.document) -> None:
 def mark(notebook: dict) -> nodes.container:
     """The mark of an executed notebook."""
     made = dict(notebook["metadata"]["gsrgnn"]["made"])
-    cores = made["cores"].partition(", ")[0]
-    machine = made["GPU"] if made["GPU"] != "none" else f"{made['CPU']}, {cores} cores"
-    run = f"{made['date'][:10]}, in {made['duration']}, on {machine}"
+    run = f"{made['date'][:10]}, in {made['duration']}, on {machine_in_words(made)}"
     said = list(_handed_over(notebook))
     records = list(dict.fromkeys(sentence for each in said for sentence in each["records"]))
     computed = "; ".join(each["computed"] for each in said if each["computed"])

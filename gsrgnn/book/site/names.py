@@ -6,6 +6,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+from gsrgnn.book.site.above import above
 from gsrgnn.book.site.commands import label
 
 NAME = re.compile(r"([A-Za-z_][\w.]*)(\(.*\))?")
@@ -31,7 +32,7 @@ def link(app: Sphinx, doctree: nodes.document, page: str) -> None:
     for literal in list(doctree.findall(nodes.literal)):
         meant = "xref" in literal["classes"]
         place = _place(literal.astext(), places, app.env, meant)
-        if place and (meant or place not in seen) and not _within(literal, NOT_IN):
+        if place and (meant or place not in seen) and not any(isinstance(one, NOT_IN) for one in above(literal)):
             seen.add(place)
             there, element = place
             address = "" if there == page else app.builder.get_relative_uri(page, there)
@@ -65,10 +66,3 @@ def _place(text: str, places: dict[str, Place], env: BuildEnvironment, meant: bo
     if not found or not (meant or found[2] or found[1] in WORDS or re.search("[A-Z_.]", found[1])):
         return None
     return places.get(found[1])
-
-
-def _within(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:
-    while (node := node.parent) is not None:
-        if isinstance(node, kinds):
-            return True
-    return False

@@ -5,6 +5,8 @@ import math
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from gsrgnn.book.site.above import above
+
 WORDS: int = 200
 """Read in a minute, of prose and of code."""
 
@@ -24,7 +26,7 @@ def minutes(doctree: nodes.document) -> int:
     """Whole minutes for what is written, and for what is to be looked at; at least 1."""
     words = looked_at = 0
     for node in doctree.findall():
-        if isinstance(node, nodes.Text) and not _output(node):
+        if isinstance(node, nodes.Text) and not any("cell_output" in _classes(one) for one in above(node)):
             words += len(node.split())
         looked_at += isinstance(node, (nodes.math_block, nodes.image, nodes.table)) or "cell_output" in _classes(node)
     return max(1, math.ceil(words / WORDS + looked_at * LOOKED_AT))
@@ -32,10 +34,3 @@ def minutes(doctree: nodes.document) -> int:
 
 def _classes(node: nodes.Node) -> list[str]:
     return node.get("classes", []) if isinstance(node, nodes.Element) else []
-
-
-def _output(node: nodes.Node) -> bool:
-    while (node := node.parent) is not None:
-        if "cell_output" in _classes(node):
-            return True
-    return False

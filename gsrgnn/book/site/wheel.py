@@ -19,9 +19,14 @@ EPOCH: str = "315532800"
 """The first second that a zip file can name, so that the same sources make the same bytes."""
 
 
+def offered(root: Path) -> str:
+    """The name of the wheel that a site built at `root` carries; "" where `root` holds no package."""
+    return NAME if (root / "pyproject.toml").exists() else ""
+
+
 def sources(root: Path) -> list[Path]:
     """The files under `root` of which its wheel is made; none where it holds no package."""
-    if not (root / "pyproject.toml").exists():
+    if not offered(root):
         return []
     places = [root / name for name in SOURCES]
     return [path for place in places for path in (files_in(place) if place.is_dir() else [place]) if path.exists()]

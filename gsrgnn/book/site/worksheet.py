@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gsrgnn.book.captions import listed
 from gsrgnn.book.site.policy import CHARSET
 from gsrgnn.book.walkthrough import EXAMPLE, Matrix, matrix, show
 from gsrgnn.book.walkthrough.layer_steps import forward
@@ -125,7 +126,7 @@ def _tasks(of: Numbers, is_key: bool) -> str:
                 "Write *V* and *I* again, then the sum of the neighbours' kept values, each in the column where the "
                 "neighbour kept it. Which rows have two entries, and why?",
                 asked(matrix(of.V_one, "V"), matrix(of.I_one, "I"), "→", matrix(of.out, "A · scatter(V, I)")),
-                line(f"Rows {_listed(two)}: their neighbours kept different columns."),
+                line(f"Rows {listed(two)}: their neighbours kept different columns."),
             ),
             "</section>",
             task(
@@ -163,10 +164,6 @@ def _tasks(of: Numbers, is_key: bool) -> str:
 def _html(text: str) -> str:
     """Text in which *X* is set in italics and ~ does not break."""
     return re.sub(r"\*(\w+)\*", r"<i>\1</i>", text).replace("~", "&nbsp;")
-
-
-def _listed(rows: np.ndarray) -> str:
-    return " and ".join([", ".join(map(str, rows[:-1])), str(rows[-1])])
 
 
 def _row(*items: Matrix | str) -> str:
