@@ -29,8 +29,11 @@ __all__ = [
 def group_sparse(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """``GS(x, k) -> (V, I)``: the k largest entries of each row (section 4.1, Algorithm 1 lines 5 and 8).
 
-    Entries are ordered by value, not by magnitude; of equal ones the lowest column is kept.
+    Entries are ordered by value, not by magnitude; of equal ones the lowest column is kept. Raises ValueError for k
+    outside 1..D.
     """
+    if not 1 <= k <= x.shape[1]:
+        raise ValueError(f"k is {k} and a row has {x.shape[1]} columns: choose 1 <= k <= {x.shape[1]}")
     indices = np.sort(np.argsort(-x, axis=1, kind="stable")[:, :k], axis=1)
     return np.take_along_axis(x, indices, axis=1), indices
 

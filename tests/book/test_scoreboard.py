@@ -142,6 +142,13 @@ def test_hours_need_every_graph_and_are_held_against_the_paper_s(tmp_path):
     assert "10 graphs" in board.loc["ten_graphs_hours", "ours"]
 
 
+@pytest.mark.parametrize(("device", "verdict"), [("cpu", scoreboard.OPEN), ("cuda", scoreboard.NOT)])
+def test_only_a_gpu_that_takes_longer_speaks_against_the_paper_s_hours(tmp_path, device, verdict):
+    circuit, depth = "synthetic/356-R", {"num_layers": 100, "hidden_channels": 384}
+    write(tmp_path, "ten_graphs", [step("GSR k=4 nets", 100.0)], device=device, circuit=circuit, **depth)
+    assert scoreboard.board(tmp_path).loc["fig4_hours", "verdict"] == verdict
+
+
 def test_a_gap_in_memory_is_held_against_the_paper_s_by_the_edge(tmp_path):
     (row,) = (row for row in table1.rows() if row.code == "876-R")
     for layers, gap in ((10, 3e9), (40, 5e9)):

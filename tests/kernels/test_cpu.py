@@ -67,6 +67,12 @@ def problems(draw):
     return x, adjacency, np.ascontiguousarray(values), indices.astype(index_dtype)
 
 
+@pytest.mark.parametrize("k", [0, 5])
+def test_the_reference_refuses_a_k_that_no_row_has(k):
+    with pytest.raises(ValueError, match=f"k is {k} and a row has 4 columns"):
+        reference.group_sparse(np.ones((2, 4)), k)
+
+
 @given(matrices(), st.data())
 def test_group_sparse(x, data):
     k = data.draw(st.sampled_from([1, min(8, x.shape[1]), x.shape[1]]))
