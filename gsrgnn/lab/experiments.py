@@ -252,9 +252,10 @@ def _cpu() -> Grids:
             yield from _unseen(names, depths, "placed", ["family"], seed)
     yield from _unseen(r2g, [4, 10], "netlist", ["family"])
     yield from _unseen(shipped, [4, 10], "netlist", ["region"])
-    for seed in (1, 2):
-        yield from _unseen(shipped, [4, 10, 40], "netlist", ["family"], seed)
-        yield from _unseen(shipped, [4, 10], "placed", ["cell"], seed)
+    yield from _unseen(shipped, [40], "netlist", ["cell"])
+    for features in ("netlist", "placed"):
+        for seed in (1, 2):
+            yield from _unseen(shipped, [4, 10, 40], features, ["family", "cell"], seed)
 
 
 def _unseen(names: list[str], depths: list[int], features: str, splits: list[str], seed: int = 0) -> Grids:
