@@ -105,7 +105,7 @@ def opening(view):
             f"- **{unseen.FEATURES[features].capitalize()}**, {unseen.in_words(line)} predicts a design whose family it "
             f"was not trained on with a Pearson of {found.mean():.2f}: the mean of {len(found)} designs, from "
             f"{found.min():.2f} to {found.max():.2f}."
-            + f" By the paper's split it scores {beside.mean():.2f}."
+            + f" By the paper's split it scores {beside.mean():.2f} on the {len(beside)} that models are trained on."
             * bool(len(beside))
         )
         if pairs := unseen.deeper(models).to_numpy().ravel().tolist():
