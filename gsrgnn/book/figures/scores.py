@@ -93,12 +93,11 @@ def by_depth(
             transform=axes.get_xaxis_transform(),
         )
     for name, value in (levels or {}).items():
-        axes.axhline(value, color=INK, linestyle=(0, (1, 2)), linewidth=1.2)
-        axes.text(0.01, value, name, fontsize=8, va="bottom", transform=axes.get_yaxis_transform())
+        axes.axhline(value, color=INK, linestyle=(0, (1, 2)), linewidth=1.2, label=name)
     ticks = sorted(depths)
     axes.set(xscale="log", xlabel="layers", ylabel=quantity, xticks=ticks, xticklabels=ticks)
     axes.minorticks_off()
-    figure.legend(loc="outside upper center", ncols=2)
+    figure.legend(loc="outside upper center", ncols=3 if levels else 2)
     name_label(figure, source)
     return figure
 
