@@ -34,8 +34,10 @@ def test_figure_8_sets_depths_and_seeds_side_by_side():
 
 
 def test_depth_needs_no_plateau_and_what_has_no_depth_is_a_level():
-    (axes,) = figures.scores.by_depth(SCORES, None, SOURCE, {"a tree": 0.3}, "Pearson, unseen").axes
-    assert [text.get_text() for text in axes.texts] == ["a tree"]
+    figure = figures.scores.by_depth(SCORES, None, SOURCE, {"a tree": 0.3}, "Pearson, unseen")
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert not axes.texts
+    assert "a tree" in [text.get_text() for text in legend.get_texts()]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "40"]
     assert axes.get_ylabel() == "Pearson, unseen"
     assert [0.3, 0.3] in [list(line.get_ydata()) for line in axes.lines]
