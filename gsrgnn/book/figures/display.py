@@ -194,10 +194,10 @@ def _lean(svg: str) -> str:
     """The drawing without what nothing refers to, its lengths to a hundredth of a point."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(?<= (?:d|x|y)=")[^"]*', lambda lengths: _short(lengths[0]), svg)
-    svg = re.sub(r">\s+<", "><", svg)
+    svg = re.sub(r' transform="rotate\(-?0 [^"]*"|(?<=>)\s+(?=<)', "", svg)
     referred = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
     return re.sub(r' id="([^"]+)"', lambda own: own[0] if own[1] in referred else "", svg)
 
 
 def _short(lengths: str) -> str:
-    return re.sub(r"(\d\.\d\d)\d+", r"\1", lengths).replace("\n", " ")
+    return " ".join(re.sub(r"(\d\.\d\d)\d+", r"\1", lengths).split())

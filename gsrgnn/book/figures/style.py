@@ -55,6 +55,7 @@ STYLE: dict[str, object] = {
     "lines.linewidth": 1.6,
     "image.interpolation": "nearest",
     "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana"],  # each text of a drawing names them all
     "svg.fonttype": "none",
     "svg.hashsalt": "gsrgnn",
 }
