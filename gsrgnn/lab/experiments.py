@@ -253,9 +253,9 @@ def _cpu() -> Grids:
     yield from _unseen(r2g, [4, 10], "netlist", ["family"])
     yield from _unseen(shipped, [4, 10], "netlist", ["region"])
     yield from _unseen(shipped, [40], "netlist", ["cell"])
-    for features in ("netlist", "placed"):
-        for seed in (1, 2):
-            yield from _unseen(shipped, [4, 10, 40], features, ["family", "cell"], seed)
+    for seed in (1, 2):
+        yield from _unseen(shipped, [4, 10, 40], "netlist", ["family", "cell"], seed)
+        yield from _unseen(shipped, [4, 10, 40], "placed", ["cell"], seed)
 
 
 def _unseen(names: list[str], depths: list[int], features: str, splits: list[str], seed: int = 0) -> Grids:
