@@ -313,36 +313,38 @@ def _deep() -> Grids:
     full = {"hidden_channels": 384, "tuning_layers": 10}
     yield trained([10, 2], **reversible)
     yield trained([2, 4, 10], **plain)
-    yield trained([40], **reversible)
-    yield trained([40], **plain)
-    yield "speed", wide | {"num_layers": [10], "ks": [[4, 8, 16, 32, 64]], "limit": [240.0]}
-    yield "memory", wide | {"num_layers": [100, 10, 40], "ks": [[4, 16, 64]], "edges": [True], "limit": [240.0]}
-    yield trained([100], **reversible)
-    yield trained([100], model="GSRGNN", k=16, **full)
     yield "ten_graphs", {"circuit": ten, "hidden_channels": [384], "num_layers": [100], "ks": [[4, 16, 64]]}
     yield trained([10], model="GSRGNN", k=[4, 16])
-    yield trained([40, 100], model="GSRGNN", k=[4, 16])
-    yield compared([10], [4, 8, 16])
-    yield compared([40, 100], [4, 8, 16])
-    yield trained([70], **reversible)
     yield trained([20], **reversible)
-    yield "profile", wide | {"num_layers": [4], "limit": [240.0]}
-    yield trained([10], 1, **reversible)
+    yield compared([10], [4, 8, 16])
+    yield trained([40], **reversible)
+    yield trained([40], **plain)
+    yield trained([40], model="GSRGNN", k=[4, 16])
+    yield trained([100], **reversible)
+    yield compared([40], [4, 8, 16])
+    yield trained([70], **reversible)
+    yield trained([100], model="GSRGNN", k=[4, 16])
     yield trained([40], 1, **reversible)
-    yield compared([10], [8], 1)
+    yield compared([100], [4, 8, 16])
+    yield trained([40], model="RevGNN", epochs=120)
     yield compared([40], [8], 1)
-    yield "speed", wide | {"num_layers": [100], "ks": [[4, 16, 64]], "limit": [60.0]}
-    yield trained([100], model="RevGNN", **full)
+    yield trained([40], model="RevGNN", dropout=0.1, tuning_layers=10)
+    yield "speed", wide | {"num_layers": [10], "ks": [[4, 8, 16, 32, 64]], "limit": [240.0]}
+    yield "memory", wide | {"num_layers": [100, 10, 40], "ks": [[4, 16, 64]], "edges": [True], "limit": [240.0]}
+    yield "profile", wide | {"num_layers": [4], "limit": [240.0]}
+    yield trained([100], model="GSRGNN", k=16, **full)
+    yield trained([10], 1, **reversible)
+    yield compared([10], [8], 1)
+    yield trained([100], 1, **reversible)
+    yield compared([100], [8], 1)
     yield trained([10], model="GSRGNN", residual="dense")
     yield trained([40, 100], model="GSRGNN", residual="dense")
     yield trained([10], circuit=second, **reversible)
-    yield trained([40, 100], circuit=second, **reversible)
     yield compared([10], [8], circuit=second)
+    yield trained([40, 100], circuit=second, **reversible)
     yield compared([40, 100], [8], circuit=second)
-    yield trained([100], 1, **reversible)
-    yield compared([100], [8], 1)
-    yield trained([40], model="RevGNN", dropout=0.1, tuning_layers=10)
-    yield trained([40], model="RevGNN", epochs=120)
+    yield "speed", wide | {"num_layers": [100], "ks": [[4, 16, 64]], "limit": [60.0]}
+    yield trained([100], model="RevGNN", **full)
 
 
 def _gpu() -> Grids:
