@@ -15,7 +15,7 @@ from gsrgnn.book import figures, origin, paper
 from gsrgnn.book.figures.display import Shown, Switch
 from gsrgnn.circuits import table1
 from gsrgnn.lab import estimate, records, sweep
-from gsrgnn.lab.experiments import Point
+from gsrgnn.lab.experiments import EXPERIMENTS, Point
 
 Numbers = TypeVar("Numbers", float, pd.Series)
 
@@ -31,11 +31,12 @@ def claims(*ids: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class View:
-    """Records that one figure may show together: of one circuit, label source and machine, and of one setting.
+    """Records that one figure may show together: of one circuit, label source and setting, and of one machine where
+    they are of times or memory.
 
     Attributes:
         rows: frame of `records.frame`.
-        circuit, label, machine: where they come from.
+        circuit, label, machine: where they come from; the machine in words, of scores maybe several.
         setting: the other parameters that are the same in all rows, name -> value.
     """
 
@@ -66,6 +67,7 @@ class Page:
 
     Attributes:
         experiment, folder, circuit: as given.
+        timed: whether it is of times or memory, which are of one machine.
         rows: the measured rows, frame of `records.frame` with a column ``stale``; no line where there is no record.
             What a budget of `TRAINED` did not have yet is 0, and a model that is not the plain one is named so: see
             `contender`.
@@ -78,6 +80,7 @@ class Page:
     experiment: str
     folder: str
     circuit: str
+    timed: bool
     in_checkout: bool
     rows: pd.DataFrame
     out_of_memory: pd.DataFrame
@@ -87,6 +90,7 @@ class Page:
     def __init__(self, experiment: str, folder: str = "results", circuit: str = "circuit") -> None:
         """Read them; ``circuit`` is the column that says what a view is of, "designs" where a record is of several."""
         self.experiment, self.folder, self.circuit = experiment, folder, circuit
+        self.timed = EXPERIMENTS[experiment].timed
         notebook = Path("notebooks") / "experiments" / f"{experiment}.py"
         self.in_checkout = notebook.exists()
         now = cache(partial(sweep.key, notebook)) if self.in_checkout else None
@@ -138,20 +142,24 @@ class Page:
         ]
 
     def views(self, *setting: str) -> Iterator[View]:
-        """The measured rows by circuit, label source, machine and the parameters named, which no figure mixes."""
-        if len(self.rows):
-            for values, group in self.rows.groupby([self.circuit, "label source", "machine", *setting], sort=False):
-                yield View(group, *values[:3], dict(zip(setting, values[3:], strict=True)))
+        """The measured rows by circuit, label source and the parameters named, which no figure mixes, nor machines
+        where they are timed: what trains a model changes no score beyond rounding."""
+        if self.rows.empty:
+            return
+        apart = ["machine"] if self.timed else []
+        for values, group in self.rows.groupby([self.circuit, "label source", *setting, *apart], sort=False):
+            machine = " and ".join(dict.fromkeys(group["machine"]))
+            yield View(group, *values[:2], machine, dict(zip(setting, values[2:], strict=False)))
 
     def leading(self) -> list[View]:
-        """Of each circuit, label source and machine the one view of trained models that says most.
+        """Of each circuit and label source the one view of trained models that says most.
 
         It is the widest with more than one depth, of those the longest trained; where none has two depths, the widest.
         """
         best: dict[tuple, tuple] = {}
         for view in self.views("hidden_channels", *TRAINED):
             worth = view.rows["num_layers"].nunique() > 1, *(view.setting[n] for n in ("hidden_channels", "epochs"))
-            place = view.circuit, view.label, view.machine
+            place = view.circuit, view.label
             if place not in best or worth > best[place][0]:
                 best[place] = worth, view
         return [view for _, view in best.values()]
@@ -159,13 +167,13 @@ class Page:
     def show(
         self, shown: Callable[[View], list[Shown]], *setting: str, views: Iterable[View] | None = None
     ) -> Switch | None:
-        """What ``shown`` makes of each of `views`, or of those given, one machine at a time where there are several.
+        """What ``shown`` makes of each of `views`, or of those given; of times, one machine at a time.
 
         ``shown`` returns what `figures.show` and `figures.table` give. None where there is no record.
         """
         by_machine: dict[str, list[Shown]] = {}
         for view in self.views(*setting) if views is None else views:
-            by_machine.setdefault(view.machine, []).extend(shown(view))
+            by_machine.setdefault(view.machine if self.timed else "", []).extend(shown(view))
         return figures.switch(by_machine) if by_machine else None
 
 

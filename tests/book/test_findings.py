@@ -74,20 +74,27 @@ def test_outside_a_checkout_no_record_is_called_stale_and_a_page_says_so(tmp_pat
     )
 
 
-def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_choice(tmp_path):
-    for number, (made, parameters) in enumerate(
-        (
-            ({"CPU": "A"}, {}),
-            ({"CPU": "B"}, {}),
-            ({"CPU": "B", "label source": "other"}, {}),
-            ({"CPU": "A"}, {"hidden_channels": 7}),
-        )
-    ):
-        record = copy.deepcopy(RECORD)
+def written(folder, experiment, *made_and_parameters):
+    """Records of an experiment, one for each pair of what its provenance and its parameters have."""
+    for number, (made, parameters) in enumerate(made_and_parameters):
+        record = copy.deepcopy(RECORD) | {"experiment": experiment}
         record["provenance"] |= made
         record["parameters"] |= {"circuit": "c", "hidden_channels": 5} | parameters
-        records.write(record, tmp_path / "depth" / f"{number}.json")
-    page = findings.Page("depth", tmp_path)
+        record["rows"][0] |= {"contender": "RevGNN csr", "state": "measured", "note": ""}
+        records.write(record, folder / experiment / f"{number}.json")
+    return findings.Page(experiment, folder)
+
+
+SEVERAL = (
+    ({"CPU": "A"}, {}),
+    ({"CPU": "B"}, {}),
+    ({"CPU": "B", "label source": "other"}, {}),
+    ({"CPU": "A"}, {"hidden_channels": 7}),
+)
+
+
+def test_no_view_of_times_mixes_machines_label_sources_or_settings_and_machines_are_a_choice(tmp_path):
+    page = written(tmp_path, "profile", *SEVERAL)
     views = list(page.views("hidden_channels"))
     assert len(views) == 4
     assert all(
@@ -102,6 +109,19 @@ def test_no_view_mixes_machines_label_sources_or_settings_and_machines_are_a_cho
     assert html.count('type="radio"') == 2
     assert html.count("<table") == 4
     assert html.count("checked") == 1
+
+
+def test_scores_stand_together_whichever_machine_trained_them_and_the_figure_names_each(tmp_path):
+    page = written(tmp_path, "depth", *SEVERAL)
+    views = list(page.views("hidden_channels"))
+    assert sorted(len(view.rows) for view in views) == [1, 1, 2]
+    assert all(view.rows[["label source", "hidden_channels"]].drop_duplicates().shape[0] == 1 for view in views)
+    both = next(view for view in views if len(view.rows) == 2)
+    cores = RECORD["provenance"]["cores"].partition(", ")[0]
+    assert f"; A, {cores} cores and B, {cores} cores, " in both.settings
+    html = page.show(lambda view: [figures.table(view.rows)], "hidden_channels")._repr_html_()
+    assert 'type="radio"' not in html
+    assert html.count("<table") == 3
 
 
 def test_a_page_whose_records_are_of_several_circuits_says_which_column_names_them(tmp_path):
