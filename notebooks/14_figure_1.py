@@ -40,9 +40,11 @@ PLAIN = list(captions.PLAIN)
 
 
 def scores(view):
-    """A line a run of the models that are compared: who, how deep, how good, with its interval."""
+    """A line a run of the models that are compared, in their order: how deep, how good, with its interval."""
     models, _ = findings.own_and_peers(view.rows["model"])
-    rows = view.rows[view.rows["model"].isin(models)]
+    rows = view.rows[view.rows["model"].isin(models)].sort_values(
+        "model", key=lambda names: names.map(models.index), kind="stable"
+    )
     low, high = findings.pearson_interval(rows["pearson"], rows["test_cells"])
     return rows.assign(low=low, high=high)
 
@@ -56,11 +58,12 @@ def papers(rows):
         .mean()
     )
     found = {}
-    if len(reversible):
-        found["RevGNN", reversible.min()] = (
+    if (reversible == 2).any():
+        found["RevGNN", 2] = (
             "paper: 2 layers",
             claims["value"]["fig1_rev2"],
         )
+    if len(reversible):
         found["RevGNN", reversible.max()] = (
             "paper: 80 layers",
             claims["value"]["fig1_rev80"],

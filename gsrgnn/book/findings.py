@@ -51,7 +51,9 @@ class View:
         """Where the figure's data come from, for the small line below its caption."""
         # 0 is for none; the rows say their k
         said = {name: value for name, value in self.setting.items() if value != 0 and name != "ks"}
-        setting = "".join(f", {SHORT.get(name, name.replace('_', ' '))} {value}" for name, value in said.items())
+        setting = "".join(
+            f", {SHORT.get(name, name.replace('_', ' '))} {_plain(value)}" for name, value in said.items()
+        )
         dates = " to ".join(dict.fromkeys(date.partition(" ")[0] for date in (self.rows["date"].agg(["min", "max"]))))
         stale = "" if not self.rows["stale"].any() else "; stale" if self.rows["stale"].all() else "; stale in part"
         return f"{named(self.circuit)}{setting}; label {self.label}; {self.machine}, {dates}{stale}."
@@ -152,7 +154,7 @@ class Page:
             yield View(group, *values[:2], machine, dict(zip(setting, values[2:], strict=False)))
 
     def leading(self) -> list[View]:
-        """Of each circuit and label source the one view of trained models that says most.
+        """Of each circuit and label source the one view of trained models that says most, the paper's circuits first.
 
         It is the widest with more than one depth, of those the longest trained; where none has two depths, the widest.
         """
@@ -162,7 +164,7 @@ class Page:
             place = view.circuit, view.label
             if place not in best or worth > best[place][0]:
                 best[place] = worth, view
-        return [view for _, view in best.values()]
+        return sorted((view for _, view in best.values()), key=lambda view: beside(view.circuit) != "")
 
     def show(
         self, shown: Callable[[View], list[Shown]], *setting: str, views: Iterable[View] | None = None
@@ -194,6 +196,11 @@ def found(
         stale = now is not None and record["key"] != now(Point(experiment, record["parameters"]).on_gpu)
         lines.append(records.frame([record]).assign(**{"experiment point": number, "stale": stale}))
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(), wrong
+
+
+def _plain(value):
+    """A number as one writes it: a whole one has no point, which pandas gives it beside lines without a value."""
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def short(circuit: str) -> str:
