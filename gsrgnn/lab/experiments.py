@@ -293,7 +293,7 @@ def _deep() -> Grids:
     """
     first, second = real_circuits()
     ten = _table1(*(row.code for row in reversed(gsrgnn.circuits.table1.rows())))
-    rates = {"learning_rates": [[1.25e-3, 2.5e-3, 5e-3]], "tuning_epochs": [60], "patience": [50]}
+    rates = {"learning_rates": [[6.25e-4, 1.25e-3, 2.5e-3]], "tuning_epochs": [60], "patience": [50]}
     given = {"circuit": [first], "hidden_channels": [128], "epochs": [250], **rates}
 
     def trained(layers, seed=0, **more):
