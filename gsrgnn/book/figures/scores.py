@@ -40,7 +40,16 @@ def by_model(scores: pd.DataFrame, reported: Mapping[tuple[str, int], tuple[str,
         if (model, depth) in reported:
             words, value = reported[model, depth]
             axes.plot(value, place, "D", markerfacecolor="none", color=INK, markersize=7)
-            axes.annotate(words, (value, place), (0, 6), textcoords="offset points", fontsize=8, ha="center")
+            side = 1 if value < runs["pearson"].mean() else -1  # towards the run: away from the axes' edge
+            axes.annotate(
+                words,
+                (value, place),
+                (8 * side, 0),
+                textcoords="offset points",
+                fontsize=8,
+                ha="left" if side > 0 else "right",
+                va="center",
+            )
     axes.set(
         yticks=range(len(mean)),
         yticklabels=[f"{model}, {depth} layers" for model, depth in mean.index],
