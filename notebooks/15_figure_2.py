@@ -168,6 +168,8 @@ if "rates_tried" in page.rows and page.rows["rates_tried"].notna().any():
 # %% tags=["hide-input"]
 def as_in_the_paper(rows):
     """Scores, hours and memory of the trainings at the paper's width, depth and epochs; None where there is none."""
+    if rows.empty or "epochs_run" not in rows:
+        return None
     rows = rows[
         (rows["hidden_channels"] == max(judges.WIDTHS))
         & (rows["num_layers"] == judges.DEPTHS[-1])

@@ -22,6 +22,8 @@ folder = "results"  # where the records of `gsrgnn sweep` lie
 largest_loss = 0.02  # what an interval has to exclude to call a loss excluded
 
 # %% tags=["hide-input"]
+from ast import literal_eval
+
 from IPython.display import Markdown, display
 
 from gsrgnn.book import captions, figures, findings, origin, scoreboard
@@ -94,6 +96,30 @@ page.show(shown, views=page.leading())
 
 
 # %% tags=["hide-input"]
+def rates(view, runs):
+    """The learning rates that the models trained best with, and whether a lower one might suit RevGNN better."""
+
+    def span(column):
+        return " to ".join(
+            f"{rate:g}" for rate in sorted({runs[column].min(), runs[column].max()})
+        )
+
+    words = (
+        f"- Learning rates: RevGNN trained best with {span('RevGNN_learning_rate')}, GSR-GNN with "
+        f"{span('GSRGNN_learning_rate')}."
+    )
+    tried = literal_eval(view.setting["learning_rates"])
+    if (
+        not view.setting["tuning_epochs"]
+        and (runs["RevGNN_learning_rate"] <= min(tried)).any()
+    ):
+        words += (
+            f" No other rates were tried than {' and '.join(f'{rate:g}' for rate in tried)}, and where the lowest is the "
+            "best, a lower one might be better yet. RevGNN is at a disadvantage here."
+        )
+    return words
+
+
 def in_words(view):
     rows = findings.seeds_averaged(view.rows)
     lines = []
@@ -118,7 +144,15 @@ def in_words(view):
         )
         + "."
     )
+    by_k = rows[rows["measure"] == "pearson"].groupby("k")["difference"].mean()
+    lines.append(
+        "- Pearson by k, the mean over depths: "
+        + ", ".join(f"k = {k} {difference:+.3f}" for k, difference in by_k.items())
+        + "."
+    )
     runs = view.rows[view.rows["measure"] == "pearson"]
+    if "RevGNN_learning_rate" in runs:
+        lines.append(rates(view, runs))
     same = runs.drop_duplicates(["num_layers", "seed"]).groupby("num_layers")[
         "RevGNN"
     ]
@@ -138,7 +172,7 @@ for view in page.leading():
 
 # %% [markdown]
 # The paper averages over ten graphs, two widths, ten depths and five k, trains for 250 epochs and gives no interval;
-# what is here is one circuit at fewer depths, with a simulated label where it says so.
+# what is here is one circuit a figure at fewer depths, with a simulated label where it says so.
 
 # %% [markdown]
 # ## How it is measured

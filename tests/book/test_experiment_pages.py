@@ -2,6 +2,7 @@
 
 import copy
 import html
+import re
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,11 @@ def deep(tmp_path_factory):
         score = 0.5 + given["num_layers"] / 1000 + given.get("k", 8) / 500 + given["seed"] / 100
         scores = record["rows"][0] | {"pearson": score, "test_cells": 3000}
         rates = {"rates_tried": "0.001: 0.5000, 0.002: 0.6000", "rate_on_edge": True, "epochs_run": 9}
-        record["rows"] = [scores | rates]
+        record["rows"] = [scores | rates | {"seconds": 7200.0, "memory_peak": 3e9}]
         if point.experiment == "quality":
             measures = ("pearson", "spearman", "kendall", "r2")
             both = {"RevGNN": 0.5, "GSRGNN": 0.51, "difference": 0.01, "low": 0.0, "high": 0.02}
+            both |= {"RevGNN_learning_rate": 6.25e-4, "GSRGNN_learning_rate": 0.0025 * (1 + given["seed"])}
             record["rows"] = [{"k": k, "measure": measure, **both} for k in given["ks"] for measure in measures]
         records.write(record, folder / point.experiment / f"{point.name}.json")
     return folder
@@ -121,12 +123,16 @@ def test_figure_2_has_the_curves_and_what_was_tried(shown):
     assert "fewer epochs, and dropout" in text
     assert "searches for a rate" in text
     assert "GSR-GNN, k = 16" in text
+    (own,) = re.findall(r"100 layers, width 384, on .*?</table>", text, re.DOTALL)
+    assert all(words in own for words in ("GSR-GNN, k = 16", "RevGNN", "2.00", "3,000"))
 
 
 def test_figure_8_takes_the_differences_of_those_runs(shown):
     text = shown("18_figure_8")
     assert "tuning epochs 60" in text
     assert "each alike however many seeds it has: Pearson +0.0100" in text
+    assert "RevGNN trained best with 0.000625, GSR-GNN with 0.0025 to 0.005." in text
+    assert "at a disadvantage" not in text  # further rates were tried below the lowest
 
 
 @pytest.mark.parametrize(

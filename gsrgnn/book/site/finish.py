@@ -38,6 +38,7 @@ MATHJAX: tuple[str, ...] = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*", "inp
 EMPTY_HEADER = re.compile(r"<th\b[^>]*>\s*(?:<p>)?(?:\s|&nbsp;|\xa0)*(?:</p>)?\s*</th>")
 SEPARATE = re.compile(r'(<table[^>]*class="[^"]*dataframe[^"]*"[^>]*>.*?</table>)', re.DOTALL)
 SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
+AS_IT_IS = re.compile(r"(<(pre|script|style|textarea)\b.*?</\2>)", re.DOTALL)
 OUTSIDE = re.compile(r"^(?:[a-z]+:|//|/|#)")
 
 
@@ -53,7 +54,7 @@ def finish(root: Path, html: Path, pages: Sequence[str], address: Address) -> No
     if "book/teaching" in pages:
         worksheet.write(html)
     for path in _written(html):
-        page = numbered(_mend(icons.drawn(path.read_text())))
+        page = _without_blanks(numbered(_mend(icons.drawn(path.read_text()))))
         path.write_text(_from_anywhere(page, address.path) if path == html / "404.html" else page)
     slides.write(html)
     for path in _written(html):
@@ -90,6 +91,14 @@ def _mend(page: str) -> str:
     page = re.sub(r"<title>(.*?) &#8212; \1</title>", r"<title>\1</title>", page)
     page = EMPTY_HEADER.sub("<td></td>", page)  # a header without words heads nothing
     return SEPARATE.sub(r'<div class="pst-scrollable-table-container">\1</div>', page)
+
+
+def _without_blanks(page: str) -> str:
+    """A page without blank lines and indentation, but where they are seen or run."""
+    parts = AS_IT_IS.split(page)  # between two of those that stay: the element, its name
+    parts[::3] = (re.sub(r"\s*\n\s*", "\n", part) for part in parts[::3])
+    del parts[2::3]
+    return "".join(parts)
 
 
 def _lines_of_signature(signature: str) -> str:
