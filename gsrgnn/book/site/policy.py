@@ -36,7 +36,7 @@ def with_policy(page: str) -> str:
         "base-uri": "'none'",
     }
     words = "; ".join(f"{name} {value}" for name, value in rules.items())
-    return page.replace(CHARSET, f'{CHARSET}\n    <meta http-equiv="Content-Security-Policy" content="{words}" />', 1)
+    return page.replace(CHARSET, f'{CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{words}" />', 1)
 
 
 def _inline(page: str) -> list[str]:

@@ -40,7 +40,7 @@ def site(request, tmp_path_factory):
     (root / "book" / "index.md").write_text(f"# GSR-GNN, executed\n\n:::{{note}}\nA box.\n:::\n\n{LONG}\n\nMore.\n")
     table = "<table><tr><th class='blank'>&nbsp;</th><td>87.2</td><td>38,656</td></tr></table>"
     (root / "book" / "deep.md").write_text(
-        f"# Deep & 'wide'\n\nIt has 7157 cells, $x$.\n\n```{{raw}} html\n{table}\n```\n"
+        f"# Deep & 'wide'\n\nIt has 7157 cells, $x$.\n\n```{{raw}} html\n{table}\n```\n\n```text\na\n\n  b\n```\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in zip(("GSRGNN_SITE_URL", "GSRGNN_REPOSITORY", "GSRGNN_LAUNCH"), request.param, strict=True):
@@ -166,3 +166,10 @@ def test_words_are_split_at_points_but_numbers_are_not():
 def test_a_header_without_words_is_none(site):
     html, _ = site
     assert not [th for th in soup(html / "book" / "deep.html").find_all("th") if not th.get_text(strip=True)]
+
+
+def test_a_page_has_no_blanks_but_where_they_are_seen_or_run(site):
+    page = (site[0] / "book" / "deep.html").read_text()
+    outside = re.sub(r"<(pre|script|style|textarea)\b.*?</\1>", "<as-it-is>", page, flags=re.DOTALL)
+    assert not re.search(r"\n\s|\s\n", outside)
+    assert "a\n\n  b" in page
