@@ -159,6 +159,11 @@ if "rates_tried" in page.rows and page.rows["rates_tried"].notna().any():
     )
 
 # %% [markdown]
+# The paper's curve is of another circuit (its graph 7, 356-R) with labels from a commercial router, of a network 384
+# wide, trained for 250 epochs. A shorter training favours shallow networks: the epochs are below the figure. The
+# paper gives no interval, so it is not known which of the steps in its curve a second seed would repeat.
+
+# %% [markdown]
 # ## The paper's own configuration
 #
 # Its largest network is 384 wide and 100 layers deep and keeps 16 of 192 entries (k = 16); it trains for 250 epochs. The
@@ -206,11 +211,6 @@ display(
         "There is no record of it yet: `gsrgnn sweep deep --only depth` makes one."
     )
 )
-
-# %% [markdown]
-# The paper's curve is of another circuit (its graph 7, 356-R) with labels from a commercial router, of a network 384
-# wide, trained for 250 epochs. A shorter training favours shallow networks: the epochs are below the figure. The
-# paper gives no interval, so it is not known which of the steps in its curve a second seed would repeat.
 
 # %% [markdown]
 # ## How it is measured
