@@ -171,46 +171,44 @@ if "rates_tried" in page.rows and page.rows["rates_tried"].notna().any():
 
 
 # %% tags=["hide-input"]
-def as_in_the_paper(rows):
-    """Scores, hours and memory of the trainings at the paper's width, depth and epochs; None where there is none."""
-    if rows.empty or "epochs_run" not in rows:
-        return None
-    rows = rows[
-        (rows["hidden_channels"] == max(judges.WIDTHS))
-        & (rows["num_layers"] == judges.DEPTHS[-1])
-        & (rows["epochs"] >= judges.EPOCHS)
-    ]
-    if rows.empty:
-        return None
-    table = pd.DataFrame(
-        {
-            "circuit": rows["circuit"].map(findings.short),
-            "model": rows["model"],
-            **{
-                words: rows[name].map("{:.3f}".format)
-                for name, words in zip(MEASURES, MEASURES_IN_WORDS, strict=True)
-            },
-            "rate": rows["learning_rate"].map("{:g}".format),
-            "best epoch": rows["best_epoch"].map("{:.0f}".format),
-            "epochs": rows["epochs_run"].map("{:.0f}".format),
-            "hours": (rows["seconds"] / 3600).map("{:.2f}".format),
-            "peak MB": (rows["memory_peak"] / 1e6).map("{:,.0f}".format),
-        }
-    )
-    machines = " and ".join(dict.fromkeys(rows["machine"]))
+def as_in_the_paper(view):
+    """Scores, hours and memory of the trainings of a view."""
+    words = {
+        "model": "model",
+        **dict(zip(MEASURES, MEASURES_IN_WORDS, strict=True)),
+        "learning_rate": "rate",
+        "best_epoch": "best epoch",
+        "epochs_run": "epochs",
+        "seconds": "hours",
+        "memory_peak": "peak MB",
+    }
+    formats = {
+        **dict.fromkeys(MEASURES_IN_WORDS, "{:.3f}"),
+        "rate": "{:g}",
+        "best epoch": "{:.0f}",
+        "epochs": "{:.0f}",
+        "hours": lambda seconds: f"{seconds / 3600:.2f}",
+        "peak MB": lambda size: f"{size / 1e6:,.0f}",
+    }
     title = (
-        f"{judges.DEPTHS[-1]} layers, width {max(judges.WIDTHS)}, on {machines}; hours of the steps of the training "
-        "that is scored; memory of the process"
+        f"{view.setting['num_layers']} layers, width {view.setting['hidden_channels']}, on {view.machine}; "
+        f"{findings.named(view.circuit)}; hours of the steps of the training that is scored; memory of the process"
     )
-    return figures.table(table, caption=title, index=False)
+    table = view.rows.reindex(columns=list(words)).rename(columns=words)
+    return figures.table(table, caption=title, index=False).format(
+        formats, na_rep="–"
+    )
 
 
-display(
-    as_in_the_paper(page.rows)
-    or Markdown(
-        "There is no record of it yet: `gsrgnn sweep deep --only depth` makes one."
-    )
-)
+own = [
+    as_in_the_paper(view)
+    for view in page.views("hidden_channels", "num_layers", "epochs")
+    if view.setting["hidden_channels"] == max(judges.WIDTHS)
+    and view.setting["num_layers"] == judges.DEPTHS[-1]
+    and view.setting["epochs"] >= judges.EPOCHS
+]
+none = "There is no record of it yet: `gsrgnn sweep deep --only depth` makes one."
+display(*(own or [Markdown(none)]))
 
 # %% [markdown]
 # ## How it is measured

@@ -137,22 +137,21 @@ figures.table(shown, caption="Table 1 of the paper, and what is here").map(
 
 # %% tags=["hide-input"]
 claim = findings.claims("ten_graphs_hours")
-IN_ORDER = [name for row in graphs for name in (row.code, f"{row.code}, real")]
-
-
-def in_short(circuit):
-    """A graph's short name, with a word where it is the real design; a name that is not of Table 1 as it is."""
-    source, _, name = circuit.partition("/")
-    real_names = {row.name: f"{row.code}, real" for row in graphs}
-    return real_names.get(name, name if source == "synthetic" else circuit)
+NAMES = {
+    circuit: name
+    for row in graphs
+    for circuit, name in (
+        (f"synthetic/{row.code}", row.code),
+        (f"circuitnet/{row.name}", f"{row.code}, real"),
+    )
+}
 
 
 def trained(views):
     """Seconds of a step and memory by graph and k, and the hours of a training: of one machine, depth and width."""
-    rows = pd.concat(
-        [view.rows.assign(graph=in_short(view.circuit)) for view in views]
-    )
+    rows = pd.concat([view.rows for view in views])
     rows = rows.assign(
+        graph=[NAMES.get(circuit, circuit) for circuit in rows["circuit"]],
         k=rows["contender"].str.extract(r"k=(\d+)", expand=False).astype(int),
         MB=(rows["memory_peak"] - rows["memory_before"]) / 1e6
         if "memory_peak" in rows
@@ -165,7 +164,7 @@ def trained(views):
         values=["step_seconds", "MB", "hours"],
         aggfunc="last",
     )
-    known = [name for name in IN_ORDER if name in table.index]
+    known = [name for name in NAMES.values() if name in table.index]
     table = table.reindex([*known, *table.index.difference(known, sort=False)])
     if [name.partition(",")[0] for name in table.index] == [
         row.code for row in graphs

@@ -51,9 +51,7 @@ class View:
         """Where the figure's data come from, for the small line below its caption."""
         # 0 is for none; the rows say their k
         said = {name: value for name, value in self.setting.items() if value != 0 and name != "ks"}
-        setting = "".join(
-            f", {SHORT.get(name, name.replace('_', ' '))} {_plain(value)}" for name, value in said.items()
-        )
+        setting = "".join(f", {SHORT.get(name, name.replace('_', ' '))} {value}" for name, value in said.items())
         dates = " to ".join(dict.fromkeys(date.partition(" ")[0] for date in (self.rows["date"].agg(["min", "max"]))))
         stale = "" if not self.rows["stale"].any() else "; stale" if self.rows["stale"].all() else "; stale in part"
         return f"{named(self.circuit)}{setting}; label {self.label}; {self.machine}, {dates}{stale}."
@@ -98,7 +96,9 @@ class Page:
         now = cache(partial(sweep.key, notebook)) if self.in_checkout else None
         frame, self.wrong = found(experiment, folder, now)
         if experiment in BUDGETED and len(frame):
-            frame = frame.assign(**{name: frame[name].fillna(0) if name in frame else 0 for name in TRAINED[2:]})
+            # whole numbers again, which beside lines without one pandas has as floats
+            known = {name: frame[name].fillna(0).convert_dtypes() if name in frame else 0 for name in TRAINED[2:]}
+            frame = frame.assign(**known)
             if "model" in frame:
                 frame["model"] = [contender(row) for row in frame.to_dict("records")]
         state = frame.get("record state", pd.Series(dtype=str))
@@ -196,11 +196,6 @@ def found(
         stale = now is not None and record["key"] != now(Point(experiment, record["parameters"]).on_gpu)
         lines.append(records.frame([record]).assign(**{"experiment point": number, "stale": stale}))
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(), wrong
-
-
-def _plain(value):
-    """A number as one writes it: a whole one has no point, which pandas gives it beside lines without a value."""
-    return f"{value:g}" if isinstance(value, float) else value
 
 
 def short(circuit: str) -> str:

@@ -343,12 +343,12 @@ def _hours(pages: Pages, paper: pd.Series, name: str, codes: Sequence[str] = ())
                 by_code.setdefault(code, (view.circuit, steps))  # the paper's own come first
     for (_, width, device), by_code in found.items():
         if set(by_code) == set(wanted):
-            steps = pd.DataFrame({code: steps for code, (_, steps) in by_code.items()})
-            hours = steps.sum(axis="columns", skipna=False).dropna().sort_values() * EPOCHS / 3600
+            seconds = pd.DataFrame({code: steps for code, (_, steps) in by_code.items()})
+            hours = seconds.sum(axis="columns", skipna=False).dropna().sort_values() * EPOCHS / 3600
             if len(hours) and (device == "cuda" or hours.min() < paper[name]):
                 made = sum(circuit.startswith("synthetic/") for circuit, _ in by_code.values())
-                graphs = " and ".join(codes) or f"{len(wanted)} graphs"
-                graphs += f" ({'its stand-in' if len(wanted) == 1 else f'{made} of them stand-ins'})" if made else ""
+                stand_ins = f" ({'its stand-in' if len(wanted) == 1 else f'{made} of them stand-ins'})" * bool(made)
+                graphs = (" and ".join(codes) or f"{len(wanted)} graphs") + stand_ins
                 words = ", ".join(f"{value:.2g} h ({model.removeprefix('GSR ')})" for model, value in hours.items())
                 return Ours(
                     f"GSR-GNN: {words}; {graphs}, width {width}, layers {DEPTHS[-1]}, {device}",

@@ -6,6 +6,7 @@ import pytest
 from sample_record import RECORD
 
 from gsrgnn.book import figures, findings
+from gsrgnn.circuits import table1
 from gsrgnn.lab import records
 
 
@@ -134,17 +135,16 @@ def test_a_page_whose_records_are_of_several_circuits_says_which_column_names_th
 
 def test_a_page_leads_with_the_widest_records_of_more_than_one_depth_and_of_these_the_longest_trained(tmp_path):
     grid = [(64, 120, 2), (64, 120, 10), (128, 250, 2), (128, 250, 40), (128, 120, 40), (384, 250, 100)]
-    for number, (width, epochs, layers) in enumerate(grid):
-        record = copy.deepcopy(RECORD)
+    made = []
+    for width, epochs, layers in grid:
         new = {"tuning_epochs": 60, "patience": 50} if width > 64 else {}
-        record["parameters"] |= {"circuit": "c", "hidden_channels": width, "epochs": epochs, "num_layers": layers} | new
-        record["parameters"] |= {"model": "RevGNN", "seed": 0}
-        records.write(record, tmp_path / "depth" / f"{number}.json")
-    page = findings.Page("depth", tmp_path)
+        given = {"hidden_channels": width, "epochs": epochs, "num_layers": layers, "model": "RevGNN", "seed": 0}
+        made.append(({}, given | new))
+    page = written(tmp_path, "depth", *made)
     (view,) = page.leading()
     assert (view.setting["hidden_channels"], view.setting["epochs"]) == (128, 250)
     assert sorted(view.rows["num_layers"]) == [2, 40]
-    assert "tuning epochs 60" in view.settings
+    assert "tuning epochs 60, patience 50; " in view.settings
     html = page.show(lambda view: [figures.table(view.rows)], views=[view])._repr_html_()
     assert html.count("<table") == 1
     for path in [tmp_path / "depth" / f"{number}.json" for number in range(2, 6)]:
@@ -152,6 +152,14 @@ def test_a_page_leads_with_the_widest_records_of_more_than_one_depth_and_of_thes
     (view,) = findings.Page("depth", tmp_path).leading()
     assert view.setting["hidden_channels"] == 64
     assert "tuning" not in view.settings
+
+
+def test_the_paper_s_circuits_lead(tmp_path):
+    own = [f"circuitnet/{row.name}" for row in table1.rows()][-1]
+    other = "circuitnet/2017-RISCY-b-1-c2-u0.7-m1-p6-f0"
+    given = {"epochs": 1, "num_layers": 2, "model": "RevGNN", "seed": 0}
+    page = written(tmp_path, "depth", *(({}, given | {"circuit": circuit}) for circuit in (other, own)))
+    assert [view.circuit for view in page.leading()] == [own, other]
 
 
 def test_a_model_s_name_says_what_is_not_the_plain_one():

@@ -38,7 +38,7 @@ MATHJAX: tuple[str, ...] = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*", "inp
 EMPTY_HEADER = re.compile(r"<th\b[^>]*>\s*(?:<p>)?(?:\s|&nbsp;|\xa0)*(?:</p>)?\s*</th>")
 SEPARATE = re.compile(r'(<table[^>]*class="[^"]*dataframe[^"]*"[^>]*>.*?</table>)', re.DOTALL)
 SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
-AS_IT_IS = re.compile(r"(<(pre|script|style|textarea)\b.*?</\2>)", re.DOTALL)
+KEPT_OR_BLANKS = re.compile(r"(<(pre|script|style|textarea)\b.*?</\2>)|\s*\n\s*", re.DOTALL)
 OUTSIDE = re.compile(r"^(?:[a-z]+:|//|/|#)")
 
 
@@ -95,10 +95,7 @@ def _mend(page: str) -> str:
 
 def _without_blanks(page: str) -> str:
     """A page without blank lines and indentation, but where they are seen or run."""
-    parts = AS_IT_IS.split(page)  # between two of those that stay: the element, its name
-    parts[::3] = (re.sub(r"\s*\n\s*", "\n", part) for part in parts[::3])
-    del parts[2::3]
-    return "".join(parts)
+    return KEPT_OR_BLANKS.sub(lambda found: found[1] or "\n", page)
 
 
 def _lines_of_signature(signature: str) -> str:
