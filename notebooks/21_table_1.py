@@ -177,8 +177,6 @@ def trained(views):
         "hours": f"{judges.EPOCHS} epochs, h",
     }
     table = table[list(words)].rename(columns=words, level=0)
-    table.columns = table.columns.map(lambda place: (place[0], f"k = {place[1]}"))
-    table.columns.names = [None, None]
     first = views[0]
     title = (
         f"GSR-GNN, {first.setting['num_layers']} layers, width {first.setting['hidden_channels']}, on "
