@@ -191,12 +191,15 @@ def _svg(figure: Figure) -> tuple[str, float, int]:
 
 
 def _lean(svg: str) -> str:
-    """The drawing without what nothing refers to, its lengths to a hundredth of a point."""
+    """The drawing without what nothing refers to, lengths to a hundredth of a point, one style said once in a row."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(?<= (?:d|x|y)=")[^"]*', lambda lengths: _short(lengths[0]), svg)
     svg = re.sub(r' transform="rotate\(-?0 [^"]*"|(?<=>)\s+(?=<)', "", svg)
     referred = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
-    return re.sub(r' id="([^"]+)"', lambda own: own[0] if own[1] in referred else "", svg)
+    svg = re.sub(r' id="([^"]+)"', lambda own: own[0] if own[1] in referred else "", svg)
+    mark = r'<(?:path d="[^"]*"|use xlink:href="[^"]*" x="[^"]*" y="[^"]*")'
+    alike = rf"{mark}((?:(?! opacity)[^>])+)/>(?:{mark}\1/>)+"  # a group's opacity is that of all together
+    return re.sub(alike, lambda row: f"<g{row[1]}>{row[0].replace(row[1], '')}</g>", svg)
 
 
 def _short(lengths: str) -> str:

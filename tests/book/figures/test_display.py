@@ -52,6 +52,14 @@ def test_the_same_figure_is_the_same_text():
     assert figures.show(one, alt="x")._repr_html_() == figures.show(other, alt="x")._repr_html_()
 
 
+def test_marks_of_one_style_say_it_once():
+    edges = np.array([(i, j) for i in range(9) for j in range(i)]).T
+    page = figures.show(figures.graphs.piece(edges), alt="x")._repr_html_()
+    lines = re.findall(r'<path d="M [\d.]+ [\d.]+ L [\d.]+ [\d.]+"([^>]*)/>', page)
+    assert lines == [""] * edges.shape[1]
+    assert page.count("stroke-opacity") == 1
+
+
 def test_tables_are_the_themes():
     page = figures.table(pd.DataFrame({"n": [1234]}), "{:,}", caption="c", index=False).to_html()
     for part in ('class="dataframe"', "1,234", "<caption>c</caption>"):
