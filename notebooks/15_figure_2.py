@@ -202,7 +202,7 @@ def as_in_the_paper(view):
 
 own = [
     as_in_the_paper(view)
-    for view in page.views("hidden_channels", "num_layers", "epochs")
+    for view in page.views("hidden_channels", "num_layers", "epochs", "machine")
     if view.setting["hidden_channels"] == max(judges.WIDTHS)
     and view.setting["num_layers"] == judges.DEPTHS[-1]
     and view.setting["epochs"] >= judges.EPOCHS

@@ -93,6 +93,14 @@ EXPERIMENTS = {
         ),
     )
 }
+BUDGET = {  # of a training as long as the paper's, of any model
+    "epochs": [250],
+    "learning_rates": [[6.25e-4, 1.25e-3, 2.5e-3]],  # to begin with: where the best lies on an edge, more are tried
+    "tuning_epochs": [60],  # each
+    "patience": [50],
+}
+RATES = {"learning_rates": [[3.125e-4, 6.25e-4, 1.25e-3, 2.5e-3, 5e-3]]}  # where none are tried beyond them
+FULL = {"hidden_channels": 384, "tuning_layers": 10}  # the paper's own width, with 100 layers and k = 16
 LARGEST = 25_000  # cells: designs that have more are tested on in `unseen`, and no model is trained on them
 
 
@@ -185,41 +193,29 @@ def _smoke() -> Grids:
 def _cpu() -> Grids:
     """Real netlists at the width of the book's chapters, one seed before the others: about four hours on two cores.
 
-    One and a half of them are the paper's experiments and an hour the first seed of `unseen`.
+    One of them is the paper's experiments and an hour the first seed of `unseen`.
     """
     first, second = real_circuits()
     shipped, r2g = designs()
-    training = {"hidden_channels": [64], "epochs": [120], "learning_rates": [[2e-3, 5e-3]]}
+    shorter = {"hidden_channels": 64, "epochs": 120, "tuning_epochs": 30, "tuning_layers": 10, "patience": 0}
+    trained, compared = (partial(grid, circuit=first, **shorter) for grid in (_trained, _compared))
+    reversible, plain = {"model": ["GSRGNN", "RevGNN"]}, {"model": ["GraphSAGE", "GCN"]}
     bench = {"circuit": [second], "hidden_channels": [64]}
-    yield (
-        "depth",
-        {
-            "circuit": [first],
-            "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"],
-            "num_layers": [2, 10],
-            "seed": [0],
-            **training,
-        },
-    )
-    yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [0], **training}
+    yield trained([10, 2], **reversible)
+    yield trained([10, 2], **plain)
+    yield trained([10], model="GSRGNN", k=[4, 16])
+    yield compared([10], [4, 8, 16])
     yield "speed", {"circuit": [second], "hidden_channels": [64, 384], "num_layers": [4], "ks": [[4, 8, 16, 32, 64]]}
     yield "memory", bench | {"num_layers": [10, 40, 100], "ks": [[4, 16]], "repeat": [0]}
     yield "profile", bench | {"num_layers": [1, 4, 10]}
-    yield "beyond", bench | {"num_layers": [10], "k": [8], **training}
+    yield "beyond", bench | {"num_layers": [10], "k": [8], "epochs": [120], **RATES}
     yield from _unseen(shipped, [4, 10], "placed", ["family", "cell"])
     yield from _unseen(shipped, [4, 10], "netlist", ["family", "cell"])
     yield from _unseen(shipped, [4, 10], "placed", ["region"])
-    yield (
-        "depth",
-        {
-            "circuit": [first],
-            "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"],
-            "num_layers": [40],
-            "seed": [0],
-            **training,
-        },
-    )
-    yield "quality", {"circuit": [second], "num_layers": [30], "ks": [[4, 8, 16]], "seed": [0], **training}
+    yield trained([40], **reversible)
+    yield trained([40], **plain)
+    yield trained([40], model="GSRGNN", k=[4, 16])
+    yield compared([40], [4, 8, 16])
     yield from _unseen(shipped, [40], "placed", ["family", "cell"])
     yield from _unseen(shipped, [40], "netlist", ["family"])
     yield from _unseen(r2g, [4, 10], "placed", ["family", "cell"])
@@ -235,18 +231,10 @@ def _cpu() -> Grids:
         },
     )
     yield "memory", bench | {"num_layers": [10], "ks": [[4, 16]], "repeat": [1]}
-    yield "quality", {"circuit": [second], "num_layers": [10], "ks": [[4, 8, 16]], "seed": [1, 2], **training}
-    yield (
-        "depth",
-        {
-            "circuit": [first],
-            "model": ["GSRGNN", "RevGNN", "GraphSAGE", "GCN"],
-            "num_layers": [2, 10],
-            "seed": [1],
-            **training,
-        },
-    )
-    yield "depth", {"circuit": [first], "model": ["GSRGNN", "RevGNN"], "num_layers": [40], "seed": [1], **training}
+    yield trained([10, 2, 40], 1, **reversible)
+    yield trained([10, 2], 1, **plain)
+    yield trained([10], 1, model="GSRGNN", k=[4, 16])
+    yield compared([10], [4, 8, 16], 1)
     for seed in (1, 2):
         for names, depths in ((shipped, [4, 10]), (r2g, [4, 10]), (shipped, [40])):
             yield from _unseen(names, depths, "placed", ["family"], seed)
@@ -286,32 +274,16 @@ def _unseen(names: list[str], depths: list[int], features: str, splits: list[str
 
 
 def _deep() -> Grids:
-    """The paper's depth, width and epochs on two cores: about ten hours, what is timed on a quiet machine.
+    """The paper's depth, width and epochs on two cores: ten hours with two jobs, what is timed on a quiet machine.
 
-    The rates are tried with 10 layers for depths up to 20, with 40 for those above, for 60 epochs each; at the paper's
-    own width with 10. GSR-GNN with each k and each residual, and every other model, has its own. What shares its tuning
-    lies together, and a comparison follows the trainings that it is of: on one machine none of it is trained twice.
+    What shares its tuning lies together, and a comparison follows the trainings that it is of: on one machine none of
+    it is trained twice.
     """
     first, second = real_circuits()
     ten = _table1(*(row.code for row in reversed(gsrgnn.circuits.table1.rows())))
-    rates = {"learning_rates": [[6.25e-4, 1.25e-3, 2.5e-3]], "tuning_epochs": [60], "patience": [50]}
-    given = {"circuit": [first], "hidden_channels": [128], "epochs": [250], **rates}
-
-    def trained(layers, seed=0, **more):
-        return "depth", given | {
-            "seed": [seed],
-            "tuning_layers": [10 if max(layers) <= 20 else 40],
-            "num_layers": layers,
-            **{name: value if isinstance(value, list) else [value] for name, value in more.items()},
-        }
-
-    def compared(layers, ks, seed=0, **more):
-        experiment, grid = trained(layers, seed, **more)
-        return "quality", grid | {"ks": [ks]}
-
+    trained, compared = partial(_trained, circuit=first), partial(_compared, circuit=first)
     reversible, plain = {"model": ["GSRGNN", "RevGNN"]}, {"model": ["GraphSAGE", "GCN"]}
     wide = {"circuit": [first], "hidden_channels": [384]}
-    full = {"hidden_channels": 384, "tuning_layers": 10}
     yield trained([10, 2], **reversible)
     yield trained([2, 4, 10], **plain)
     yield "ten_graphs", {"circuit": ten, "hidden_channels": [384], "num_layers": [100], "ks": [[4, 16, 64]]}
@@ -342,41 +314,40 @@ def _deep() -> Grids:
     yield "speed", wide | {"num_layers": [10], "ks": [[4, 8, 16, 32, 64]], "limit": [240.0]}
     yield "memory", wide | {"num_layers": [100, 10, 40], "ks": [[4, 16, 64]], "edges": [True], "limit": [240.0]}
     yield "profile", wide | {"num_layers": [4], "limit": [240.0]}
-    yield trained([100], model="GSRGNN", k=16, **full)
+    yield trained([100], model="GSRGNN", k=16, **FULL)
     yield "speed", wide | {"num_layers": [100], "ks": [[4, 16, 64]], "limit": [60.0]}
     yield trained([40, 100], circuit=second, **reversible)
     yield compared([40, 100], [8], circuit=second)
-    yield trained([100], model="RevGNN", **full)
+    yield trained([100], model="RevGNN", **FULL)
 
 
 def _gpu() -> Grids:
     """One card, in windows of minutes, by worth: a step's time at the paper's depth and width, memory by depth, what
-    deep models learn. What is run beside it, and how long all of it takes, is in `lab.programme`.
+    the paper's own configuration learns. What is run beside it, and how long all of it takes, is in `lab.programme`.
     """
     (first, largest), cuda = _table1("356-R", "5324-F"), {"device": ["cuda"]}
-    real = [real_circuits()[0]]
     bench = {"hidden_channels": [384], **cuda}
-    training = {"circuit": real, "hidden_channels": [128], "epochs": [80], "learning_rates": [[1e-3, 5e-3]], **cuda}
+    training = {"circuit": real_circuits()[0], "device": "cuda", **FULL}
     yield "speed", {"circuit": [first], **bench, "num_layers": [100], "ks": [[4, 8, 16, 32, 64]]}
     yield "speed", {"circuit": [largest], **bench, "num_layers": [100], "ks": [[4, 16, 64]]}
     yield "memory", {"circuit": [first], **bench, "num_layers": [100, 10, 40], "ks": [[4, 16, 64]]}
     yield "profile", {"circuit": [first], **bench, "num_layers": [100, 10]}
-    yield "depth", {**training, "model": ["GSRGNN", "RevGNN"], "num_layers": [80]}
-    yield "quality", {**training, "num_layers": [40], "ks": [[4, 16]], "seed": [0]}
-    yield "depth", {**training, "model": ["RevGNN", "GraphSAGE", "GCN"], "num_layers": [2]}
+    yield _trained([100], model="RevGNN", **training)
+    yield _trained([100], model="GSRGNN", k=16, **training)
+    yield _compared([100], [16], **training)
 
 
 def _paper() -> Grids:
     """The paper's own: ten graphs, both widths, 10 to 100 layers, 250 epochs, three seeds."""
     graphs, cuda = _table1(*(row.code for row in gsrgnn.circuits.table1.rows())), {"device": ["cuda"]}
     depths, widths, ks, seeds = list(range(10, 101, 10)), [256, 384], [[4, 8, 16, 32, 64]], [0, 1, 2]
-    training = {"epochs": [250], "learning_rates": [[1e-3, 5e-3]], **cuda}
+    training = {**BUDGET, **cuda}
     for graph in graphs:
         bench = {"circuit": [graph], "hidden_channels": widths, "num_layers": depths, **cuda}
         yield "speed", bench | {"ks": ks}
         yield "memory", bench | {"ks": ks}
         yield "profile", bench
-        yield "beyond", bench | {"k": [16], **training}
+        yield "beyond", bench | {"k": [16], "epochs": [250], **RATES, **cuda}
         yield (
             "depth",
             {
@@ -416,6 +387,31 @@ def _paper() -> Grids:
             **cuda,
         },
     )
+
+
+def _trained(layers: list[int], seed: int = 0, *, circuit: str, **more) -> tuple[str, dict[str, list]]:
+    """Points of `depth` at the paper's epochs, at rates of their own; ``more`` is what else is set, or set otherwise.
+
+    The rates are tried with 10 layers for depths up to 20, with 40 for those above. GSR-GNN with each k and each
+    residual, and every other model, has its own.
+    """
+    return "depth", {
+        name: value if isinstance(value, list) else [value]
+        for name, value in {
+            "circuit": circuit,
+            "hidden_channels": 128,
+            **BUDGET,
+            "seed": seed,
+            "tuning_layers": 10 if max(layers) <= 20 else 40,
+            "num_layers": layers,
+            **more,
+        }.items()
+    }
+
+
+def _compared(layers: list[int], ks: list[int], seed: int = 0, **more) -> tuple[str, dict[str, list]]:
+    """Points of `quality` of what `_trained` has."""
+    return "quality", _trained(layers, seed, **more)[1] | {"ks": [ks]}
 
 
 SWEEPS = {"smoke": _smoke, "cpu": _cpu, "deep": _deep, "gpu": _gpu, "paper": _paper}

@@ -63,7 +63,7 @@ def parts(root: Path, folder: Path | None = None) -> list[Part]:
             "each kernel beside its bound and its peers",
             (Task("the kernel table (estimated)", KERNELS),),
         ),
-        Part(f"gsrgnn sweep {PROFILE}", "what deep models learn; then all that is left", swept(*others)),
+        Part(f"gsrgnn sweep {PROFILE}", "what the paper's own configuration learns; then the rest", swept(*others)),
     ]
 
 
