@@ -197,13 +197,13 @@ def faster(ratios: pd.Series, peer: str) -> str:
 
 
 def speed(own: pd.DataFrame, reference: str) -> str:
-    """How fast GSR-GNN's steps are beside the baseline's and beside the strongest other model's.
+    """How fast GSR-GNN's steps are beside the baseline's and beside the fastest other model's.
 
     Args:
-        own: rows of GSR-GNN with ``ratio`` and ``ratio strongest``.
+        own: rows of GSR-GNN with ``ratio`` and ``ratio fastest``.
         reference: name of the baseline.
     """
-    parts = [faster(own["ratio"], reference), faster(own["ratio strongest"], "the strongest other model")]
+    parts = [faster(own["ratio"], reference), faster(own["ratio fastest"], "the fastest other model")]
     known = [part for part in parts if part]
     lost = "" if parts[0] else f" {reference} has no time here."
     return f"A step of GSR-GNN is {', and '.join(known)}.{lost}" if known else f"There is no ratio to show.{lost}"

@@ -58,7 +58,7 @@ EXPERIMENTS = {
         ),
         Experiment(
             "speed",
-            "a step's time by k and width, against the paper's baseline and the strongest",
+            "a step's time by k and width, against the paper's baseline and the fastest other",
             "Figure 9, Table 2",
             True,
             partial(estimate.bench, experiment="speed"),

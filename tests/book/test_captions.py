@@ -84,9 +84,9 @@ def test_faster_and_slower(ratios, words):
 
 
 def test_speed_without_a_baseline_says_so():
-    own = pd.DataFrame({"ratio": [np.nan], "ratio strongest": [2.0]})
+    own = pd.DataFrame({"ratio": [np.nan], "ratio fastest": [2.0]})
     assert captions.speed(own, "RevGNN") == (
-        "A step of GSR-GNN is 2 times as fast as the strongest other model. RevGNN has no time here."
+        "A step of GSR-GNN is 2 times as fast as the fastest other model. RevGNN has no time here."
     )
 
 
