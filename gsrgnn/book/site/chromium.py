@@ -22,7 +22,10 @@ SECONDS: int = 300
 
 SETTLE: str = """async () => {
   await window.MathJax?.startup?.promise;
-  await Promise.all([...document.images].map(image => { image.loading = "eager"; return image.decode(); }));
+  await Promise.all([...document.images].map(image => {
+    image.loading = "eager";
+    return image.decode().catch(() => { throw new Error(`no picture at ${image.src}`); });
+  }));
   await document.fonts.ready;
   const bare = [...document.querySelectorAll("article .math")].filter(one => !one.querySelector("mjx-container"));
   if (bare.length) throw new Error(`MathJax did not set ${bare[0].textContent}`);
@@ -74,11 +77,17 @@ def paper() -> Iterator["Page"]:
 def printed(tab: "Page", style: str) -> bytes:
     """The page that `tab` shows as a PDF, when everything of it is there; `style` (CSS) has size, margins and footers.
 
-    Raises playwright's Error for a page that lacks a picture or a formula.
+    Raises RuntimeError, naming the page, where it lacks a picture or a formula.
     """
+    from playwright.sync_api import Error
+
     tab.add_style_tag(content=style)
     tab.evaluate(LABEL)
-    tab.evaluate(SETTLE)
+    try:
+        tab.evaluate(SETTLE)
+    except Error as error:
+        why = error.message.partition("Error: ")[2].splitlines()[0]
+        raise RuntimeError(f"{tab.url} cannot be printed: {why}") from None
     return tab.pdf(prefer_css_page_size=True, print_background=True)
 
 

@@ -37,6 +37,16 @@ def test_without_chromium_nothing_is_printed(root, monkeypatch):
     assert not list(root.glob("*.pdf"))
 
 
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
+def test_a_page_without_its_picture_is_named(root):
+    pytest.importorskip("playwright")
+    html = root / "_build" / "html"
+    html.mkdir(parents=True)
+    (html / "index.html").write_text('<article><section id="a"><h1>A</h1><img src="none.png"></section></article>')
+    with pytest.raises(RuntimeError, match=r"/index.html cannot be printed: no picture at .*/none.png"):
+        make(root, root / "book.pdf")
+
+
 def test_the_contents_have_every_page_with_its_number():
     page = Printed("file:///a.html", 38, b"", [Heading(1, "5. Back & forth", "back"), Heading(2, "Down", "down")])
     citation = Citation(ROOT / "CITATION.cff")
