@@ -192,9 +192,12 @@ def as_in_the_paper(view):
     }
     title = (
         f"{view.setting['num_layers']} layers, width {view.setting['hidden_channels']}, on {view.machine}; "
-        f"{findings.named(view.circuit)}; hours of the steps of the training that is scored; memory of the process"
+        f"{findings.named(view.circuit)}; hours of the steps of the training that is scored; on a CPU, memory of "
+        "the process"
     )
-    table = view.rows.reindex(columns=list(words)).rename(columns=words)
+    memory = view.rows["memory_peak"].where(view.rows["device"] == "cpu")
+    rows = view.rows.assign(memory_peak=memory)
+    table = rows.reindex(columns=list(words)).rename(columns=words)
     return figures.table(table, caption=title, index=False).format(
         formats, na_rep="–"
     )
