@@ -84,6 +84,8 @@ def deck(page: str, name: str) -> str:
     article = soup.select_one("article")
     for part in article.select(", ".join(LEFT_OUT)):
         part.decompose()
+    for code in article.select(".cell_input pre"):
+        _leave_out_show(code)
     for link in article.find_all("a", href=True):
         link["href"] = _from_deck(link["href"], name)
     title = escape(article.h1.get_text().strip())
@@ -135,9 +137,23 @@ def _blocks(parent: Tag) -> list[Tag]:
             found.append(child)
         elif "cell" in classes:
             found += _blocks(child)
-        elif not ("cell_input" in classes and child.get_text().strip().startswith("show(")):  # what is seen says it
+        else:
             found.append(child)
     return found
+
+
+def _leave_out_show(code: Tag) -> None:
+    """Take `show(...)` from the end of a cell's code: what is seen says it."""
+    lines = code.decode_contents().split("\n")
+    words = [re.sub("<[^>]+>", "", line) for line in lines]
+    last = max(at for at, line in enumerate(words) if at == 0 or line[:1].strip(" )"))
+    if not words[last].startswith("show("):
+        return
+    if last == 0:
+        code.find_parent(class_="cell_input").decompose()
+    else:
+        code.clear()
+        code.append(BeautifulSoup("\n".join(lines[:last]).rstrip(), "html.parser"))
 
 
 def _from_deck(target: str, name: str) -> str:

@@ -13,7 +13,14 @@ PAGE = """<!DOCTYPE html><html><head>
 <div class="cell slide-skip"><div class="cell_input">import numpy</div></div>
 <section id="one"><h2>One</h2><p>See <a href="02_b.html#x">b</a>, <a href="../book/notation.html">words</a>,
 <a href="#two">two</a>, <a href="https://example.org/">far</a>.</p>
-<div class="cell"><div class="cell_input">show(matrix)</div><div class="cell_output">a matrix</div></div>
+<div class="cell"><div class="cell_input"><pre>show(matrix)
+</pre></div><div class="cell_output">a matrix</div></div>
+<div class="cell"><div class="cell_input"><pre><span></span><span>W</span> = 1
+
+<span>show</span><span>(</span>
+    matrix(W),
+)
+</pre></div><div class="cell_output">another</div></div>
 <div class="cell tag_hide-input"><details><summary>Show</summary><div class="cell_input">noise = 1</div></details>
 <div class="cell_output">a figure</div></div>
 <section id="two"><h3>Two</h3>
@@ -30,7 +37,11 @@ def deck():
 
 def test_a_heading_starts_a_slide_and_what_follows_is_on_it(deck):
     found = [section.get_text(" ", strip=True) for section in deck.select(".slides > section")]
-    assert found == ["A chapter Goals.", "One See b , words , two , far . a matrix a figure", "Two x = 1 1 y = 2 two"]
+    assert found == [
+        "A chapter Goals.",
+        "One See b , words , two , far . a matrix W = 1 another a figure",
+        "Two x = 1 1 y = 2 two",
+    ]
 
 
 def test_a_solution_comes_with_a_key_press_and_in_one_piece(deck):
