@@ -641,17 +641,12 @@ def measured():
             ],
         }
     )
-    style = "white-space: nowrap"
-    return (
-        figures.table(
-            shown.set_index("circuit").rename_axis(None),
-            caption=(
-                f"Times in seconds, measured {made['date'][:10]} on {made['CPU']}, cores: {made['cores']}; "
-                f"code {made['code hash']} ({code})"
-            ),
-        )
-        .map(lambda _: style)
-        .map_index(lambda _: style)
+    return figures.table(
+        shown.set_index("circuit").rename_axis(None),
+        caption=(
+            f"Times in seconds, measured {made['date'][:10]} on {made['CPU']}, cores: {made['cores']}; "
+            f"code {made['code hash']} ({code})"
+        ),
     )
 
 

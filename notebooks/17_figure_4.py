@@ -169,7 +169,7 @@ def shown(view):
         lambda line: f"{line['value']:.3g} ({line['low']:.3g}–{line['high']:.3g})",
         "Seconds: median (lowest–highest round)",
     )
-    return [*pictures, table.map(lambda _: "white-space: nowrap")]
+    return [*pictures, table]
 
 
 page.show(shown, "hidden_channels", "device")

@@ -52,7 +52,7 @@ reported = {measure: claims["value"][f"fig8_{measure}"] for measure in MEASURES}
 def shown(view):
     rows = findings.seeds_averaged(view.rows)
     rows["text"] = [
-        f"{d:+.3f} [{low:+.3f}, {high:+.3f}]"
+        f"{d:+.3f} [{low:+.3f},\N{NO-BREAK SPACE}{high:+.3f}]"
         for d, low, high in zip(
             rows["difference"], rows["low"], rows["high"], strict=True
         )
@@ -84,7 +84,9 @@ def shown(view):
             name=view.figure("differences"),
         ),
         figures.table(
-            table, caption="GSR-GNN less RevGNN, mean of the seeds [95% interval]"
+            table,
+            caption="GSR-GNN less RevGNN, mean of the seeds [95% interval]",
+            wrap=True,
         ),
     ]
 

@@ -133,7 +133,7 @@ def shown(view):
         index=False,
         caption="A training step, and how many times as fast it is, with intervals",
     )
-    return [picture, table.map(lambda _: "white-space: nowrap")]
+    return [picture, table]
 
 
 page.show(shown, "num_layers")

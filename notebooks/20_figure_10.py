@@ -323,6 +323,7 @@ for view in page.views("hidden_channels", "device"):
             beside_the_paper(view),
             caption=f"{findings.named(view.circuit)}, on {view.machine}",
             index=False,
+            wrap=True,
         )
     )
     display(Markdown("\n".join(in_words(view))))

@@ -121,10 +121,7 @@ display(
         name="sizes",
     )
 )
-style = "white-space: nowrap"
-figures.table(shown, caption="Table 1 of the paper, and what is here").map(
-    lambda _: style
-).map_index(lambda _: style)
+figures.table(shown, caption="Table 1 of the paper, and what is here")
 
 # %% [markdown]
 # ## A step on each of them

@@ -174,9 +174,7 @@ def shown(view):
         {
             "forward, ms": timed(rows, "forward"),
             "backward, ms": timed(rows, "backward"),
-            "rest, ms": rows["rest_seconds"]
-            .map(ms)
-            .mask(unknown, "not determined"),
+            "rest, ms": rows["rest_seconds"].map(ms).mask(unknown),
             "step, ms": timed(rows, "step"),
         },
         rows.index,
@@ -188,7 +186,7 @@ def shown(view):
         "paper's": theirs["forward"] / theirs["total"],
         "backward": shares["backward"].map(percent),
         "paper's ": theirs["backward"] / theirs["total"],
-        "rest": shares["rest"].map(percent).mask(unknown, "not determined"),
+        "rest": shares["rest"].map(percent).mask(unknown),
         "paper's  ": theirs["rest"] / theirs["total"],
         "speedup": ratio.map("{:.1f}".format, na_action="ignore"),
         "paper's   ": theirs["speedup"].map("{:.1f}".format),
@@ -204,17 +202,12 @@ def shown(view):
     shares_of_paper = dict.fromkeys(
         [name for name in list(beside)[:6] if name.startswith("paper")], percent
     )
-    tables = (
-        figures.table(times, caption="Median and interval of the rounds"),
-        figures.table(beside, caption=title).format(shares_of_paper, na_rep="–"),
-    )
-    style = "white-space: nowrap"
+    missing = "; –: not determined" * bool(unknown.any())
+    median = f"Median and interval of the rounds{missing}"
     return [
         picture,
-        *(
-            table.map(lambda _: style).map_index(lambda _: style)
-            for table in tables
-        ),
+        figures.table(times, caption=median).format(na_rep="–"),
+        figures.table(beside, caption=title).format(shares_of_paper, na_rep="–"),
     ]
 
 

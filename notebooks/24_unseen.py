@@ -349,11 +349,9 @@ def folds(view):
             "tested on": ", ".join(dict.fromkeys(fold["circuit"])),
         }
     if table:
-        yield (
-            figures.table(pd.DataFrame(table).T, index=False)
-            .set_properties(**{"text-align": "left"})
-            .set_table_attributes('class="dataframe gsr-words"')
-        )
+        yield figures.table(
+            pd.DataFrame(table).T, index=False, wrap=True
+        ).set_properties(**{"text-align": "left"})
 
 
 shown(folds)

@@ -68,6 +68,7 @@ def table(
     formats: str | Callable[[object], str] | Mapping[str, object] | None = None,
     caption: str | None = None,
     index: bool = True,
+    wrap: bool = False,
 ) -> Styler:
     """A frame as the book shows it: numbers to the right, words to the left, each header over what it heads.
 
@@ -76,6 +77,7 @@ def table(
         formats: as for ``frame.style.format``: one format, or column -> format.
         caption: text above.
         index: show the row labels.
+        wrap: let cells run over several lines where the window is narrow, as headers always do.
     """
     level = frame.columns.nlevels - 1
     sides = {"left": ["th.row_heading", "th.index_name"], "right": []}
@@ -85,7 +87,7 @@ def table(
     style = frame.style.format(formats).set_table_styles(
         [{"selector": ", ".join(ends), "props": f"text-align: {side}"} for side, ends in sides.items() if ends]
     )
-    style = style.set_table_attributes('class="dataframe"')
+    style = style.set_table_attributes(f'class="dataframe{" gsr-words" * wrap}"')
     if caption:
         style = style.set_caption(caption)
     return style if index else style.hide(axis="index")

@@ -66,6 +66,12 @@ def test_tables_are_the_themes():
         assert part in page
 
 
+def test_cells_run_over_lines_where_they_are_told_to():
+    frame = pd.DataFrame({"said": ["a long sentence"]})
+    assert "gsr-words" in figures.table(frame, wrap=True).to_html()
+    assert "gsr-words" not in figures.table(frame).to_html()
+
+
 def test_a_saved_figure_is_a_whole_file_on_white(tmp_path):
     path = tmp_path / "map.png"
     figures.save(drawn("die.prediction")[0], path)
