@@ -146,10 +146,22 @@ def in_words(view):
         )
         + "."
     )
-    by_k = rows[rows["measure"] == "pearson"].groupby("k")["difference"].mean()
+    pearson, group = (
+        rows[rows["measure"] == "pearson"],
+        view.setting["hidden_channels"] // 2,
+    )
+    by_k, by_depth = (
+        pearson.groupby(name)["difference"].mean() for name in ("k", "num_layers")
+    )
     lines.append(
-        "- Pearson by k, the mean over depths: "
-        + ", ".join(f"k = {k} {difference:+.3f}" for k, difference in by_k.items())
+        f"- Pearson by k, in brackets its share of a group's {group} columns, the mean over depths: "
+        + ", ".join(
+            f"k = {k} ({k / group:.0%}) {gain:+.3f}" for k, gain in by_k.items()
+        )
+        + ". By depth, the mean over k: "
+        + ", ".join(
+            f"{depth} layers {gain:+.3f}" for depth, gain in by_depth.items()
+        )
         + "."
     )
     runs = view.rows[view.rows["measure"] == "pearson"]
