@@ -48,6 +48,7 @@ def shown(view):
     )
     rows = view.rows.assign(low=low, high=high)
     compared, own = findings.own_and_peers(rows["model"])
+    own.sort(key=lambda name: name not in compared)  # of one colour in both
     groups = [compared, own] if len(own) > 1 else [compared]
     drawings = [
         figures.scores.by_depth(
@@ -124,6 +125,9 @@ def tried(view):
         (here["model"] != "RevGNN") | (here["epochs"] != view.setting["epochs"])
     ]
     rows = here[here["num_layers"].isin(changed["num_layers"])]
+    rows = rows.assign(
+        rates_tried=rows["rates_tried"].str.replace(": ", ":\N{NO-BREAK SPACE}")
+    )
     words = {
         "model": "model",
         "num_layers": "layers",
@@ -138,6 +142,7 @@ def tried(view):
         {"Pearson": "{:.3f}", "rate": "{:g}"},
         f"RevGNN on {findings.short(view.circuit)}: fewer epochs, and dropout",
         index=False,
+        wrap=True,
     )
 
 
