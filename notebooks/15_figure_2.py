@@ -114,20 +114,26 @@ def in_words(view):
 
 
 def tried(view):
-    """RevGNN at one depth, with what was changed: epochs, dropout; and how each rate did that was tried."""
+    """RevGNN at one depth, with what was changed: epochs, dropout; what that did, and each rate that was tried."""
     here = page.rows[
         (page.rows["circuit"] == view.circuit)
         & (page.rows["hidden_channels"] == view.setting["hidden_channels"])
         & (page.rows["seed"] == 0)
         & page.rows["model"].str.startswith("RevGNN")
     ]
-    changed = here[
-        (here["model"] != "RevGNN") | (here["epochs"] != view.setting["epochs"])
-    ]
-    rows = here[here["num_layers"].isin(changed["num_layers"])]
-    rows = rows.assign(
-        rates_tried=rows["rates_tried"].str.replace(": ", ":\N{NO-BREAK SPACE}")
-    )
+    epochs = view.setting["epochs"]
+    plain = here[(here["model"] == "RevGNN") & (here["epochs"] == epochs)]
+    changed = here.drop(plain.index)
+    scores = plain.groupby("num_layers")["pearson"].mean()
+    for row in changed[changed["num_layers"].isin(scores.index)].itertuples():
+        what = (
+            row.model.partition(", ")[2]
+            or f"{row.epochs} epochs in place of {epochs}"
+        )
+        yield Markdown(
+            f"- RevGNN with {row.num_layers} layers, {what}: Pearson "
+            f"{row.pearson - scores[row.num_layers]:+.3f}."
+        )
     words = {
         "model": "model",
         "num_layers": "layers",
@@ -137,19 +143,24 @@ def tried(view):
         "learning_rate": "rate",
         "rates_tried": "rates tried: validation Pearson",
     }
-    return figures.table(
-        rows.reindex(columns=list(words)).rename(columns=words),
-        {"Pearson": "{:.3f}", "rate": "{:g}"},
-        f"RevGNN on {findings.short(view.circuit)}: fewer epochs, and dropout",
-        index=False,
-        wrap=True,
+    rows = here[here["num_layers"].isin(changed["num_layers"])]
+    rows = rows.reindex(columns=list(words)).rename(columns=words)
+    rates = words["rates_tried"]
+    rows[rates] = rows[rates].map(
+        lambda said: said.replace(": ", ":\N{NO-BREAK SPACE}"), na_action="ignore"
     )
+    if len(rows):
+        yield figures.table(
+            rows,
+            {"Pearson": "{:.3f}", "rate": "{:g}"},
+            f"RevGNN on {findings.short(view.circuit)}: fewer epochs, and dropout",
+            index=False,
+            wrap=True,
+        )
 
 
 for view in page.leading():
-    display(Markdown(in_words(view)))
-    if (changes := tried(view)).data.shape[0]:
-        display(changes)
+    display(Markdown(in_words(view)), *tried(view))
 
 if "rates_tried" in page.rows and page.rows["rates_tried"].notna().any():
     rows = page.rows[page.rows["rates_tried"].notna()]
