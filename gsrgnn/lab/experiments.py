@@ -301,9 +301,6 @@ def _deep() -> Grids:
     yield compared([40], [8], 1)
     yield trained([40], model="GSRGNN", residual="dense")
     yield trained([40], model="RevGNN", dropout=0.1, tuning_layers=10)
-    yield trained([40], **plain)
-    yield trained([10], circuit=second, **reversible)
-    yield compared([10], [8], circuit=second)
     yield trained([100], **reversible)
     yield trained([100], model="GSRGNN", k=[4, 16])
     yield trained([70], **reversible)
@@ -316,7 +313,10 @@ def _deep() -> Grids:
     yield "profile", wide | {"num_layers": [4], "limit": [240.0]}
     yield trained([100], model="GSRGNN", k=16, **FULL)
     yield "speed", wide | {"num_layers": [100], "ks": [[4, 16, 64]], "limit": [60.0]}
+    yield trained([40], **plain)
+    yield trained([10], circuit=second, **reversible)
     yield trained([40, 100], circuit=second, **reversible)
+    yield compared([10], [8], circuit=second)
     yield compared([40, 100], [8], circuit=second)
     yield trained([100], model="RevGNN", **FULL)
 
