@@ -96,7 +96,7 @@ print(
 #
 # ```sh
 # gsrgnn sweep cpu               # two cores, about four hours
-# gsrgnn sweep deep              # two cores, ten hours
+# gsrgnn sweep deep              # two cores, about eighteen hours
 # gsrgnn scoreboard              # the same lines in a terminal
 # gsrgnn scoreboard --readme     # and in the README
 # ```

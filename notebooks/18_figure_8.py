@@ -146,10 +146,8 @@ def in_words(view):
         )
         + "."
     )
-    pearson, group = (
-        rows[rows["measure"] == "pearson"],
-        view.setting["hidden_channels"] // 2,
-    )
+    pearson = rows[rows["measure"] == "pearson"]
+    group = view.setting["hidden_channels"] // 2
     by_k, by_depth = (
         pearson.groupby(name)["difference"].mean() for name in ("k", "num_layers")
     )

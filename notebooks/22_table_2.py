@@ -203,11 +203,13 @@ def shown(view):
         [name for name in list(beside)[:6] if name.startswith("paper")], percent
     )
     missing = "; –: not determined" * bool(unknown.any())
-    median = f"Median and interval of the rounds{missing}"
+    median = "Median and interval of the rounds"
     return [
         picture,
-        figures.table(times, caption=median).format(na_rep="–"),
-        figures.table(beside, caption=title).format(shares_of_paper, na_rep="–"),
+        figures.table(times, caption=median + missing).format(na_rep="–"),
+        figures.table(beside, caption=title + missing).format(
+            shares_of_paper, na_rep="–"
+        ),
     ]
 
 

@@ -101,6 +101,7 @@ BUDGET = {  # of a training as long as the paper's, of any model
 }
 RATES = {"learning_rates": [[3.125e-4, 6.25e-4, 1.25e-3, 2.5e-3, 5e-3]]}  # where none are tried beyond them
 FULL = {"hidden_channels": 384, "tuning_layers": 10}  # the paper's own width, with 100 layers and k = 16
+REVERSIBLE, PLAIN = {"model": ["GSRGNN", "RevGNN"]}, {"model": ["GraphSAGE", "GCN"]}
 LARGEST = 25_000  # cells: designs that have more are tested on in `unseen`, and no model is trained on them
 
 
@@ -199,10 +200,9 @@ def _cpu() -> Grids:
     shipped, r2g = designs()
     shorter = {"hidden_channels": 64, "epochs": 120, "tuning_epochs": 30, "tuning_layers": 10, "patience": 0}
     trained, compared = (partial(grid, circuit=first, **shorter) for grid in (_trained, _compared))
-    reversible, plain = {"model": ["GSRGNN", "RevGNN"]}, {"model": ["GraphSAGE", "GCN"]}
     bench = {"circuit": [second], "hidden_channels": [64]}
-    yield trained([10, 2], **reversible)
-    yield trained([10, 2], **plain)
+    yield trained([10, 2], **REVERSIBLE)
+    yield trained([10, 2], **PLAIN)
     yield trained([10], model="GSRGNN", k=[4, 16])
     yield compared([10], [4, 8, 16])
     yield "speed", {"circuit": [second], "hidden_channels": [64, 384], "num_layers": [4], "ks": [[4, 8, 16, 32, 64]]}
@@ -212,8 +212,8 @@ def _cpu() -> Grids:
     yield from _unseen(shipped, [4, 10], "placed", ["family", "cell"])
     yield from _unseen(shipped, [4, 10], "netlist", ["family", "cell"])
     yield from _unseen(shipped, [4, 10], "placed", ["region"])
-    yield trained([40], **reversible)
-    yield trained([40], **plain)
+    yield trained([40], **REVERSIBLE)
+    yield trained([40], **PLAIN)
     yield trained([40], model="GSRGNN", k=[4, 16])
     yield compared([40], [4, 8, 16])
     yield from _unseen(shipped, [40], "placed", ["family", "cell"])
@@ -231,8 +231,8 @@ def _cpu() -> Grids:
         },
     )
     yield "memory", bench | {"num_layers": [10], "ks": [[4, 16]], "repeat": [1]}
-    yield trained([10, 2, 40], 1, **reversible)
-    yield trained([10, 2], 1, **plain)
+    yield trained([10, 2, 40], 1, **REVERSIBLE)
+    yield trained([10, 2], 1, **PLAIN)
     yield trained([10], 1, model="GSRGNN", k=[4, 16])
     yield compared([10], [4, 8, 16], 1)
     for seed in (1, 2):
@@ -274,7 +274,7 @@ def _unseen(names: list[str], depths: list[int], features: str, splits: list[str
 
 
 def _deep() -> Grids:
-    """The paper's depth, width and epochs on two cores: ten hours with two jobs, what is timed on a quiet machine.
+    """The paper's depth, width and epochs on two cores: eighteen hours with two jobs, what is timed alone.
 
     What shares its tuning lies together, and a comparison follows the trainings that it is of: on one machine none of
     it is trained twice.
@@ -282,30 +282,29 @@ def _deep() -> Grids:
     first, second = real_circuits()
     ten = _table1(*(row.code for row in reversed(gsrgnn.circuits.table1.rows())))
     trained, compared = partial(_trained, circuit=first), partial(_compared, circuit=first)
-    reversible, plain = {"model": ["GSRGNN", "RevGNN"]}, {"model": ["GraphSAGE", "GCN"]}
     wide = {"circuit": [first], "hidden_channels": [384]}
-    yield trained([10, 2], **reversible)
-    yield trained([2, 4, 10], **plain)
+    yield trained([10, 2], **REVERSIBLE)
+    yield trained([2, 4, 10], **PLAIN)
     yield "ten_graphs", {"circuit": ten, "hidden_channels": [384], "num_layers": [100], "ks": [[4, 16, 64]]}
     yield trained([10], model="GSRGNN", k=[4, 16])
-    yield trained([20], **reversible)
+    yield trained([20], **REVERSIBLE)
     yield compared([10], [4, 8, 16])
     yield trained([10], model="GSRGNN", residual="dense")
-    yield trained([10], 1, **reversible)
+    yield trained([10], 1, **REVERSIBLE)
     yield compared([10], [8], 1)
-    yield trained([40], **reversible)
+    yield trained([40], **REVERSIBLE)
     yield trained([40], model="GSRGNN", k=[4, 16])
-    yield trained([40], 1, **reversible)
+    yield trained([40], 1, **REVERSIBLE)
     yield compared([40], [4, 8, 16])
     yield trained([40], model="RevGNN", epochs=120)
     yield compared([40], [8], 1)
     yield trained([40], model="GSRGNN", residual="dense")
     yield trained([40], model="RevGNN", dropout=0.1, tuning_layers=10)
-    yield trained([100], **reversible)
+    yield trained([100], **REVERSIBLE)
     yield trained([100], model="GSRGNN", k=[4, 16])
-    yield trained([70], **reversible)
+    yield trained([70], **REVERSIBLE)
     yield compared([100], [4, 8, 16])
-    yield trained([100], 1, **reversible)
+    yield trained([100], 1, **REVERSIBLE)
     yield trained([100], model="GSRGNN", residual="dense")
     yield compared([100], [8], 1)
     yield "speed", wide | {"num_layers": [10], "ks": [[4, 8, 16, 32, 64]], "limit": [240.0]}
@@ -313,9 +312,9 @@ def _deep() -> Grids:
     yield "profile", wide | {"num_layers": [4], "limit": [240.0]}
     yield trained([100], model="GSRGNN", k=16, **FULL)
     yield "speed", wide | {"num_layers": [100], "ks": [[4, 16, 64]], "limit": [60.0]}
-    yield trained([40], **plain)
-    yield trained([10], circuit=second, **reversible)
-    yield trained([40, 100], circuit=second, **reversible)
+    yield trained([40], **PLAIN)
+    yield trained([10], circuit=second, **REVERSIBLE)
+    yield trained([40, 100], circuit=second, **REVERSIBLE)
     yield compared([10], [8], circuit=second)
     yield compared([40, 100], [8], circuit=second)
     yield trained([100], model="RevGNN", **FULL)
@@ -341,7 +340,7 @@ def _paper() -> Grids:
     """The paper's own: ten graphs, both widths, 10 to 100 layers, 250 epochs, three seeds."""
     graphs, cuda = _table1(*(row.code for row in gsrgnn.circuits.table1.rows())), {"device": ["cuda"]}
     depths, widths, ks, seeds = list(range(10, 101, 10)), [256, 384], [[4, 8, 16, 32, 64]], [0, 1, 2]
-    training = {**BUDGET, **cuda}
+    training = BUDGET | cuda
     for graph in graphs:
         bench = {"circuit": [graph], "hidden_channels": widths, "num_layers": depths, **cuda}
         yield "speed", bench | {"ks": ks}

@@ -325,6 +325,7 @@ def test_a_sweep_killed_at_random_moments_loses_nothing_and_repeats_nothing(proj
         assert longest < 300
     project.monkeypatch.setitem(experiments.SWEEPS, "tiny", grid(count))
     before = project.finished()
+    assert before
     assert {s.state for s in project().values()} == {"done"}
     assert before.items() <= project.finished().items()
     assert len(project.finished()) == count

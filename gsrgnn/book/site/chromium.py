@@ -86,7 +86,7 @@ def printed(tab: "Page", style: str) -> bytes:
     try:
         tab.evaluate(SETTLE)
     except Error as error:
-        why = error.message.partition("Error: ")[2].splitlines()[0]
+        why = error.message.splitlines()[0].rpartition("Error: ")[2]
         raise RuntimeError(f"{tab.url} cannot be printed: {why}") from None
     return tab.pdf(prefer_css_page_size=True, print_background=True)
 
